@@ -1,0 +1,3403 @@
+-- Frozen from procedures/ by migrations/freeze.py. Never edited: a database that runs this
+-- revision in ten years gets what the first one got.
+
+set local lock_timeout = '3s';
+set local role seckill_owner;
+
+-- file: procedures/internal/raise_error.sql
+-- The one table of our error codes. Messages are constant, so that logs can be grouped by them;
+-- data stand in the detail, and never a subject's raw value.
+create or replace function seckill_private.raise_error (
+  p_sqlstate text,
+  p_detail text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  raise exception using
+    errcode = p_sqlstate,
+    message = case p_sqlstate
+      when 'SK001' then 'invalid argument'
+      when 'SK002' then 'unknown activity'
+      when 'SK003' then 'unknown pool'
+      when 'SK004' then 'request id was used for another request'
+      when 'SK005' then 'transaction is not READ COMMITTED'
+      when 'SK006' then 'not allowed in this state'
+      when 'SK007' then 'not enough units'
+      when 'SK008' then 'unknown reservation'
+    end,
+    detail = p_detail;
+end
+$function$;
+
+comment on function seckill_private.raise_error (text, text) is
+  'Raise one of the errors SK001 to SK008 with its constant message.';
+
+-- file: procedures/internal/require_text.sql
+-- Raises: SK001 when the text is null, empty or longer than 200 characters.
+create or replace function seckill_private.require_text (
+  p_name text,
+  p_value text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_value is null or p_value = '' then
+    perform seckill_private.raise_error('SK001', p_name || ' must not be empty');
+  elsif length(p_value) > 200 then
+    perform seckill_private.raise_error('SK001', p_name || ' is longer than 200 characters');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_text (text, text) is
+  'Refuse a text argument that is null, empty or longer than 200 characters.';
+
+-- file: procedures/internal/optional_text.sql
+-- Raises: SK001 when the text is given, and empty or longer than 200 characters.
+create or replace function seckill_private.optional_text (
+  p_name text,
+  p_value text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_value is not null then
+    perform seckill_private.require_text(p_name, p_value);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.optional_text (text, text) is
+  'Refuse a text argument that is empty or longer than 200 characters; null is fine.';
+
+-- file: procedures/internal/require_units.sql
+-- The bound keeps every sum of units far from the end of bigint.
+-- Raises: SK001 when the number is null, not positive, or above 10^12.
+create or replace function seckill_private.require_units (
+  p_name text,
+  p_value bigint
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_value is null or p_value <= 0 or p_value > 1000000000000 then
+    perform seckill_private.raise_error(
+      'SK001', p_name || ' must be from 1 to 10^12, is ' || coalesce(p_value::text, 'null'));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_units (text, bigint) is
+  'Refuse a number of units that is null, not positive, or above 10^12.';
+
+-- file: procedures/internal/require_limit.sql
+-- Raises: SK001 when the row limit of a call is null, not positive, or above 10000.
+create or replace function seckill_private.require_limit (
+  p_limit integer
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_limit is null or p_limit <= 0 or p_limit > 10000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_limit must be from 1 to 10000, is ' || coalesce(p_limit::text, 'null'));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_limit (integer) is
+  'Refuse a row limit that is null, not positive, or above 10000.';
+
+-- file: procedures/internal/require_request_id.sql
+-- Raises: SK001.
+create or replace function seckill_private.require_request_id (
+  p_request_id uuid
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_request_id is null then
+    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_request_id (uuid) is
+  'Refuse a null request id.';
+
+-- file: procedures/internal/require_time_zone.sql
+-- A name that PostgreSQL lists, because "at time zone" takes any nonsense such as FOO5 for POSIX.
+-- Raises: SK001.
+create or replace function seckill_private.require_time_zone (
+  p_time_zone text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.require_text('p_time_zone', p_time_zone);
+  if not exists (select from pg_timezone_names as z where z.name = p_time_zone) then
+    perform seckill_private.raise_error('SK001', 'p_time_zone is not a known time zone');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_time_zone (text) is
+  'Refuse a time zone that is not in pg_timezone_names.';
+
+-- file: procedures/internal/validate_buyer.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_buyer (
+  p_activity_id bigint,
+  p_user_id text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_text('p_user_id', p_user_id);
+end
+$function$;
+
+comment on function seckill_private.validate_buyer (bigint, text) is
+  'Refuse a null activity and a user id that is null, empty or too long.';
+
+-- file: procedures/internal/validate_request.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_request (
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_region text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  if p_quantity is null or p_quantity <= 0 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_quantity must be positive, is ' || coalesce(p_quantity::text, 'null'));
+  elsif p_request_id is null then
+    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_request (bigint, text, text, integer, uuid, text) is
+  'Refuse the arguments of a purchase that no sale could take.';
+
+-- file: procedures/internal/shard.sql
+-- Bits that buyer_key does not use, so that the buyers of one shard spread over the whole key.
+create or replace function seckill_private.shard (
+  p_user_id text
+)
+  returns smallint
+  language sql
+  immutable
+  parallel safe
+return ((hashtextextended(p_user_id collate "C", 0) >> 58) & 63)::smallint;
+
+comment on function seckill_private.shard (text) is
+  'The shard of a user, 0 to 63.';
+
+-- file: procedures/internal/buyer_key.sql
+-- A narrow key that starts with the activity: its rows lie together, new ones beside each other,
+-- and an old activity can be cut off. Two users of one activity may share a key (40 bits), so
+-- whoever probes by it compares user_id too.
+create or replace function seckill_private.buyer_key (
+  p_activity_id bigint,
+  p_user_id text
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return (p_activity_id << 40)
+       | (hashtextextended(p_user_id collate "C", 0) & 1099511627775);
+
+comment on function seckill_private.buyer_key (bigint, text) is
+  'activity << 40 | 40 bits of the user''s hash: the key of all that a user did in an activity.';
+
+-- file: procedures/internal/activity_of.sql
+-- The reverse of next_reservation_id.
+create or replace function seckill_private.activity_of (
+  p_reservation_id bigint
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return p_reservation_id >> 36;
+
+comment on function seckill_private.activity_of (bigint) is
+  'The activity of a reservation id.';
+
+-- file: procedures/internal/next_reservation_id.sql
+-- The id carries its activity, so that a reservation is found through buyer_key and needs no index
+-- of its own. 36 bits of number keep ids below 2^53, exact in JSON, for 131,000 activities.
+create or replace function seckill_private.next_reservation_id (
+  p_activity_id bigint
+)
+  returns bigint
+  language sql
+  volatile
+return (p_activity_id << 36) | nextval('seckill_private.reservation_number'::regclass);
+
+comment on function seckill_private.next_reservation_id (bigint) is
+  'A new reservation id: activity << 36 | number.';
+
+-- file: procedures/internal/normalize_subject.sql
+-- Nothing more than this: what a phone number or an address "really" is, the caller knows better.
+create or replace function seckill_private.normalize_subject (
+  p_value text
+)
+  returns text
+  language sql
+  stable
+  parallel safe
+return lower(btrim(normalize(p_value, NFKC), E' \t\n\r\f\x0b'));
+
+comment on function seckill_private.normalize_subject (text) is
+  'A subject''s value as it is compared: NFKC-normalised, trimmed of white space, lower case.';
+
+-- file: procedures/internal/subject_digests.sql
+-- {"phone": "…", …} as salted digests, one for each dimension, sorted. The dimension is part of
+-- what is digested, so a phone and an ip of the same text differ. 16 bytes: among 10^9 subjects two
+-- alike have a chance below 10^-20.
+-- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
+create or replace function seckill_private.subject_digests (
+  p_subjects jsonb
+)
+  returns bytea[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_salt bytea;
+  v_count integer := 0;
+  v_dimension text;
+  v_value jsonb;
+  v_text text;
+  v_digests bytea[];
+begin
+  if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
+    perform seckill_private.raise_error('SK001', 'p_subjects must be an object');
+  end if;
+  select s.salt into strict v_salt from seckill_private.secret as s;
+  for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
+    v_count := v_count + 1;
+    if v_count > 8 then
+      perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
+    elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
+      perform seckill_private.raise_error(
+        'SK001', 'a dimension of p_subjects is empty, too long, or "user"');
+    elsif jsonb_typeof(v_value) <> 'string' then
+      perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
+    end if;
+    v_text := seckill_private.normalize_subject(v_value #>> '{}');
+    perform seckill_private.require_text('a value of p_subjects', v_text);
+    v_digests := v_digests || substr(
+      sha256(v_salt || convert_to(jsonb_build_array(v_dimension, v_text)::text, 'UTF8')), 1, 16);
+  end loop;
+  return v_digests;
+end
+$function$;
+
+comment on function seckill_private.subject_digests (jsonb) is
+  'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
+
+-- file: procedures/internal/lock_subject.sql
+-- All that is decided about one subject is decided under this lock, one caller at a time. The
+-- caller reads in a later statement: one that began before the lock was had would not see its last
+-- owner's work. The seed is ours alone, so that advisory locks of other programs do not meet ours.
+-- Locks: first of all (procedures/README.md, lock order); held until the transaction ends.
+create or replace function seckill_private.lock_subject (
+  p_dimension text,
+  p_value text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  select pg_advisory_xact_lock(
+    hashtextextended((p_dimension || E'\x1f' || p_value) collate "C", 7233173838382854));
+end;
+
+comment on function seckill_private.lock_subject (text, text) is
+  'Take the transaction-level advisory lock of a subject.';
+
+-- file: procedures/internal/begin_write.sql
+-- First step of every call that writes.
+--
+-- Isolation: in an older snapshot a lock shows nothing of what its last owner did, and a limit of 1
+--   sold 2 without any error. So anything but READ COMMITTED is refused.
+-- Durability: a session's synchronous_commit = off leaks through a pooler to whoever comes next.
+--   An answer must not rest on a commit that is not on disk, so it is raised for this transaction.
+-- Raises: SK005.
+create or replace function seckill_private.begin_write ()
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform seckill_private.raise_error(
+      'SK005', 'isolation is ' || current_setting('transaction_isolation'));
+  end if;
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.begin_write () is
+  'Refuse any isolation but READ COMMITTED, and make this transaction''s commit durable.';
+
+-- file: procedures/internal/ensure_durable.sql
+-- What another session wrote can be visible before it is on disk. Who reads it and answers by it
+-- ends with a commit record of its own, whose flush takes everything before it along. After two
+-- seconds the WAL writer has long flushed it. A standby shows only what is on disk, and can write
+-- nothing.
+create or replace function seckill_private.ensure_durable (
+  p_written_at timestamptz
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_written_at > clock_timestamp() - interval '2 seconds' and not pg_is_in_recovery() then
+    if current_setting('synchronous_commit') in ('off', 'local') then
+      perform set_config('synchronous_commit', 'on', true);
+    end if;
+    perform pg_logical_emit_message(true, '', '');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.ensure_durable (timestamptz) is
+  'Make sure that an answer which rests on a row written at this time rests on disk when it is '
+  'given.';
+
+-- file: procedures/internal/now_at.sql
+-- Decisions use the greater of the clock and the latest time that the rows have seen, so a clock
+-- that jumps back neither reopens a window nor revives a hold. Called after the lock, in a
+-- statement of its own: now() is the time at which the transaction began, perhaps long before the
+-- lock was had. p_now is what tests pass; null means the clock.
+create or replace function seckill_private.now_at (
+  p_now timestamptz,
+  p_pool_ids bigint[],
+  p_seen_at timestamptz
+)
+  returns timestamptz
+  language sql
+  volatile
+begin atomic
+  select greatest(coalesce(p_now, clock_timestamp()), p_seen_at, max(s.seen_at))
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids);
+end;
+
+comment on function seckill_private.now_at (timestamptz, bigint[], timestamptz) is
+  'The instant of a decision: the clock, but never before what these pools and p_seen_at have '
+  'seen.';
+
+-- file: procedures/internal/load_sale.sql
+-- One statement, so that the limits and the revision that a reservation records belong together.
+-- Raises: SK002.
+create or replace function seckill_private.load_sale (
+  p_activity_id bigint
+)
+  returns seckill_private.sale
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sale seckill_private.sale;
+begin
+  select a,
+         (select array_agg(l)
+            from seckill_private.limit_version as l
+           where l.activity_id = a.activity_id
+             and l.until_revision is null),
+         (select r.revision from seckill_private.limits_revision as r)
+    into v_sale.activity, v_sale.limits, v_sale.limits_revision
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id;
+  if not found then
+    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  end if;
+  return v_sale;
+end
+$function$;
+
+comment on function seckill_private.load_sale (bigint) is
+  'An activity and its limits as they stand.';
+
+-- file: procedures/internal/sale_status.sql
+-- Precedence: ended, not_started, paused, on_sale.
+create or replace function seckill_private.sale_status (
+  p_state text,
+  p_starts_at timestamptz,
+  p_ends_at timestamptz,
+  p_now timestamptz
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_state = 'closed' or p_now >= p_ends_at then 'ended'
+  when p_state = 'draft' or p_now < p_starts_at then 'not_started'
+  when p_state = 'paused' then 'paused'
+  else 'on_sale'
+end;
+
+comment on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz) is
+  'What an activity in this state is at an instant: ended, not_started, paused or on_sale.';
+-- The view seckill.sale_status runs it as its reader. It reads nothing.
+grant execute on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/internal/find_pool.sql
+-- Raises: SK003.
+create or replace function seckill_private.find_pool (
+  p_activity_id bigint,
+  p_sku text,
+  p_region text
+)
+  returns bigint
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+begin
+  select p.pool_id into v_pool_id
+    from seckill_private.pool as p
+   where p.activity_id = p_activity_id
+     and p.sku = p_sku
+     and p.region = p_region;
+  if not found then
+    perform seckill_private.raise_error(
+      'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
+  end if;
+  return v_pool_id;
+end
+$function$;
+
+comment on function seckill_private.find_pool (bigint, text, text) is
+  'The pool of (activity, sku, region); regions are matched exactly.';
+
+-- file: procedures/internal/due_units.sql
+-- Units of a pool whose holds have ended, swept or not: they count as available.
+create or replace function seckill_private.due_units (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_now timestamptz
+)
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select coalesce(sum(u.quantity), 0)::bigint
+    from seckill_private.reservation as r
+   cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
+   where r.state = 'held'
+     and (r.buyer_key >> 40) = p_activity_id
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40
+     and r.expires_at <= p_now
+     and u.pool_id = p_pool_id;
+end;
+
+comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
+  'Units of a pool that unswept holds still count as held, though they ended by this instant.';
+
+-- file: procedures/internal/first_expiry.sql
+-- By the index of open holds: the first that touches the pool ends the search.
+create or replace function seckill_private.first_expiry (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_after timestamptz
+)
+  returns timestamptz
+  language sql
+  stable
+begin atomic
+  select min(h.expires_at)
+    from (select r.expires_at
+            from seckill_private.reservation as r
+           where r.state = 'held'
+             and (r.buyer_key >> 40) = p_activity_id
+             and r.buyer_key >= p_activity_id << 40
+             and r.buyer_key < (p_activity_id + 1) << 40
+             and r.expires_at > p_after
+             and p_pool_id = any (r.pool_ids)
+           order by r.expires_at
+           limit 1) as h;
+end;
+
+comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) is
+  'When the first hold on a pool ends that is open after an instant; null where there is none.';
+
+-- file: procedures/internal/pool_balance.sql
+-- What a pool holds at an instant: the counters, with the units of ended holds given back, to the
+-- inventory where the activity is closed. The holds are looked at only where one may be due.
+create or replace function seckill_private.pool_balance (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_now timestamptz
+)
+  returns seckill.availability_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_balance seckill.availability_result;
+  v_slots record;
+  v_due bigint := 0::bigint;
+begin
+  select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
+         sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
+         min(s.next_expiry) as next_expiry, bool_or(s.closed) as closed
+    into v_slots
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id;
+  if v_slots.next_expiry <= p_now then
+    v_due := seckill_private.due_units(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_balance.total := v_slots.total - case when v_slots.closed then v_due else 0 end;
+  v_balance.available := v_slots.available + case when v_slots.closed then 0 else v_due end;
+  v_balance.held := v_slots.held - v_due;
+  v_balance.sold := v_slots.sold;
+  v_balance.epoch := v_slots.epoch;
+  return v_balance;
+end
+$function$;
+
+comment on function seckill_private.pool_balance (bigint, bigint, timestamptz) is
+  'The units of a pool at an instant, all slots together; status is left null.';
+
+-- file: procedures/internal/state_at.sql
+-- A hold is worth nothing from expires_at on, swept or not.
+create or replace function seckill_private.state_at (
+  p_state text,
+  p_expires_at timestamptz,
+  p_now timestamptz
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case when p_state = 'held' and p_expires_at <= p_now then 'expired' else p_state end;
+
+comment on function seckill_private.state_at (text, timestamptz, timestamptz) is
+  'The state of a reservation at an instant, whether its end has been swept or not.';
+
+-- file: procedures/internal/lines_of.sql
+-- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up.
+create or replace function seckill_private.lines_of (
+  p_pool_ids bigint[],
+  p_quantities integer[]
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill.reservation_result;
+begin
+  select min(l.region), array_agg(l.sku order by l.sku collate "C"),
+         array_agg(l.quantity order by l.sku collate "C")
+    into v_lines.region, v_lines.skus, v_lines.quantities
+    from (select p.region, p.sku, sum(u.quantity)::integer as quantity
+            from unnest(p_pool_ids, p_quantities) as u (pool_id, quantity)
+            join seckill_private.pool as p on p.pool_id = u.pool_id
+           group by p.region, p.sku) as l;
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.lines_of (bigint[], integer[]) is
+  'Region, skus and quantities of a reservation''s units, sorted by sku; the other fields stay '
+  'null.';
+
+-- file: procedures/internal/unit_lines.sql
+-- Nothing is merged here: a reservation with two slots of a pool has two lines.
+create or replace function seckill_private.unit_lines (
+  p_reservation seckill_private.reservation
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  select array_agg(
+           row(u.pool_id, u.slot, u.quantity, p_reservation.reservation_id, p_reservation.user_id
+           )::seckill_private.unit_line)
+    into v_lines
+    from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
+      as u (pool_id, slot, quantity);
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.unit_lines (seckill_private.reservation) is
+  'The units of a reservation, as post_movements takes them.';
+
+-- file: procedures/internal/show_reservation.sql
+-- Reads only. Whether the row is on disk is the caller's business (read_reservation).
+create or replace function seckill_private.show_reservation (
+  p_reservation seckill_private.reservation,
+  p_now timestamptz
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  v_result.status :=
+    seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
+  v_result.reservation_id := p_reservation.reservation_id;
+  v_result.activity_id := seckill_private.activity_of(p_reservation.reservation_id);
+  v_result.user_id := p_reservation.user_id;
+  v_result.request_id := p_reservation.request_id;
+  v_result.expires_at := p_reservation.expires_at;
+  v_result.created_at := p_reservation.created_at;
+  v_result.resolved_at := p_reservation.resolved_at;
+  if v_result.status = 'expired' then
+    v_result.resolved_at := p_reservation.expires_at;
+  end if;
+  v_result.payment_ref := p_reservation.payment_ref;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.show_reservation (seckill_private.reservation, timestamptz) is
+  'A reservation as its buyer sees it at an instant.';
+
+-- file: procedures/internal/read_reservation.sql
+-- A read is an answer, too: who is told "held" must find it again after a crash.
+create or replace function seckill_private.read_reservation (
+  p_reservation seckill_private.reservation
+)
+  returns seckill.reservation_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.ensure_durable(
+    greatest(p_reservation.created_at, p_reservation.resolved_at));
+  return seckill_private.show_reservation(
+    p_reservation,
+    seckill_private.now_at(null, p_reservation.pool_ids, p_reservation.created_at));
+end
+$function$;
+
+comment on function seckill_private.read_reservation (seckill_private.reservation) is
+  'A reservation as its buyer sees it now, once it is on disk.';
+
+-- file: procedures/internal/ledger_of.sql
+-- The ledger of an activity as one list: holds stand in the reservations, all else in movement.
+create or replace function seckill_private.ledger_of (
+  p_activity_id bigint
+)
+  returns table (
+    at timestamptz, kind text, pool_id bigint, slot smallint, version bigint, source text,
+    target text, quantity bigint, reservation_id bigint, user_id text, actor text, note text
+  )
+  language sql
+  stable
+begin atomic
+  select r.created_at, 'hold', u.pool_id, u.slot, u.version, 'available', 'held',
+         u.quantity::bigint, r.reservation_id, r.user_id, null, null
+    from seckill_private.reservation as r
+   cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+           as u (pool_id, slot, version, quantity)
+   where r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40
+   union all
+  select m.at, m.kind, m.pool_id, m.slot, m.version, m.source, m.target, m.quantity,
+         m.reservation_id, m.user_id, coalesce(m.actor, m.login), m.note
+    from seckill_private.movement as m
+   where m.activity_id = p_activity_id;
+end;
+
+comment on function seckill_private.ledger_of (bigint) is
+  'Every movement of units in an activity, holds included, and the events.';
+
+-- file: procedures/internal/window_of.sql
+-- Calendar windows turn over at local midnight. The next midnight is taken in local time too: a day
+-- has 23 or 25 hours where clocks change. An order is a window to itself: nothing else lies in it.
+create or replace function seckill_private.window_of (
+  p_window text,
+  p_time_zone text,
+  p_at timestamptz
+)
+  returns tstzrange
+  language sql
+  stable
+return case p_window
+  when 'order' then 'empty'::tstzrange
+  when 'day' then tstzrange(
+    date_trunc('day', p_at at time zone p_time_zone) at time zone p_time_zone,
+    (date_trunc('day', p_at at time zone p_time_zone) + interval '1 day') at time zone p_time_zone)
+  when 'activity' then '[-infinity,infinity)'::tstzrange
+end;
+
+comment on function seckill_private.window_of (text, text, timestamptz) is
+  'The half-open window of a limit (order, day, activity) in which an instant lies.';
+
+-- file: procedures/internal/limit_usage_of.sql
+-- What every limit in p_limits says of one more purchase by this user: how much of it is used in
+-- the window that holds p_window_at, and how much of that are unpaid holds. Read from the user's
+-- own reservations, which is exact because every writer of them holds the user's lock
+-- (lock_subject). p_except leaves one reservation out: a late payment is not its own competitor.
+create or replace function seckill_private.limit_usage_of (
+  p_limits seckill_private.limit_version[],
+  p_time_zone text,
+  p_activity_id bigint,
+  p_user_id text,
+  p_now timestamptz,
+  p_window_at timestamptz,
+  p_except bigint default null
+)
+  returns table (
+    limit_name text, metric text, maximum bigint, sku text, used bigint, unpaid bigint,
+    first_expiry timestamptz, resets_at timestamptz
+  )
+  language sql
+  stable
+begin atomic
+  select l.name, l.metric, l.maximum, l.sku,
+         coalesce(sum(o.used), 0)::bigint,
+         coalesce(sum(o.used) filter (where o.state = 'held'), 0)::bigint,
+         min(o.expires_at) filter (where o.state = 'held'),
+         upper(w.bounds)
+    from unnest(p_limits) as l
+   cross join lateral seckill_private.window_of(
+           l.window_kind, coalesce(l.time_zone, p_time_zone), p_window_at) as w (bounds)
+    left join lateral (
+           select r.state, r.expires_at,
+                  case l.metric when 'units' then sum(u.quantity) else 1 end as used
+             from seckill_private.reservation as r
+            cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
+             join seckill_private.pool as p on p.pool_id = u.pool_id
+            where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+              and r.user_id = p_user_id
+              and r.reservation_id is distinct from p_except
+              and (r.state = 'confirmed' or r.state = 'held' and r.expires_at > p_now)
+              and r.created_at <@ w.bounds
+              and (l.sku is null or p.sku = l.sku)
+            group by r.reservation_id, r.state, r.expires_at) as o on true
+   group by l.name, l.metric, l.maximum, l.sku, w.bounds;
+end;
+
+comment on function seckill_private.limit_usage_of (
+  seckill_private.limit_version[], text, bigint, text, timestamptz, timestamptz, bigint) is
+  'Use of each limit by one user, in units or orders, in the window that holds an instant.';
+
+-- file: procedures/internal/refuse_sale.sql
+-- The refusal not_started, paused or ended, or null while the activity is on sale.
+create or replace function seckill_private.refuse_sale (
+  p_activity seckill_private.activity,
+  p_now timestamptz
+)
+  returns seckill.reserve_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := seckill_private.sale_status(
+    p_activity.state, p_activity.starts_at, p_activity.ends_at, p_now);
+  if v_result.status = 'on_sale' then
+    return null;
+  elsif v_result.status = 'ended' then
+    v_result.retry := 'final';
+  else
+    v_result.retry := 'not_yet';
+    if p_activity.starts_at > p_now then
+      v_result.retry_at := p_activity.starts_at;
+    end if;
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refuse_sale (seckill_private.activity, timestamptz) is
+  'The refusal not_started, paused or ended, or null while the activity is on sale.';
+
+-- file: procedures/internal/refuse_stock.sql
+-- The refusal for want of units, or null while there are enough.
+-- Retry: final when none is held either, else may_return; then the first end of a hold is the
+--   earliest instant at which units can come back by themselves.
+create or replace function seckill_private.refuse_stock (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_now timestamptz
+)
+  returns seckill.reserve_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_balance seckill.availability_result :=
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
+begin
+  if v_balance.available >= p_quantity then
+    return null;
+  end if;
+  v_result.status := 'sold_out';
+  v_result.sku := p_sku;
+  v_result.remaining := v_balance.available;
+  v_result.epoch := v_balance.epoch;
+  v_result.retry := 'final';
+  if v_balance.held > 0 then
+    v_result.retry := 'may_return';
+    v_result.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refuse_stock (bigint, bigint, text, bigint, timestamptz) is
+  'The refusal sold_out, or null while the pool has the units.';
+
+-- file: procedures/internal/refuse_limit.sql
+-- The first limit, by name, that one more purchase would exceed; null when all allow it.
+-- Retry: final when no waiting helps (it wants more than the limit at all, or the window outlives
+--   the sale), may_return while an unpaid hold of the buyer's own stands in the way, else not_yet.
+create or replace function seckill_private.refuse_limit (
+  p_limits seckill_private.limit_version[],
+  p_activity seckill_private.activity,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_now timestamptz,
+  p_window_at timestamptz,
+  p_except bigint default null
+)
+  returns seckill.reserve_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_limit record;
+begin
+  select l.*, w.wanted into v_limit
+    from seckill_private.limit_usage_of(
+           p_limits, p_activity.time_zone, p_activity.activity_id, p_user_id, p_now, p_window_at,
+           p_except) as l
+   cross join lateral (
+           select case l.metric when 'units' then sum(q.quantity) else least(count(*), 1) end
+             from unnest(p_skus, p_quantities) as q (sku, quantity)
+            where l.sku is null or q.sku = l.sku) as w (wanted)
+   where w.wanted > 0
+     and l.used + w.wanted > l.maximum
+   order by l.limit_name collate "C"
+   limit 1;
+  if not found then
+    return null;
+  end if;
+  v_result.status := 'limit_exceeded';
+  v_result.limit_name := v_limit.limit_name;
+  v_result.remaining := greatest(v_limit.maximum - v_limit.used, 0);
+  if v_limit.wanted > v_limit.maximum then
+    v_result.retry := 'final';
+  elsif v_limit.used - v_limit.unpaid + v_limit.wanted <= v_limit.maximum then
+    v_result.retry := 'may_return';
+    v_result.retry_at := v_limit.first_expiry;
+  elsif v_limit.resets_at < p_activity.ends_at then
+    v_result.retry := 'not_yet';
+    v_result.retry_at := v_limit.resets_at;
+  else
+    v_result.retry := 'final';
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refuse_limit (
+  seckill_private.limit_version[], seckill_private.activity, text, text[], integer[], timestamptz,
+  timestamptz, bigint) is
+  'The refusal limit_exceeded by the first limit (by name) that a purchase would exceed, or null.';
+
+-- file: procedures/internal/moved.sql
+-- Double entry: what leaves the source arrives in the target, and no other account notices.
+create or replace function seckill_private.moved (
+  p_source text,
+  p_target text,
+  p_account text
+)
+  returns integer
+  language sql
+  immutable
+  parallel safe
+return (p_target = p_account)::integer - (p_source = p_account)::integer;
+
+comment on function seckill_private.moved (text, text, text) is
+  'What a movement of one unit from source to target does to an account: 1, 0 or -1.';
+
+-- file: procedures/internal/move_inventory.sql
+-- Locks: the sku's inventory row, the last in the lock order.
+-- Raises: SK007 when fewer units are there than are taken out; SK001 above 10^15 of one sku.
+create or replace function seckill_private.move_inventory (
+  p_now timestamptz,
+  p_sku text,
+  p_delta bigint,
+  p_kind text,
+  p_pool_id bigint,
+  p_actor text,
+  p_note text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.inventory;
+begin
+  update seckill_private.inventory as i
+     set quantity = i.quantity + p_delta,
+         version = i.version + 1
+   where i.sku = p_sku
+     and i.quantity + p_delta >= 0
+  returning * into v_row;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || -p_delta);
+  elsif v_row.quantity > 1000000000000000 then
+    perform seckill_private.raise_error('SK001', 'the inventory takes 10^15 units of a sku');
+  end if;
+  insert into seckill_private.inventory_movement (
+    sku, version, kind, delta, pool_id, at, actor, note)
+  values (p_sku, v_row.version, p_kind, p_delta, p_pool_id, p_now, p_actor, p_note);
+  return v_row.quantity;
+end
+$function$;
+
+comment on function seckill_private.move_inventory (
+  timestamptz, text, bigint, text, bigint, text, text) is
+  'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
+  'now.';
+
+-- file: procedures/internal/post_movements.sql
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
+-- slot and the ledger row change together, and a unit that leaves one account arrives in another.
+-- Accounts are those of the pool (available, held, sold) and inventory. What returns to a closed
+-- pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
+-- updated a thousand times in one transaction costs thirty times as much. version grows by one for
+-- each ledger row. Lines may be of several activities: taken one after another they would lock out
+-- of order. The caller has made sure that the source has the units; the table's checks are the last
+-- net.
+-- Raises: SK007 when the inventory has too few.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+create or replace function seckill_private.post_movements (
+  p_now timestamptz,
+  p_kind text,
+  p_source text,
+  p_target text,
+  p_lines seckill_private.unit_line[],
+  p_actor text default null,
+  p_note text default null
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_group record;
+  v_slot record;
+  v_target text;
+  v_pool_ids bigint[] := array[]::bigint[];
+  v_deltas bigint[] := array[]::bigint[];
+begin
+  for v_group in
+    select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
+      from unnest(p_lines) as l
+     group by l.pool_id, l.slot
+     order by l.pool_id, l.slot
+  loop
+    select s.shard, s.version, s.closed, p.activity_id into strict v_slot
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.pool_id = v_group.pool_id and s.slot = v_group.slot
+       for update of s;
+    v_target := case
+      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
+    end;
+    update seckill_private.pool_slot as s
+       set available = s.available
+             + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
+           held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
+           sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
+           total = s.total
+             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
+           epoch = s.epoch + (v_target = 'available')::integer,
+           version = s.version + v_group.lines,
+           seen_at = greatest(s.seen_at, p_now)
+     where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
+    insert into seckill_private.movement (
+      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      reservation_id, user_id, at, actor, note)
+    select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
+           l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
+           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
+           p_note
+      from unnest(p_lines) as l
+     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
+    v_pool_ids := v_pool_ids || v_group.pool_id;
+    v_deltas := v_deltas
+      || v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
+  end loop;
+  for v_group in
+    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
+      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     group by p.sku, p.pool_id
+    having sum(u.delta) <> 0
+     order by p.sku collate "C", p.pool_id
+  loop
+    perform seckill_private.move_inventory(
+      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.post_movements (
+  timestamptz, text, text, text, seckill_private.unit_line[], text, text) is
+  'Move units between the accounts of pools and the inventory, with their ledger rows.';
+
+-- file: procedures/internal/hold_units.sql
+-- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
+-- Its ledger row is the reservation, which the caller writes with the version returned here.
+-- Locks: the slot's row, until the transaction ends.
+create or replace function seckill_private.hold_units (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity integer,
+  p_expires_at timestamptz
+)
+  returns bigint
+  language sql
+  volatile
+begin atomic
+  update seckill_private.pool_slot as s
+     set available = s.available - p_quantity,
+         held = s.held + p_quantity,
+         version = s.version + 1,
+         next_expiry = least(s.next_expiry, p_expires_at),
+         seen_at = greatest(s.seen_at, p_now)
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and s.available >= p_quantity
+  returning s.version;
+end;
+
+comment on function seckill_private.hold_units (timestamptz, bigint, integer, timestamptz) is
+  'Move units of a pool from available to held; the version of that movement, or null when short.';
+
+-- file: procedures/internal/expire_holds.sql
+-- Settle up to p_limit holds of some activities (of one pool, unless that is null) that have ended,
+-- oldest first. Sweepers and buyers may do so side by side: each passes over what another has in
+-- hand.
+-- Locks: reservations by SKIP LOCKED, of all activities; only then slots ascending, and inventory
+--   rows.
+create or replace function seckill_private.expire_holds (
+  p_now timestamptz,
+  p_activity_ids bigint[],
+  p_pool_id bigint,
+  p_limit integer,
+  p_actor text default null
+)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity_id bigint;
+  v_due record;
+  v_keys bigint[] := array[]::bigint[];
+  v_ids bigint[] := array[]::bigint[];
+  v_lines seckill_private.unit_line[];
+begin
+  foreach v_activity_id in array p_activity_ids loop
+    exit when cardinality(v_ids) >= p_limit;
+    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
+      from (select r.buyer_key, r.reservation_id
+              from seckill_private.reservation as r
+             where r.state = 'held'
+               and (r.buyer_key >> 40) = v_activity_id
+               and r.buyer_key >= v_activity_id << 40
+               and r.buyer_key < (v_activity_id + 1) << 40
+               and r.expires_at <= p_now
+               and (p_pool_id is null or p_pool_id = any (r.pool_ids))
+             order by r.expires_at
+             limit p_limit - cardinality(v_ids)
+               for update skip locked) as d;
+    v_keys := v_keys || v_due.keys;
+    v_ids := v_ids || v_due.ids;
+  end loop;
+  with expired as (
+    update seckill_private.reservation as r
+       set state = 'expired',
+           resolved_at = r.expires_at
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (v_ids)
+       and r.state = 'held'
+    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
+  )
+  select array_agg(row(
+           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
+    into v_lines
+    from expired as e
+   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
+  perform seckill_private.post_movements(
+    p_now, 'expire', 'held', 'available', v_lines, p_actor);
+  return cardinality(v_ids);
+end
+$function$;
+
+comment on function seckill_private.expire_holds (timestamptz, bigint[], bigint, integer, text) is
+  'Settle holds that have ended and give their units back; how many.';
+
+-- file: procedures/internal/refresh_next_expiry.sql
+-- next_expiry is only a lower bound: the hold it stood for may have been paid. Once a sweep has
+-- passed, it is set to what is true. The slot is locked first and read again in a later statement,
+-- since a hold that was taken in between would be missed otherwise.
+-- Locks: slots ascending, by SKIP LOCKED: who is busy selling is refreshed by the next sweep.
+create or replace function seckill_private.refresh_next_expiry (
+  p_now timestamptz,
+  p_activity_ids bigint[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[];
+begin
+  select array_agg(d.pool_id) into v_pool_ids
+    from (select s.pool_id
+            from seckill_private.pool as p
+            join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+           where p.activity_id = any (p_activity_ids)
+             and s.next_expiry <= p_now
+           order by s.pool_id, s.slot
+             for update of s skip locked) as d;
+  update seckill_private.pool_slot as s
+     set next_expiry = coalesce(
+           seckill_private.first_expiry(p.activity_id, p.pool_id, '-infinity'), 'infinity')
+    from seckill_private.pool as p
+   where p.pool_id = s.pool_id
+     and s.pool_id = any (v_pool_ids)
+     and s.next_expiry <= p_now;
+end
+$function$;
+
+comment on function seckill_private.refresh_next_expiry (timestamptz, bigint[]) is
+  'Set next_expiry of the slots of some activities to the end of their first open hold.';
+
+-- file: procedures/internal/expire_due_at.sql
+-- Only activities with a slot whose next_expiry has passed are looked at.
+create or replace function seckill_private.expire_due_at (
+  p_now timestamptz,
+  p_limit integer,
+  p_actor text
+)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_now timestamptz := coalesce(p_now, clock_timestamp());
+  v_expired integer;
+  v_activity_ids bigint[] := array(
+    select distinct p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_expiry <= v_now
+     order by p.activity_id);
+begin
+  v_expired := seckill_private.expire_holds(v_now, v_activity_ids, null, p_limit, p_actor);
+  perform seckill_private.refresh_next_expiry(v_now, v_activity_ids);
+  return v_expired;
+end
+$function$;
+
+comment on function seckill_private.expire_due_at (timestamptz, integer, text) is
+  'Settle up to p_limit ended holds of all activities; the body of seckill.expire_due.';
+
+-- file: procedures/internal/same_request.sql
+-- Subjects are not compared: a phone number corrected between two tries is still the same purchase.
+create or replace function seckill_private.same_request (
+  p_reservation seckill_private.reservation,
+  p_region text,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns boolean
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  return v_lines.region = p_region
+     and v_lines.skus = p_skus
+     and v_lines.quantities = p_quantities;
+end
+$function$;
+
+comment on function seckill_private.same_request (
+  seckill_private.reservation, text, text[], integer[]) is
+  'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
+
+-- file: procedures/internal/replay.sql
+-- Who asks again gets what was answered, once that is on disk.
+create or replace function seckill_private.replay (
+  p_reservation seckill_private.reservation,
+  p_now timestamptz
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  perform seckill_private.ensure_durable(
+    greatest(p_reservation.created_at, p_reservation.resolved_at));
+  v_result.status := 'held';
+  v_result.reservation_id := p_reservation.reservation_id;
+  v_result.replayed := true;
+  v_result.state :=
+    seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
+  v_result.expires_at := p_reservation.expires_at;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.replay (seckill_private.reservation, timestamptz) is
+  'The answer to a request id that was answered before.';
+
+-- file: procedures/internal/take_hold.sql
+-- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
+-- first. When it is still short while there should be enough, somebody else has those holds in
+-- hand: that is busy, not sold_out.
+-- Locks: due holds by SKIP LOCKED, the pool's slot.
+create or replace function seckill_private.take_hold (
+  p_now timestamptz,
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_pool_id bigint,
+  p_digests bytea[]
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_activity_id bigint := (p_sale.activity).activity_id;
+  v_expires_at timestamptz := p_now + make_interval(secs => (p_sale.activity).hold_seconds);
+  v_version bigint;
+begin
+  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, v_expires_at);
+  if v_version is null then
+    perform seckill_private.expire_holds(
+      p_now, array[v_activity_id], p_pool_id, least(greatest(p_quantity, 100), 10000));
+    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, v_expires_at);
+  end if;
+  if v_version is null then
+    v_result := seckill_private.refuse_stock(v_activity_id, p_pool_id, p_sku, p_quantity, p_now);
+    if v_result.status is null then
+      v_result.status := 'busy';
+      v_result.retry := 'busy';
+    end if;
+    return v_result;
+  end if;
+  v_result.status := 'held';
+  v_result.state := 'held';
+  v_result.reservation_id := seckill_private.next_reservation_id(v_activity_id);
+  v_result.expires_at := v_expires_at;
+  insert into seckill_private.reservation (
+    buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
+    limits_revision, pool_ids, slots, quantities, versions, subjects)
+  values (
+    seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
+    seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
+    v_expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
+    array[p_quantity], array[v_version], p_digests);
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.take_hold (
+  timestamptz, seckill_private.sale, text, text, integer, uuid, bigint, bytea[]) is
+  'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+
+-- file: procedures/internal/reserve_at.sql
+-- The whole decision "may this buyer have these units?".
+--
+-- Precedence: replay; ended, not_started, paused; sold_out; limit_exceeded; busy; held. Exact for
+--   calls one after another; under concurrency a status was true at some moment during the call.
+-- Locks: the user; due holds of the pool by SKIP LOCKED; the pool's slot, taken last, held
+--   shortest.
+-- Raises: SK002, SK003, SK004. A refusal writes nothing and may be tried again with the same
+--   request id.
+create or replace function seckill_private.reserve_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[]
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_row seckill_private.reservation;
+  v_sale seckill_private.sale;
+  v_pool_id bigint;
+  v_now timestamptz;
+  v_seen_at timestamptz;
+begin
+  perform seckill_private.lock_subject('user', p_user_id);
+  v_sale := seckill_private.load_sale(p_activity_id);
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id;
+  if found then
+    if not seckill_private.same_request(v_row, p_region, array[p_sku], array[p_quantity]) then
+      perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+    end if;
+    v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+    return seckill_private.replay(v_row, v_now);
+  end if;
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  select max(greatest(r.created_at, r.resolved_at)) into v_seen_at
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.user_id = p_user_id;
+  v_now := seckill_private.now_at(p_now, array[v_pool_id], v_seen_at);
+  v_result := seckill_private.refuse_sale(v_sale.activity, v_now);
+  if v_result.status is null then
+    v_result := seckill_private.refuse_stock(p_activity_id, v_pool_id, p_sku, p_quantity, v_now);
+  end if;
+  if v_result.status is null then
+    v_result := seckill_private.refuse_limit(
+      v_sale.limits, v_sale.activity, p_user_id, array[p_sku], array[p_quantity], v_now, v_now);
+  end if;
+  if v_result.status is null then
+    v_result := seckill_private.take_hold(
+      v_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
+  end if;
+  v_result.replayed := false;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.reserve_at (
+  timestamptz, bigint, text, text, integer, uuid, text, bytea[]) is
+  'Reserve units for one buyer at a given instant (null: the clock); the body of seckill.reserve.';
+
+-- file: procedures/internal/lock_reservation.sql
+-- Locks: the user, then the reservation's row.
+-- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same.
+create or replace function seckill_private.lock_reservation (
+  p_user_id text,
+  p_reservation_id bigint
+)
+  returns seckill_private.reservation
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_user_id', p_user_id);
+  if p_reservation_id is null then
+    perform seckill_private.raise_error('SK001', 'p_reservation_id must not be null');
+  end if;
+  perform seckill_private.lock_subject('user', p_user_id);
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(
+           seckill_private.activity_of(p_reservation_id), p_user_id)
+     and r.reservation_id = p_reservation_id
+     and r.user_id = p_user_id
+     for update;
+  if not found then
+    perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
+  end if;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.lock_reservation (text, bigint) is
+  'Lock a reservation of this user, and the user, for a call that may resolve it.';
+
+-- file: procedures/internal/resolve_reservation.sql
+-- One step of a reservation's life: its state changes and its units move, once. The guard on the
+-- old state is what makes it once, should the lock before it ever be forgotten.
+create or replace function seckill_private.resolve_reservation (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation,
+  p_state text,
+  p_kind text,
+  p_source text,
+  p_target text,
+  p_note text default null
+)
+  returns seckill_private.reservation
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  update seckill_private.reservation as r
+     set state = p_state,
+         resolved_at = case p_state when 'expired' then r.expires_at else p_now end,
+         payment_ref = case p_state when 'confirmed' then p_note else r.payment_ref end,
+         late_status = case p_kind when 'late_confirm' then 'confirmed' else r.late_status end
+   where r.buyer_key = p_reservation.buyer_key
+     and r.request_id = p_reservation.request_id
+     and r.shard = p_reservation.shard
+     and r.state = p_reservation.state
+  returning r.* into strict v_row;
+  perform seckill_private.post_movements(
+    p_now, p_kind, p_source, p_target, seckill_private.unit_lines(v_row), p_note => p_note);
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.resolve_reservation (
+  timestamptz, seckill_private.reservation, text, text, text, text, text) is
+  'Bring a locked reservation to a state and move its units; the row as it is then.';
+
+-- file: procedures/internal/settle_reservation.sql
+-- What a sweeper would have done already. Called with the reservation's row locked.
+create or replace function seckill_private.settle_reservation (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation
+)
+  returns seckill_private.reservation
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
+    return seckill_private.resolve_reservation(
+      p_now, p_reservation, 'expired', 'expire', 'held', 'available');
+  end if;
+  return p_reservation;
+end
+$function$;
+
+comment on function seckill_private.settle_reservation (
+  timestamptz, seckill_private.reservation) is
+  'Expire a locked reservation if its hold has ended; the row as it is then.';
+
+-- file: procedures/internal/record_event.sql
+-- Events stand in the ledger beside the movements, so that one feed tells all of a reservation.
+create or replace function seckill_private.record_event (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation,
+  p_kind text,
+  p_note text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, kind, quantity, reservation_id, user_id, at, note)
+  select seckill_private.activity_of((p_reservation).reservation_id), (p_reservation).shard,
+         l.pool_id, l.slot, p_kind, l.quantity, l.reservation_id, l.user_id, p_now, p_note
+    from unnest(seckill_private.unit_lines(p_reservation)) as l;
+end;
+
+comment on function seckill_private.record_event (
+  timestamptz, seckill_private.reservation, text, text) is
+  'Write into the ledger what happened to a reservation without moving a unit, a line for each '
+  'pool.';
+
+-- file: procedures/internal/record_duplicate_payment.sql
+-- True when this payment was recorded before: a repeated call writes no second event.
+create or replace function seckill_private.record_duplicate_payment (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation,
+  p_payment_ref text
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if exists (
+    select from seckill_private.movement as m
+     where m.activity_id = seckill_private.activity_of(p_reservation.reservation_id)
+       and m.reservation_id = p_reservation.reservation_id
+       and m.kind = 'duplicate_payment'
+       and m.note = p_payment_ref
+  ) then
+    return true;
+  end if;
+  perform seckill_private.record_event(p_now, p_reservation, 'duplicate_payment', p_payment_ref);
+  return false;
+end
+$function$;
+
+comment on function seckill_private.record_duplicate_payment (
+  timestamptz, seckill_private.reservation, text) is
+  'Leave an event for a second payment of a confirmed reservation; whether it was there already.';
+
+-- file: procedures/internal/lock_available.sql
+-- Locks: the slots of a reservation, ascending; due holds by SKIP LOCKED, where units lack.
+create or replace function seckill_private.lock_available (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_reservation seckill_private.reservation
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_line record;
+begin
+  perform from seckill_private.pool_slot as s
+    where s.pool_id = any (p_reservation.pool_ids)
+    order by s.pool_id, s.slot
+      for update;
+  for v_line in
+    select u.pool_id, u.slot, u.quantity
+      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
+        as u (pool_id, slot, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
+     where s.available < u.quantity
+     order by u.pool_id, u.slot
+  loop
+    perform seckill_private.expire_holds(
+      p_now, array[p_activity_id], v_line.pool_id, least(greatest(v_line.quantity, 100), 10000));
+  end loop;
+  return not exists (
+    select from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
+             as u (pool_id, slot, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
+     where s.available < u.quantity);
+end
+$function$;
+
+comment on function seckill_private.lock_available (
+  timestamptz, bigint, seckill_private.reservation) is
+  'Lock the slots of a reservation; whether they have its units available once more.';
+
+-- file: procedures/internal/confirm_late.sql
+-- A payment that came after the hold had ended: the units are taken again if stock and limits
+-- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
+-- be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED.
+create or replace function seckill_private.confirm_late (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation,
+  p_payment_ref text
+)
+  returns text
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+  v_refusal seckill.reserve_result;
+  v_status text;
+begin
+  if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
+    v_status := 'late_sold_out';
+  else
+    v_refusal := seckill_private.refuse_limit(
+      v_sale.limits, v_sale.activity, p_reservation.user_id, v_lines.skus, v_lines.quantities,
+      p_now, p_reservation.created_at, p_reservation.reservation_id);
+    if v_refusal.status is not null then
+      v_status := 'late_limit_exceeded';
+    end if;
+  end if;
+  update seckill_private.reservation as r
+     set late_status = v_status,
+         limits_revision = v_sale.limits_revision
+   where r.buyer_key = p_reservation.buyer_key
+     and r.request_id = p_reservation.request_id
+     and r.shard = p_reservation.shard
+     and r.state = 'expired';
+  if v_status is not null then
+    perform seckill_private.record_event(p_now, p_reservation, v_status, p_payment_ref);
+    return v_status;
+  end if;
+  perform seckill_private.resolve_reservation(
+    p_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
+  return 'confirmed';
+end
+$function$;
+
+comment on function seckill_private.confirm_late (
+  timestamptz, seckill_private.reservation, text) is
+  'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
+
+-- file: procedures/internal/confirm_at.sql
+-- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
+-- the books show both steps.
+-- Locks: lock_reservation, then slots ascending.
+create or replace function seckill_private.confirm_at (
+  p_now timestamptz,
+  p_user_id text,
+  p_reservation_id bigint,
+  p_payment_ref text
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.lock_reservation(p_user_id, p_reservation_id);
+  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+begin
+  v_row := seckill_private.settle_reservation(v_now, v_row);
+  v_result.reservation_id := p_reservation_id;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  v_result.replayed := false;
+  case v_row.state
+    when 'held' then
+      perform seckill_private.resolve_reservation(
+        v_now, v_row, 'confirmed', 'confirm', 'held', 'sold', p_payment_ref);
+      v_result.status := 'confirmed';
+    when 'confirmed' then
+      if p_payment_ref is null or p_payment_ref = v_row.payment_ref then
+        v_result.status := 'confirmed';
+        v_result.replayed := true;
+      else
+        v_result.status := 'duplicate_payment';
+        v_result.replayed := seckill_private.record_duplicate_payment(v_now, v_row, p_payment_ref);
+      end if;
+    when 'expired' then
+      v_result.replayed := v_row.late_status is not null;
+      v_result.status := coalesce(
+        v_row.late_status, seckill_private.confirm_late(v_now, v_row, p_payment_ref));
+      v_result.late := v_result.status = 'confirmed';
+    else
+      v_result.status := v_row.state;
+  end case;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.confirm_at (timestamptz, text, bigint, text) is
+  'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
+
+-- file: procedures/internal/cancel_at.sql
+-- Answers: see seckill.cancel.
+-- Locks: lock_reservation, then slots ascending.
+create or replace function seckill_private.cancel_at (
+  p_now timestamptz,
+  p_user_id text,
+  p_reservation_id bigint,
+  p_reason text
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.lock_reservation(p_user_id, p_reservation_id);
+  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+begin
+  v_row := seckill_private.settle_reservation(v_now, v_row);
+  v_result.reservation_id := p_reservation_id;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  v_result.replayed := v_row.state = 'cancelled';
+  if v_row.state = 'held' then
+    v_row := seckill_private.resolve_reservation(
+      v_now, v_row, 'cancelled', 'cancel', 'held', 'available', p_reason);
+  end if;
+  v_result.status := v_row.state;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.cancel_at (timestamptz, text, bigint, text) is
+  'Cancel a reservation at a given instant (null: the clock); the body of seckill.cancel.';
+
+-- file: procedures/internal/lock_activity.sql
+-- Ops calls about one activity go one after another. Buyers never lock its row.
+-- Locks: the activity's row, before any slot.
+-- Raises: SK001, SK002, SK005; SK006 when it is closed and p_open_only.
+create or replace function seckill_private.lock_activity (
+  p_activity_id bigint,
+  p_open_only boolean default true
+)
+  returns seckill_private.activity
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity seckill_private.activity;
+begin
+  perform seckill_private.begin_write();
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  select a.* into v_activity
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for no key update;
+  if not found then
+    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif p_open_only and v_activity.state = 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is closed');
+  end if;
+  return v_activity;
+end
+$function$;
+
+comment on function seckill_private.lock_activity (bigint, boolean) is
+  'Lock an activity for an ops call.';
+
+-- file: procedures/internal/ops_replay.sql
+-- Request ids of ops calls are unique across all of them. The lock makes two calls with one id take
+-- turns, so the second finds what the first wrote.
+-- Locks: the request id (advisory), before anything else.
+-- Raises: SK004 when the id stands for another call, or for other arguments.
+create or replace function seckill_private.ops_replay (
+  p_call text,
+  p_request_id uuid,
+  p_arguments jsonb
+)
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_entry seckill_private.ops_entry;
+begin
+  if p_request_id is null then
+    return null;
+  end if;
+  perform seckill_private.lock_subject('ops request', p_request_id::text);
+  select e.* into v_entry
+    from seckill_private.ops_entry as e
+   where e.request_id = p_request_id;
+  if not found then
+    return null;
+  elsif v_entry.call <> p_call or v_entry.arguments <> p_arguments then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  perform seckill_private.ensure_durable(v_entry.at);
+  return v_entry.answer;
+end
+$function$;
+
+comment on function seckill_private.ops_replay (text, uuid, jsonb) is
+  'The answer that an ops call with this request id was given before, or null.';
+
+-- file: procedures/internal/ops_record.sql
+-- session_user, the login, is kept beside the actor by the column's default.
+create or replace function seckill_private.ops_record (
+  p_call text,
+  p_activity_id bigint,
+  p_request_id uuid,
+  p_arguments jsonb,
+  p_answer jsonb,
+  p_actor text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.ops_entry (
+    at, call, activity_id, request_id, arguments, answer, actor)
+  values (clock_timestamp(), p_call, p_activity_id, p_request_id, p_arguments, p_answer, p_actor);
+end;
+
+comment on function seckill_private.ops_record (text, bigint, uuid, jsonb, jsonb, text) is
+  'Write an ops call into the journal: who asked, for what, and the answer.';
+
+-- file: procedures/internal/ops_repeat.sql
+-- The answer is kept as jsonb: a column of the result's type would keep that type from growing.
+create or replace function seckill_private.ops_repeat (
+  p_answer jsonb
+)
+  returns seckill.ops_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result := jsonb_populate_record(null::seckill.ops_result, p_answer);
+begin
+  v_result.replayed := true;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.ops_repeat (jsonb) is
+  'A journalled answer, marked as replayed.';
+
+-- file: procedures/internal/validate_activity.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_activity (
+  p_name text,
+  p_starts_at timestamptz,
+  p_ends_at timestamptz,
+  p_hold_seconds integer
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.require_text('p_name', p_name);
+  if p_starts_at is null or p_ends_at is null
+     or not isfinite(p_starts_at) or not isfinite(p_ends_at) then
+    perform seckill_private.raise_error('SK001', 'p_starts_at and p_ends_at must be finite');
+  elsif p_starts_at >= p_ends_at then
+    perform seckill_private.raise_error('SK001', 'p_ends_at must be after p_starts_at');
+  elsif p_hold_seconds is null or p_hold_seconds not between 1 and 2592000 then
+    perform seckill_private.raise_error('SK001', 'p_hold_seconds must be from 1 to 2592000');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_activity (text, timestamptz, timestamptz, integer) is
+  'Refuse the settings of an activity that make no sense.';
+
+-- file: procedures/internal/ensure_partition.sql
+-- The rows of 64 activities lie in one partition, which is cut off when they are all over: that
+-- neither scans nor bloats the tables of those that run. One partition for each activity would be
+-- simpler, but a plan locks every partition there is: with 64 of them a probe takes three times as
+-- long. The new table is made apart and attached: "partition of" would stop the sale to do it.
+-- Locks: an advisory one, against a second maker; SHARE UPDATE EXCLUSIVE on the parent, which
+--   buyers do not notice.
+create or replace function seckill_private.ensure_partition (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_name text;
+begin
+  if to_regclass(format('seckill_private.movement_%s', v_first)) is not null then
+    return;
+  end if;
+  perform seckill_private.lock_subject('partition', v_first::text);
+  if to_regclass(format('seckill_private.movement_%s', v_first)) is not null then
+    return;
+  end if;
+  foreach v_name in array array['reservation', 'movement'] loop
+    execute format(
+      'create table seckill_private.%I (like seckill_private.%I including all)',
+      v_name || '_' || v_first, v_name);
+  end loop;
+  execute format(
+    'alter table seckill_private.reservation attach partition seckill_private.%I '
+    'for values from (%s) to (%s)', 'reservation_' || v_first, v_first << 40, (v_first + 64) << 40);
+  execute format(
+    'alter table seckill_private.movement attach partition seckill_private.%I '
+    'for values from (%s) to (%s)', 'movement_' || v_first, v_first, v_first + 64);
+end
+$function$;
+
+comment on function seckill_private.ensure_partition (bigint) is
+  'Make sure that there are partitions for the rows of an activity.';
+
+-- file: procedures/internal/ensure_pool.sql
+-- Called under the activity's lock, so nobody makes the same pool at the same time.
+create or replace function seckill_private.ensure_pool (
+  p_activity_id bigint,
+  p_sku text,
+  p_region text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+begin
+  select p.pool_id into v_pool_id
+    from seckill_private.pool as p
+   where p.activity_id = p_activity_id
+     and p.sku = p_sku
+     and p.region = p_region;
+  if not found then
+    insert into seckill_private.pool (activity_id, sku, region)
+    values (p_activity_id, p_sku, p_region)
+    returning pool_id into v_pool_id;
+    insert into seckill_private.pool_slot (pool_id, slot, shard)
+    values (v_pool_id, 0, 0);
+  end if;
+  return v_pool_id;
+end
+$function$;
+
+comment on function seckill_private.ensure_pool (bigint, text, text) is
+  'The pool of (activity, sku, region), made empty where it is missing.';
+
+-- file: procedures/internal/change_state.sql
+-- An activity that is there already answers replayed, and nothing is written.
+-- Locks: the activity.
+-- Raises: SK006 when its state is not one of p_from.
+create or replace function seckill_private.change_state (
+  p_activity_id bigint,
+  p_call text,
+  p_from text[],
+  p_to text,
+  p_actor text
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := p_to;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.state = p_to;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> all (p_from) then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  end if;
+  update seckill_private.activity as a
+     set state = p_to
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    p_call, p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.change_state (bigint, text, text[], text, text) is
+  'Bring an activity from one of some states to another.';
+
+-- file: procedures/internal/return_unsold.sql
+-- Holds live on; closed makes what they release later follow to the inventory.
+-- Locks: the slots of the activity ascending, then inventory rows.
+create or replace function seckill_private.return_unsold (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_actor text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[];
+  v_lines seckill_private.unit_line[];
+begin
+  select array_agg(p.pool_id) into v_pool_ids
+    from seckill_private.pool as p
+   where p.activity_id = p_activity_id;
+  perform from seckill_private.pool_slot as s
+    where s.pool_id = any (v_pool_ids)
+    order by s.pool_id, s.slot
+      for update;
+  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
+    into v_lines
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (v_pool_ids)
+     and s.available > 0;
+  perform seckill_private.post_movements(
+    seckill_private.now_at(p_now, v_pool_ids, null), 'close', 'available', 'inventory', v_lines,
+    p_actor);
+  update seckill_private.pool_slot as s
+     set closed = true
+   where s.pool_id = any (v_pool_ids);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+end
+$function$;
+
+comment on function seckill_private.return_unsold (timestamptz, bigint, text) is
+  'Give what is available in an activity back to the inventory, and shut its pools; units '
+  'returned.';
+
+-- file: procedures/internal/validate_limit.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_limit (
+  p_name text,
+  p_dimension text,
+  p_metric text,
+  p_window text,
+  p_maximum bigint,
+  p_sku text,
+  p_period interval,
+  p_time_zone text,
+  p_required boolean
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.require_text('p_name', p_name);
+  perform seckill_private.require_units('p_maximum', p_maximum);
+  perform seckill_private.optional_text('p_sku', p_sku);
+  if p_dimension is distinct from 'user' then
+    perform seckill_private.raise_error('SK001', 'p_dimension must be user in this release');
+  elsif p_metric is null or p_metric not in ('units', 'orders') then
+    perform seckill_private.raise_error(
+      'SK001', 'p_metric must be units or orders in this release');
+  elsif p_window is null or p_window not in ('order', 'day', 'activity') then
+    perform seckill_private.raise_error(
+      'SK001', 'p_window must be order, day or activity in this release');
+  elsif p_period is not null then
+    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows only');
+  elsif p_required is null then
+    perform seckill_private.raise_error('SK001', 'p_required must not be null');
+  end if;
+  if p_time_zone is not null then
+    perform seckill_private.require_time_zone(p_time_zone);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_limit (
+  text, text, text, text, bigint, text, interval, text, boolean) is
+  'Refuse a limit that makes no sense, or that this release does not know.';
+
+-- file: procedures/internal/limit_stands.sql
+-- Compared by meaning: two calls with the same arguments need no second version.
+create or replace function seckill_private.limit_stands (
+  p_limit seckill_private.limit_version
+)
+  returns boolean
+  language sql
+  stable
+begin atomic
+  select exists (
+    select from seckill_private.limit_version as l
+     where l.activity_id = (p_limit).activity_id
+       and l.name = (p_limit).name
+       and l.until_revision is null
+       and (l.dimension, l.metric, l.window_kind, l.maximum, l.required)
+         = ((p_limit).dimension, (p_limit).metric, (p_limit).window_kind, (p_limit).maximum,
+            (p_limit).required)
+       and (l.sku, l.period, l.time_zone)
+         is not distinct from ((p_limit).sku, (p_limit).period, (p_limit).time_zone));
+end;
+
+comment on function seckill_private.limit_stands (seckill_private.limit_version) is
+  'Whether a limit stands exactly like this already.';
+
+-- file: procedures/internal/end_limit.sql
+-- The counter's row is locked until commit: revisions become visible in their order.
+-- Locks: the revision counter.
+create or replace function seckill_private.end_limit (
+  p_activity_id bigint,
+  p_name text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_revision bigint;
+begin
+  update seckill_private.limits_revision as r
+     set revision = r.revision + 1
+  returning r.revision into strict v_revision;
+  update seckill_private.limit_version as l
+     set until_revision = v_revision
+   where l.activity_id = p_activity_id
+     and l.name = p_name
+     and l.until_revision is null;
+  return v_revision;
+end
+$function$;
+
+comment on function seckill_private.end_limit (bigint, text) is
+  'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
+
+-- file: procedures/internal/sees_buyers.sql
+-- The role that the session acts as: inside a definer function current_user is the owner.
+create or replace function seckill_private.sees_buyers ()
+  returns boolean
+  language sql
+  stable
+return (select pg_has_role(c.role, 'seckill_read', 'usage')
+               or pg_has_role(c.role, 'seckill_ops', 'usage')
+          from (select coalesce(
+                         nullif(current_setting('role'), 'none'), session_user::text)::name as role
+               ) as c);
+
+comment on function seckill_private.sees_buyers () is
+  'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
+
+-- file: procedures/internal/check_slots.sql
+-- I1: no counter below zero, and total = available + held + sold. I2: every counter is the sum of
+-- its ledger rows, every movement of a slot has one ledger row, and open holds add up to held.
+create or replace function seckill_private.check_slots (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  with slot as (
+    select s.*, p.sku, p.region
+      from seckill_private.pool as p
+      join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+     where p.activity_id = p_activity_id
+  ), book as (
+    select l.pool_id, l.slot, count(*) as lines,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'held')) as held,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold
+      from seckill_private.ledger_of(p_activity_id) as l
+     where l.source is not null
+     group by l.pool_id, l.slot
+  ), hold as (
+    select u.pool_id, u.slot, sum(u.quantity) as held
+      from seckill_private.reservation as r
+     cross join lateral unnest(r.pool_ids, r.slots, r.quantities) as u (pool_id, slot, quantity)
+     where r.buyer_key >= p_activity_id << 40
+       and r.buyer_key < (p_activity_id + 1) << 40
+       and r.state = 'held'
+     group by u.pool_id, u.slot
+  ), claim as (
+    select s.sku, s.region, s.slot, c.invariant, c.what, c.expected, c.actual
+      from slot as s
+      left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
+      left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+     cross join lateral (values
+       ('I1', 'total', s.available + s.held + s.sold, s.total),
+       ('I1', 'least counter', greatest(least(s.available, s.held, s.sold), 0),
+        least(s.available, s.held, s.sold)),
+       ('I2', 'available', coalesce(b.available, 0), s.available),
+       ('I2', 'held', coalesce(b.held, 0), s.held),
+       ('I2', 'sold', coalesce(b.sold, 0), s.sold),
+       ('I2', 'movements', coalesce(b.lines, 0), s.version),
+       ('I2', 'open holds', coalesce(h.held, 0), s.held)
+     ) as c (invariant, what, expected, actual)
+  )
+  select c.invariant, format('sku %s region %s slot %s: %s', c.sku, c.region, c.slot, c.what),
+         c.expected::text, c.actual::text
+    from claim as c
+   where c.expected <> c.actual;
+end;
+
+comment on function seckill_private.check_slots (bigint) is
+  'Counters of an activity that break I1, or I2 against its ledger.';
+
+-- file: procedures/internal/check_inventory.sql
+-- I2 for the inventory: its balance is the sum of its ledger, and that ledger and the pools' agree
+-- on what went from one to the other.
+create or replace function seckill_private.check_inventory (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  with balance as (
+    select i.sku, i.quantity as actual,
+           (select coalesce(sum(m.delta), 0)
+              from seckill_private.inventory_movement as m
+             where m.sku = i.sku) as expected
+      from seckill_private.inventory as i
+     where i.sku in (
+             select p.sku from seckill_private.pool as p where p.activity_id = p_activity_id)
+  ), transfer as (
+    select p.sku, p.region,
+           (select coalesce(sum(m.delta), 0)
+              from seckill_private.inventory_movement as m
+             where m.sku = p.sku
+               and m.pool_id = p.pool_id) as actual,
+           (select coalesce(
+                     sum(l.quantity * seckill_private.moved(l.source, l.target, 'inventory')), 0)
+              from seckill_private.movement as l
+             where l.activity_id = p_activity_id
+               and l.pool_id = p.pool_id) as expected
+      from seckill_private.pool as p
+     where p.activity_id = p_activity_id
+  )
+  select 'I2', format('inventory of sku %s', b.sku), b.expected::text, b.actual::text
+    from balance as b
+   where b.expected <> b.actual
+   union all
+  select 'I2', format('inventory of sku %s, moved by region %s', t.sku, t.region),
+         t.expected::text, t.actual::text
+    from transfer as t
+   where t.expected <> t.actual;
+end;
+
+comment on function seckill_private.check_inventory (bigint) is
+  'Inventory rows of an activity''s skus that break I2.';
+
+-- file: procedures/internal/check_reservations.sql
+-- I4: the steps in the ledger are those that lead to the state, each once and for all of the units.
+-- I7: what was confirmed in time was confirmed before its hold ended.
+create or replace function seckill_private.check_reservations (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  with step as (
+    select m.reservation_id, m.kind, sum(m.quantity) as units
+      from seckill_private.movement as m
+     where m.activity_id = p_activity_id
+       and m.reservation_id is not null
+       and m.source is not null
+     group by m.reservation_id, m.kind
+  ), path as (
+    select s.reservation_id, string_agg(s.kind || ' ' || s.units, ', ' order by s.kind) as steps
+      from step as s
+     group by s.reservation_id
+  ), life as (
+    select r.reservation_id, r.state, r.late_status, r.expires_at, r.resolved_at,
+           (select sum(q) from unnest(r.quantities) as q) as units
+      from seckill_private.reservation as r
+     where r.buyer_key >= p_activity_id << 40
+       and r.buyer_key < (p_activity_id + 1) << 40
+  ), claim as (
+    select coalesce(l.reservation_id, p.reservation_id) as reservation_id, p.steps as actual,
+           case
+             when l.state = 'confirmed' and l.late_status = 'confirmed'
+               then format('expire %s, late_confirm %s', l.units, l.units)
+             when l.state = 'confirmed' then 'confirm ' || l.units
+             when l.state = 'cancelled' then 'cancel ' || l.units
+             when l.state = 'expired' then 'expire ' || l.units
+           end as expected
+      from life as l
+      full join path as p on p.reservation_id = l.reservation_id
+  )
+  select 'I4', 'reservation ' || c.reservation_id, coalesce(c.expected, 'no step'),
+         coalesce(c.actual, 'no step')
+    from claim as c
+   where c.expected is distinct from c.actual
+   union all
+  select 'I7', 'reservation ' || l.reservation_id, 'confirmed before ' || l.expires_at,
+         'confirmed at ' || l.resolved_at
+    from life as l
+   where l.state = 'confirmed'
+     and l.late_status is null
+     and l.resolved_at >= l.expires_at;
+end;
+
+comment on function seckill_private.check_reservations (bigint) is
+  'Reservations whose steps in the ledger break I4 or I7.';
+
+-- file: procedures/internal/check_limits.sql
+-- I3: at each purchase, use in its window, itself included, was within the limits of the revision
+-- that it recorded. What had been given back before it does not count: a cancelled or expired hold
+-- from its end on, until a late payment takes the units again.
+create or replace function seckill_private.check_limits (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  with line as (
+    select r.buyer_key, r.user_id, r.reservation_id, r.created_at, r.limits_revision, r.state,
+           r.expires_at, r.resolved_at, coalesce(r.late_status = 'confirmed', false) as late,
+           p.sku, u.quantity
+      from seckill_private.reservation as r
+     cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     where r.buyer_key >= p_activity_id << 40
+       and r.buyer_key < (p_activity_id + 1) << 40
+  ), bound as (
+    select l.*, coalesce(l.time_zone, a.time_zone) as zone
+      from seckill_private.limit_version as l
+      join seckill_private.activity as a on a.activity_id = l.activity_id
+     where l.activity_id = p_activity_id
+  ), purchase as (
+    select distinct b.name, b.metric, b.maximum, b.sku as only_sku, l.buyer_key, l.user_id,
+           l.reservation_id,
+           case when l.late then l.resolved_at else l.created_at end as decided_at,
+           seckill_private.window_of(b.window_kind, b.zone, l.created_at) as bounds
+      from bound as b
+      join line as l
+        on l.limits_revision >= b.since_revision
+       and (b.until_revision is null or l.limits_revision < b.until_revision)
+       and (b.sku is null or l.sku = b.sku)
+  ), usage as (
+    select p.name, p.maximum, p.reservation_id,
+           case p.metric when 'units' then sum(o.quantity)
+             else count(distinct o.reservation_id) end as used
+      from purchase as p
+      join line as o
+        on o.buyer_key = p.buyer_key
+       and o.user_id = p.user_id
+       and (p.only_sku is null or o.sku = p.only_sku)
+       and (o.reservation_id = p.reservation_id
+            or o.created_at <@ p.bounds
+               and (o.created_at, o.reservation_id) < (p.decided_at, p.reservation_id)
+               and case
+                     when o.state = 'confirmed' and not o.late then true
+                     when o.state = 'cancelled' then p.decided_at < o.resolved_at
+                     else p.decided_at < o.expires_at or o.late and o.resolved_at <= p.decided_at
+                   end)
+     group by p.name, p.metric, p.maximum, p.reservation_id
+  )
+  select 'I3', format('limit %s at reservation %s', u.name, u.reservation_id),
+         'at most ' || u.maximum, u.used::text
+    from usage as u
+   where u.used > u.maximum;
+end;
+
+comment on function seckill_private.check_limits (bigint) is
+  'Purchases that broke a limit as it stood when they were made (I3).';
+
+-- file: procedures/buying/reserve.sql
+-- Precedence, locks and refusals: seckill_private.reserve_at.
+-- Plans are made once and kept, whatever the statistics say of a table that was empty an hour ago.
+create or replace function seckill.reserve (
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_region text default '*',
+  p_subjects jsonb default '{}'
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_digests bytea[];
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.validate_request(
+    p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region);
+  if p_subjects is distinct from '{}' then
+    v_digests := seckill_private.subject_digests(p_subjects);
+  end if;
+  v_result := seckill_private.reserve_at(
+    null, p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region, v_digests);
+  v_result.ordinal := 1;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb) is
+  'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by '
+  'the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. '
+  'p_region: matched exactly. p_subjects: {"phone": "…", …}, stored as salted digests only. '
+  'Answers, highest precedence first: the earlier answer; ended, not_started, paused; sold_out; '
+  'limit_exceeded; busy (nothing was decided); held. A refusal changes nothing. Raises SK001 to '
+  'SK005; 55P03 after five seconds of waiting, when nothing happened either.';
+grant execute on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb)
+   to seckill_app;
+
+-- file: procedures/buying/confirm.sql
+-- Precedence, locks: seckill_private.confirm_at.
+create or replace function seckill.confirm (
+  p_user_id text,
+  p_reservation_id bigint,
+  p_payment_ref text default null
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
+as $function$
+begin
+  perform seckill_private.optional_text('p_payment_ref', p_payment_ref);
+  return seckill_private.confirm_at(null, p_user_id, p_reservation_id, p_payment_ref);
+end
+$function$;
+
+comment on function seckill.confirm (text, bigint, text) is
+  'Record that a reservation was paid: its units are sold. Answers: confirmed (late: the hold had '
+  'ended, and the units were taken again); late_sold_out or late_limit_exceeded (the hold had '
+  'ended, and stock or limit have gone to another purchase: refund the buyer; final); cancelled; '
+  'duplicate_payment (confirmed before with another payment_ref). The last three but cancelled '
+  'leave an event in the ledger. A repeat gives the same answer, replayed. Raises SK001, SK005, '
+  'SK008.';
+grant execute on function seckill.confirm (text, bigint, text) to seckill_app;
+
+-- file: procedures/buying/cancel.sql
+-- Precedence, locks: seckill_private.cancel_at.
+create or replace function seckill.cancel (
+  p_user_id text,
+  p_reservation_id bigint,
+  p_reason text default null
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
+as $function$
+begin
+  perform seckill_private.optional_text('p_reason', p_reason);
+  return seckill_private.cancel_at(null, p_user_id, p_reservation_id, p_reason);
+end
+$function$;
+
+comment on function seckill.cancel (text, bigint, text) is
+  'Give a hold back: its units are available again at once. Answers: cancelled; confirmed (too '
+  'late, it was paid); expired (the hold had ended). A repeat gives the same answer, replayed. '
+  'Raises SK001, SK005, SK008.';
+grant execute on function seckill.cancel (text, bigint, text) to seckill_app;
+
+-- file: procedures/buying/availability.sql
+-- Precedence of status: ended, not_started, paused, sold_out, on_sale.
+-- One snapshot (stable), so that the numbers belong together.
+create or replace function seckill.availability (
+  p_activity_id bigint,
+  p_sku text,
+  p_region text default '*'
+)
+  returns seckill.availability_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+as $function$
+declare
+  v_result seckill.availability_result;
+  v_activity seckill_private.activity;
+  v_pool_id bigint;
+  v_now timestamptz;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_now := seckill_private.now_at(null, array[v_pool_id], null);
+  v_result := seckill_private.pool_balance(p_activity_id, v_pool_id, v_now);
+  v_result.status := seckill_private.sale_status(
+    v_activity.state, v_activity.starts_at, v_activity.ends_at, v_now);
+  if v_result.status = 'on_sale' and v_result.available = 0 then
+    v_result.status := 'sold_out';
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.availability (bigint, text, text) is
+  'Units of (activity, sku, region): total = available + held + sold. Holds that have ended count '
+  'as available. status: on_sale, sold_out, not_started, paused, ended. Raises SK001, SK002, '
+  'SK003.';
+grant execute on function seckill.availability (bigint, text, text) to seckill_app, seckill_read;
+
+-- file: procedures/buying/get_reservation.sql
+-- Another user's reservation answers like one that does not exist.
+create or replace function seckill.get_reservation (
+  p_user_id text,
+  p_reservation_id bigint
+)
+  returns seckill.reservation_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  perform seckill_private.require_text('p_user_id', p_user_id);
+  if p_reservation_id is null then
+    perform seckill_private.raise_error('SK001', 'p_reservation_id must not be null');
+  end if;
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(
+           seckill_private.activity_of(p_reservation_id), p_user_id)
+     and r.reservation_id = p_reservation_id
+     and r.user_id = p_user_id;
+  if not found then
+    perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
+  end if;
+  return seckill_private.read_reservation(v_row);
+end
+$function$;
+
+comment on function seckill.get_reservation (text, bigint) is
+  'A reservation of this user, as it is now. Raises SK001; SK008 where there is none, also where '
+  'it is another user''s.';
+grant execute on function seckill.get_reservation (text, bigint) to seckill_app;
+
+-- file: procedures/buying/find_reservation.sql
+-- For the caller whose connection broke before the answer came.
+create or replace function seckill.find_reservation (
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid
+)
+  returns seckill.reservation_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  if p_request_id is null then
+    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
+  end if;
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id
+     and seckill_private.activity_of(r.reservation_id) = p_activity_id;
+  if not found then
+    perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
+  end if;
+  return seckill_private.read_reservation(v_row);
+end
+$function$;
+
+comment on function seckill.find_reservation (bigint, text, uuid) is
+  'The reservation that a request id of this user led to: how a caller who got no answer learns '
+  'it. Raises SK001; SK008 where there is none.';
+grant execute on function seckill.find_reservation (bigint, text, uuid) to seckill_app;
+
+-- file: procedures/buying/list_reservations.sql
+-- One probe for each activity, since keys start with it.
+create or replace function seckill.list_reservations (
+  p_user_id text,
+  p_activity_id bigint default null,
+  p_limit integer default 100
+)
+  returns setof seckill.reservation_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.require_text('p_user_id', p_user_id);
+  perform seckill_private.require_limit(p_limit);
+  return query
+    select f.*
+      from (select r
+              from seckill_private.activity as a
+              join seckill_private.reservation as r
+                on r.buyer_key = seckill_private.buyer_key(a.activity_id, p_user_id)
+             where r.user_id = p_user_id
+               and (p_activity_id is null or a.activity_id = p_activity_id)
+             order by r.created_at desc, r.reservation_id desc
+             limit p_limit) as d
+     cross join lateral seckill_private.read_reservation(d.r) as f;
+end
+$function$;
+
+comment on function seckill.list_reservations (text, bigint, integer) is
+  'Reservations of a user, newest first: of one activity, or of all (null). p_limit: rows, 1 to '
+  '10000. Raises SK001.';
+grant execute on function seckill.list_reservations (text, bigint, integer) to seckill_app;
+
+-- file: procedures/running/create_activity.sql
+-- Instants go into the journal in UTC, so that a repeat from a session in another zone is the same
+-- call.
+create or replace function seckill.create_activity (
+  p_name text,
+  p_starts_at timestamptz,
+  p_ends_at timestamptz,
+  p_hold_seconds integer default 900,
+  p_time_zone text default 'UTC',
+  p_request_id uuid default null,
+  p_actor text default null
+)
+  returns bigint
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_arguments jsonb;
+  v_answer jsonb;
+  v_activity_id bigint;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.validate_activity(p_name, p_starts_at, p_ends_at, p_hold_seconds);
+  perform seckill_private.require_time_zone(p_time_zone);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_arguments := jsonb_build_object(
+    'name', p_name, 'starts_at', p_starts_at at time zone 'UTC',
+    'ends_at', p_ends_at at time zone 'UTC', 'hold_seconds', p_hold_seconds,
+    'time_zone', p_time_zone);
+  v_answer := seckill_private.ops_replay('create_activity', p_request_id, v_arguments);
+  if v_answer is not null then
+    return (v_answer ->> 'activity_id')::bigint;
+  end if;
+  insert into seckill_private.activity (
+    name, starts_at, ends_at, hold_seconds, time_zone, created_at)
+  values (p_name, p_starts_at, p_ends_at, p_hold_seconds, p_time_zone, clock_timestamp())
+  returning activity_id into v_activity_id;
+  perform seckill_private.ensure_partition(v_activity_id);
+  perform seckill_private.ops_record(
+    'create_activity', v_activity_id, p_request_id, v_arguments,
+    jsonb_build_object('activity_id', v_activity_id), p_actor);
+  return v_activity_id;
+end
+$function$;
+
+comment on function seckill.create_activity (
+  text, timestamptz, timestamptz, integer, text, uuid, text) is
+  'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at, once '
+  'it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name '
+  'that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a '
+  'repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
+grant execute on function seckill.create_activity (
+  text, timestamptz, timestamptz, integer, text, uuid, text) to seckill_ops;
+
+-- file: procedures/running/update_activity.sql
+-- Holds that exist keep the end they were given.
+create or replace function seckill.update_activity (
+  p_activity_id bigint,
+  p_name text default null,
+  p_starts_at timestamptz default null,
+  p_ends_at timestamptz default null,
+  p_hold_seconds integer default null,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_old seckill_private.activity := seckill_private.lock_activity(p_activity_id);
+  v_new seckill_private.activity := v_old;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_new.name := coalesce(p_name, v_old.name);
+  v_new.starts_at := coalesce(p_starts_at, v_old.starts_at);
+  v_new.ends_at := coalesce(p_ends_at, v_old.ends_at);
+  v_new.hold_seconds := coalesce(p_hold_seconds, v_old.hold_seconds);
+  perform seckill_private.validate_activity(
+    v_new.name, v_new.starts_at, v_new.ends_at, v_new.hold_seconds);
+  v_result.status := v_old.state;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_new is not distinct from v_old;
+  if v_result.replayed then
+    return v_result;
+  end if;
+  update seckill_private.activity as a
+     set name = v_new.name,
+         starts_at = v_new.starts_at,
+         ends_at = v_new.ends_at,
+         hold_seconds = v_new.hold_seconds
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    'update_activity', p_activity_id, null,
+    jsonb_strip_nulls(jsonb_build_object(
+      'name', p_name, 'starts_at', p_starts_at at time zone 'UTC',
+      'ends_at', p_ends_at at time zone 'UTC', 'hold_seconds', p_hold_seconds)),
+    to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.update_activity (
+  bigint, text, timestamptz, timestamptz, integer, text) is
+  'Change an activity that is not closed; null leaves a setting as it is. Open holds keep their '
+  'end. status: the activity''s state; replayed: nothing was to be changed. Raises SK001, SK002, '
+  'SK005, SK006.';
+grant execute on function seckill.update_activity (
+  bigint, text, timestamptz, timestamptz, integer, text) to seckill_ops;
+
+-- file: procedures/running/open_activity.sql
+-- A paused activity is not opened but resumed, so that nobody undoes a pause by accident.
+create or replace function seckill.open_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_state(
+    p_activity_id, 'open_activity', array['draft'], 'open', p_actor);
+end
+$function$;
+
+comment on function seckill.open_activity (bigint, text) is
+  'Open a draft: it sells from starts_at on. status: open; replayed where it was open already. '
+  'Raises SK001, SK002, SK005, SK006.';
+grant execute on function seckill.open_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/pause_activity.sql
+-- A purchase that is being decided while this commits may still be held.
+create or replace function seckill.pause_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_state(
+    p_activity_id, 'pause_activity', array['open'], 'paused', p_actor);
+end
+$function$;
+
+comment on function seckill.pause_activity (bigint, text) is
+  'Pause an open activity: purchases are refused until it is resumed, holds can still be paid and '
+  'cancelled. status: paused; replayed where it was paused already. Raises SK001, SK002, SK005, '
+  'SK006.';
+grant execute on function seckill.pause_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/resume_activity.sql
+-- Time goes on during a pause: neither the end of the sale nor that of a hold moves.
+create or replace function seckill.resume_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_state(
+    p_activity_id, 'resume_activity', array['paused'], 'open', p_actor);
+end
+$function$;
+
+comment on function seckill.resume_activity (bigint, text) is
+  'Go on with a paused activity. status: open; replayed where it was open already. Raises SK001, '
+  'SK002, SK005, SK006.';
+grant execute on function seckill.resume_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/close_activity.sql
+-- Locks: the activity, its slots ascending, inventory rows ascending by sku.
+create or replace function seckill.close_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result := seckill_private.change_state(
+    p_activity_id, 'close_activity', array['draft', 'open', 'paused'], 'closed', p_actor);
+begin
+  if not v_result.replayed then
+    v_result.quantity := seckill_private.return_unsold(null, p_activity_id, p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.close_activity (bigint, text) is
+  'End an activity for good. What is available returns to the inventory at once (quantity: '
+  'units); holds live on, and what they release later follows. status: closed; replayed where it '
+  'was closed already. Raises SK001, SK002, SK005.';
+grant execute on function seckill.close_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/receive_stock.sql
+-- Locks: the request id, the inventory row.
+create or replace function seckill.receive_stock (
+  p_sku text,
+  p_quantity bigint,
+  p_request_id uuid,
+  p_reason text default null,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_arguments jsonb := jsonb_build_object(
+    'sku', p_sku, 'quantity', p_quantity, 'reason', p_reason);
+  v_answer jsonb;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_units('p_quantity', greatest(p_quantity, -p_quantity));
+  perform seckill_private.require_request_id(p_request_id);
+  perform seckill_private.optional_text('p_reason', p_reason);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_answer := seckill_private.ops_replay('receive_stock', p_request_id, v_arguments);
+  if v_answer is not null then
+    return seckill_private.ops_repeat(v_answer);
+  end if;
+  insert into seckill_private.inventory (sku, quantity)
+  values (p_sku, 0)
+  on conflict (sku) do nothing;
+  v_result.status := 'received';
+  v_result.replayed := false;
+  v_result.sku := p_sku;
+  v_result.quantity := p_quantity;
+  v_result.total := seckill_private.move_inventory(
+    clock_timestamp(), p_sku, p_quantity, 'receive', null, p_actor, p_reason);
+  perform seckill_private.ops_record(
+    'receive_stock', null, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.receive_stock (text, bigint, uuid, text, text) is
+  'Put units of a sku into the inventory, or take them out (negative), never below zero. '
+  'p_quantity: units, up to 10^12 either way. p_request_id: a repeat changes nothing. status: '
+  'received; total: units in the inventory then. Raises SK001, SK004, SK005, SK007.';
+grant execute on function seckill.receive_stock (text, bigint, uuid, text, text) to seckill_ops;
+
+-- file: procedures/running/allocate_stock.sql
+-- Locks: the request id, the activity, the pool's slot, the inventory row.
+create or replace function seckill.allocate_stock (
+  p_activity_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_request_id uuid,
+  p_region text default '*',
+  p_slots integer default 1,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_arguments jsonb := jsonb_build_object(
+    'activity_id', p_activity_id, 'sku', p_sku, 'quantity', p_quantity, 'region', p_region,
+    'slots', p_slots);
+  v_answer jsonb;
+  v_pool_id bigint;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.require_units('p_quantity', p_quantity);
+  perform seckill_private.require_request_id(p_request_id);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_slots is distinct from 1 then
+    perform seckill_private.raise_error('SK001', 'p_slots must be 1 in this release');
+  end if;
+  v_answer := seckill_private.ops_replay('allocate_stock', p_request_id, v_arguments);
+  if v_answer is not null then
+    return seckill_private.ops_repeat(v_answer);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.post_movements(
+    seckill_private.now_at(null, array[v_pool_id], null), 'allocate', 'inventory', 'available',
+    array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  v_result.status := 'allocated';
+  v_result.replayed := false;
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.quantity := p_quantity;
+  v_result.total :=
+    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  perform seckill_private.ops_record(
+    'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.allocate_stock (bigint, text, bigint, uuid, text, integer, text) is
+  'Move units from the inventory into a pool of an activity, also while it sells; the pool is '
+  'made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do '
+  'not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: '
+  'allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), '
+  'SK007 (the inventory has fewer).';
+grant execute on function seckill.allocate_stock (
+  bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
+
+-- file: procedures/running/set_limit.sql
+-- A limit is never overwritten: its version ends and a new one begins, so that each purchase can be
+-- judged by what stood when it was made. It counts what was bought before it was set.
+-- Locks: the activity, the revision counter.
+create or replace function seckill.set_limit (
+  p_activity_id bigint,
+  p_name text,
+  p_dimension text,
+  p_metric text,
+  p_window text,
+  p_maximum bigint,
+  p_sku text default null,
+  p_period interval default null,
+  p_time_zone text default null,
+  p_required boolean default true,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_new seckill_private.limit_version;
+begin
+  perform seckill_private.validate_limit(
+    p_name, p_dimension, p_metric, p_window, p_maximum, p_sku, p_period, p_time_zone, p_required);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_activity(p_activity_id);
+  v_new.activity_id := p_activity_id;
+  v_new.name := p_name;
+  v_new.dimension := p_dimension;
+  v_new.metric := p_metric;
+  v_new.window_kind := p_window;
+  v_new.maximum := p_maximum;
+  v_new.sku := p_sku;
+  v_new.time_zone := p_time_zone;
+  v_new.required := p_required;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.replayed := seckill_private.limit_stands(v_new);
+  if v_result.replayed then
+    return v_result;
+  end if;
+  v_new.since_revision := seckill_private.end_limit(p_activity_id, p_name);
+  insert into seckill_private.limit_version select v_new.*;
+  perform seckill_private.ops_record(
+    'set_limit', p_activity_id, null,
+    jsonb_strip_nulls(to_jsonb(v_new) - array['activity_id', 'since_revision']),
+    to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.set_limit (
+  bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
+  'Set a limit, or change the one of that name: at most p_maximum of p_metric (units, orders) for '
+  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for '
+  'all (null). Several may apply; all must pass. It counts what was bought before; lowered below '
+  'what is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. '
+  'Other dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
+  'status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 '
+  '(closed).';
+grant execute on function seckill.set_limit (
+  bigint, text, text, text, text, bigint, text, interval, text, boolean, text) to seckill_ops;
+
+-- file: procedures/running/drop_limit.sql
+-- Locks: the activity, the revision counter.
+create or replace function seckill.drop_limit (
+  p_activity_id bigint,
+  p_name text,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.require_text('p_name', p_name);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_activity(p_activity_id);
+  v_result.status := 'dropped';
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := not exists (
+    select from seckill_private.limit_version as l
+     where l.activity_id = p_activity_id
+       and l.name = p_name
+       and l.until_revision is null);
+  if v_result.replayed then
+    return v_result;
+  end if;
+  perform seckill_private.end_limit(p_activity_id, p_name);
+  perform seckill_private.ops_record(
+    'drop_limit', p_activity_id, null, jsonb_build_object('name', p_name), to_jsonb(v_result),
+    p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.drop_limit (bigint, text, text) is
+  'Drop a limit of an activity. status: dropped; replayed where there was none of that name. '
+  'Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.drop_limit (bigint, text, text) to seckill_ops;
+
+-- file: procedures/running/expire_due.sql
+-- Nothing waits for a sweeper: a hold that has ended is worth nothing, swept or not. It keeps the
+-- counters close to that and the index of open holds short.
+create or replace function seckill.expire_due (
+  p_limit integer default 1000,
+  p_actor text default null
+)
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  return seckill_private.expire_due_at(null, p_limit, p_actor);
+end
+$function$;
+
+comment on function seckill.expire_due (integer, text) is
+  'Give the units of holds that have ended back to their pools, in the books too; how many holds. '
+  'p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
+grant execute on function seckill.expire_due (integer, text) to seckill_ops;
+
+-- file: procedures/reading/shard_of.sql
+-- The rule itself is seckill_private.shard, which plans can inline.
+create or replace function seckill.shard_of (
+  p_user_id text
+)
+  returns integer
+  language sql
+  immutable
+  parallel safe
+  security definer
+  set search_path = pg_catalog, pg_temp
+return seckill_private.shard(p_user_id)::integer;
+
+comment on function seckill.shard_of (text) is
+  'The shard of a user, 0 to 63; null for null. It never changes.';
+grant execute on function seckill.shard_of (text) to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/schema_version.sql
+-- What Alembic wrote, so that a client can see whether it knows this schema.
+create or replace function seckill.schema_version ()
+  returns text
+  language sql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+return (select v.version_num from seckill_private.alembic_version as v);
+
+comment on function seckill.schema_version () is
+  'The revision of the schema, such as 0001_core.';
+grant execute on function seckill.schema_version () to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/inventory.sql
+-- Units in pools are not in the inventory: nothing is counted twice.
+create or replace function seckill.inventory (
+  p_sku text
+)
+  returns seckill.inventory_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.inventory_result;
+begin
+  perform seckill_private.require_text('p_sku', p_sku);
+  select i.quantity into v_result.quantity
+    from seckill_private.inventory as i
+   where i.sku = p_sku;
+  v_result.status := case
+    when v_result.quantity is null then 'unknown'
+    when v_result.quantity = 0 then 'empty'
+    else 'in_stock'
+  end;
+  v_result.sku := p_sku;
+  v_result.quantity := coalesce(v_result.quantity, 0);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.inventory (text) is
+  'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Raises '
+  'SK001.';
+grant execute on function seckill.inventory (text) to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/history.sql
+-- A login of seckill_app may ask for one buyer at a time: for all of them it sees units, not
+-- people.
+create or replace function seckill.history (
+  p_activity_id bigint,
+  p_sku text default null,
+  p_region text default null,
+  p_user_id text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.change
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_named boolean := p_user_id is not null or seckill_private.sees_buyers();
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.optional_text('p_sku', p_sku);
+  perform seckill_private.optional_text('p_region', p_region);
+  perform seckill_private.optional_text('p_user_id', p_user_id);
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.load_sale(p_activity_id);
+  return query
+    select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
+           case when v_named then l.reservation_id end, case when v_named then l.user_id end,
+           l.quantity, l.actor
+      from seckill_private.ledger_of(p_activity_id) as l
+      join seckill_private.pool as p on p.pool_id = l.pool_id
+     where (p_sku is null or p.sku = p_sku)
+       and (p_region is null or p.region = p_region)
+       and (p_user_id is null or l.user_id = p_user_id)
+     order by l.at desc, l.pool_id desc, l.version desc nulls first, l.reservation_id desc
+     limit p_limit;
+end
+$function$;
+
+comment on function seckill.history (bigint, text, text, text, integer) is
+  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). '
+  'p_limit: rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
+  'reservation_id. cursor is null. Raises SK001, SK002.';
+grant execute on function seckill.history (bigint, text, text, text, integer)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/reconcile.sql
+-- Stable, so all checks look at one snapshot: what they compare was committed together.
+create or replace function seckill.reconcile (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.load_sale(p_activity_id);
+  return query
+    select v.* from seckill_private.check_slots(p_activity_id) as v
+     union all
+    select v.* from seckill_private.check_inventory(p_activity_id) as v
+     union all
+    select v.* from seckill_private.check_limits(p_activity_id) as v
+     union all
+    select v.* from seckill_private.check_reservations(p_activity_id) as v;
+end
+$function$;
+
+comment on function seckill.reconcile (bigint) is
+  'Prove the books of an activity, while it sells too: I1 (counters), I2 (ledger), I3 (limits as '
+  'they stood), I4 and I7 (each reservation resolved once, and in time). No row is the proof. '
+  'Raises SK001, SK002.';
+grant execute on function seckill.reconcile (bigint) to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/views/activity.sql
+-- Tables are private and may change; this is what readers can build on.
+create or replace view seckill.activity as
+select a.activity_id, a.name, a.state, a.starts_at, a.ends_at, a.hold_seconds, a.time_zone,
+       a.created_at
+  from seckill_private.activity as a;
+
+comment on view seckill.activity is
+  'Activities and their settings. state: draft, open, paused, closed.';
+grant select on seckill.activity to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/views/limit_rule.sql
+-- What a limit was before is in seckill_private.limit_version, for reconcile.
+create or replace view seckill.limit_rule as
+select l.activity_id, l.name, l.dimension, l.metric, l.window_kind as "window", l.maximum, l.sku,
+       l.period, l.time_zone, l.required
+  from seckill_private.limit_version as l
+ where l.until_revision is null;
+
+comment on view seckill.limit_rule is
+  'The limits that stand now.';
+grant select on seckill.limit_rule to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/views/pool.sql
+-- The same numbers as seckill.availability, which is also what makes them.
+create or replace view seckill.pool as
+select p.activity_id, p.sku, p.region, b.total, b.available, b.held, b.sold, b.epoch
+  from seckill_private.pool as p
+ cross join lateral seckill.availability(p.activity_id, p.sku, p.region) as b;
+
+comment on view seckill.pool is
+  'Units of each pool: total = available + held + sold.';
+grant select on seckill.pool to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/views/sale_status.sql
+-- For dashboards: as many rows as activities.
+create or replace view seckill.sale_status as
+select a.activity_id, a.name,
+       seckill_private.sale_status(a.state, a.starts_at, a.ends_at, clock_timestamp()) as status,
+       a.starts_at, a.ends_at, count(p.sku) as pools, coalesce(sum(p.total), 0)::bigint as total,
+       coalesce(sum(p.available), 0)::bigint as available, coalesce(sum(p.held), 0)::bigint as held,
+       coalesce(sum(p.sold), 0)::bigint as sold
+  from seckill_private.activity as a
+  left join seckill.pool as p on p.activity_id = a.activity_id
+ group by a.activity_id;
+
+comment on view seckill.sale_status is
+  'One line for each activity. status: on_sale, not_started, paused, ended; units of all its '
+  'pools.';
+grant select on seckill.sale_status to seckill_read, seckill_app, seckill_ops;
+
+-- end of files
+
+reset role;

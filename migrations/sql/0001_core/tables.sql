@@ -1,0 +1,265 @@
+-- Roles, schemas, tables. What is here is written by hand, once; functions.sql beside it is frozen
+-- from procedures/. Table and column rules: migrations/README.md.
+
+set local lock_timeout = '3s';
+
+-- Roles are created where they are missing (needs CREATEROLE); roles made beforehand are taken as
+-- they are. They are never dropped: they belong to the cluster, not to this database.
+do $do$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['seckill_owner', 'seckill_app', 'seckill_ops', 'seckill_read'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
+      execute pg_catalog.format('create role %I nologin', v_role);
+    end if;
+  end loop;
+  if not pg_catalog.pg_has_role('seckill_ops', 'seckill_app', 'member') then
+    grant seckill_app to seckill_ops;
+  end if;
+  -- PostgreSQL 16 gives the creator of a role the right to administer it, not to become it.
+  begin
+    set local role seckill_owner;
+    reset role;
+  exception when insufficient_privilege then
+    execute pg_catalog.format('grant seckill_owner to %I', current_user);
+  end;
+end
+$do$;
+
+create schema seckill authorization seckill_owner;
+alter schema seckill_private owner to seckill_owner;
+alter table seckill_private.alembic_version owner to seckill_owner;
+
+-- The form without "in schema" is the one that works: PUBLIC's right to execute is a global
+-- default.
+alter default privileges for role seckill_owner revoke execute on functions from public;
+
+set local role seckill_owner;
+
+grant usage on schema seckill to seckill_app, seckill_ops, seckill_read;
+comment on schema seckill is 'Public: functions, result types and views of Seckill.';
+comment on schema seckill_private is 'Private: tables and internals of Seckill; not an interface.';
+
+-- One row: 32 random bytes that make the digests of subjects useless outside this database.
+create table seckill_private.secret (
+  only_row boolean primary key default true constraint secret_is_one_row check (only_row),
+  salt bytea not null constraint secret_salt_length check (length(salt) = 32)
+);
+comment on table seckill_private.secret is
+  'The salt of the subject digests. It stands in dumps: digests are pseudonymous.';
+insert into seckill_private.secret (salt)
+select sha256(
+         uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+         || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
+-- 23 bits of activity stand in front of every hot key (seckill_private.buyer_key), hence the bound.
+create table seckill_private.activity (
+  activity_id bigint generated always as identity (maxvalue 8388607) primary key,
+  name text not null,
+  starts_at timestamptz not null,
+  ends_at timestamptz not null,
+  hold_seconds integer not null,
+  time_zone text not null,
+  state text not null default 'draft',
+  created_at timestamptz not null,
+  constraint activity_window check (starts_at < ends_at),
+  constraint activity_hold check (hold_seconds > 0),
+  constraint activity_state check (state in ('draft', 'open', 'paused', 'closed'))
+);
+comment on table seckill_private.activity is 'One sale.';
+
+create table seckill_private.pool (
+  pool_id bigint generated always as identity primary key,
+  activity_id bigint not null references seckill_private.activity,
+  sku text not null,
+  region text not null,
+  constraint pool_is_unique unique (activity_id, sku, region)
+);
+comment on table seckill_private.pool is
+  'The stock of (activity, sku, region); its counters are in pool_slot.';
+
+-- The hot row. No index but the key, half-empty pages: every update is HOT.
+create table seckill_private.pool_slot (
+  pool_id bigint not null,
+  slot smallint not null,
+  shard smallint not null,
+  total bigint not null default 0,
+  available bigint not null default 0,
+  held bigint not null default 0,
+  sold bigint not null default 0,
+  version bigint not null default 0,
+  epoch bigint not null default 0,
+  next_expiry timestamptz not null default 'infinity',
+  seen_at timestamptz not null default '-infinity',
+  closed boolean not null default false,
+  primary key (pool_id, slot, shard),
+  constraint pool_slot_available check (available >= 0),
+  constraint pool_slot_held check (held >= 0),
+  constraint pool_slot_sold check (sold >= 0),
+  constraint pool_slot_total check (total = available + held + sold)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+comment on table seckill_private.pool_slot is
+  'A share of a pool: the counters that a purchase moves.';
+comment on column seckill_private.pool_slot.version is
+  'Counts the movements of the row; the books replay in this order.';
+comment on column seckill_private.pool_slot.epoch is
+  'Counts the increases of available; a sold-out flag of an older epoch is stale.';
+comment on column seckill_private.pool_slot.next_expiry is
+  'No open hold on this row ends before this instant (a lower bound).';
+comment on column seckill_private.pool_slot.seen_at is
+  'The latest instant at which the row was moved; time does not run back behind it.';
+comment on column seckill_private.pool_slot.closed is
+  'The activity is closed: what comes back goes on to the inventory.';
+
+-- One row per reservation, which is also the ledger row of its hold (available -> held).
+-- buyer_key = activity << 40 | 40 bits of the user's hash: one probe finds what a user did in an
+-- activity, the rows of an activity are one range, and that range can be cut off when it is over.
+create table seckill_private.reservation (
+  buyer_key bigint not null,
+  request_id uuid not null,
+  shard smallint not null,
+  reservation_id bigint not null,
+  user_id text not null,
+  state text not null,
+  late_status text,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  resolved_at timestamptz,
+  limits_revision bigint not null,
+  pool_ids bigint[] not null,
+  slots smallint[] not null,
+  quantities integer[] not null,
+  versions bigint[] not null,
+  subjects bytea[],
+  payment_ref text,
+  primary key (buyer_key, request_id, shard),
+  constraint reservation_state check (state in ('held', 'confirmed', 'cancelled', 'expired')),
+  constraint reservation_late_status check (
+    late_status in ('confirmed', 'late_sold_out', 'late_limit_exceeded')),
+  constraint reservation_resolved check ((state = 'held') = (resolved_at is null))
+) partition by range (buyer_key);
+create index reservation_due on seckill_private.reservation ((buyer_key >> 40), expires_at)
+ where state = 'held';
+comment on table seckill_private.reservation is
+  'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came '
+  'from, and which movement of the slot took them.';
+comment on column seckill_private.reservation.subjects is
+  'Salted digests of the subjects the request carried, for limits set later.';
+comment on column seckill_private.reservation.late_status is
+  'The final answer to a payment that came after the hold had ended.';
+
+create sequence seckill_private.reservation_number maxvalue 68719476735 cycle;
+comment on sequence seckill_private.reservation_number is
+  'The lower 36 bits of a reservation id (seckill_private.reservation_id).';
+
+create sequence seckill_private.movement_number;
+-- The ledger: every movement of units after the hold, as double entry, and events that move none.
+-- Append-only: no login role may touch it, and no function updates or deletes.
+create table seckill_private.movement (
+  activity_id bigint not null,
+  movement_id bigint not null default nextval('seckill_private.movement_number'),
+  shard smallint not null,
+  pool_id bigint not null,
+  slot smallint not null,
+  version bigint,
+  kind text not null,
+  source text,
+  target text,
+  quantity bigint not null,
+  reservation_id bigint,
+  user_id text,
+  at timestamptz not null,
+  actor text,
+  login text not null default session_user,
+  note text,
+  primary key (activity_id, movement_id, shard),
+  constraint movement_source check (source in ('inventory', 'available', 'held', 'sold')),
+  constraint movement_target check (target in ('inventory', 'available', 'held', 'sold')),
+  constraint movement_moves_or_tells check (
+    (source is null) = (target is null) and (source is null) = (version is null)
+    and (source is null or source <> target)),
+  constraint movement_quantity check (quantity > 0)
+) partition by range (activity_id);
+create index movement_reservation on seckill_private.movement (reservation_id)
+ where reservation_id is not null;
+comment on table seckill_private.movement is
+  'The ledger: quantity units went from source to target. Rows without source are events, such as '
+  'a payment that came too late.';
+
+-- The real stock, and its ledger: a row's balance is the sum of its entries.
+create table seckill_private.inventory (
+  sku text primary key,
+  quantity bigint not null,
+  version bigint not null default 0,
+  constraint inventory_quantity check (quantity >= 0)
+);
+comment on table seckill_private.inventory is
+  'The real number of units per sku that are in no pool.';
+
+create table seckill_private.inventory_movement (
+  sku text not null,
+  version bigint not null,
+  kind text not null,
+  delta bigint not null,
+  pool_id bigint,
+  at timestamptz not null,
+  actor text,
+  login text not null default session_user,
+  note text,
+  primary key (sku, version),
+  constraint inventory_movement_delta check (delta <> 0)
+);
+comment on table seckill_private.inventory_movement is
+  'The ledger of the inventory; pool_id where units went to a pool or came back.';
+
+-- Counts the changes of all limits. A reservation records it, so that the books can tell which
+-- limits stood at the purchase, whatever the clock said.
+create table seckill_private.limits_revision (
+  only_row boolean primary key default true constraint limits_revision_is_one_row check (only_row),
+  revision bigint not null
+);
+comment on table seckill_private.limits_revision is 'How often the limits have changed.';
+insert into seckill_private.limits_revision (revision) values (0);
+
+-- A limit as it stood over the revisions [since_revision, until_revision).
+create table seckill_private.limit_version (
+  activity_id bigint references seckill_private.activity,
+  name text not null,
+  since_revision bigint not null,
+  until_revision bigint,
+  dimension text not null,
+  metric text not null,
+  window_kind text not null,
+  maximum bigint not null,
+  sku text,
+  period interval,
+  time_zone text,
+  required boolean not null,
+  constraint limit_version_key unique nulls not distinct (activity_id, name, since_revision),
+  constraint limit_version_maximum check (maximum > 0),
+  constraint limit_version_interval check (since_revision < until_revision)
+);
+create unique index limit_version_current on seckill_private.limit_version (activity_id, name)
+ nulls not distinct where until_revision is null;
+comment on table seckill_private.limit_version is
+  'Limits and what they were before: a purchase is judged by the limits of the revision it '
+  'recorded. A null activity means all of them.';
+
+-- The journal of the ops calls: who asked for what, and the answer that a repeat gets again.
+create table seckill_private.ops_entry (
+  entry_id bigint generated always as identity primary key,
+  at timestamptz not null,
+  call text not null,
+  activity_id bigint,
+  request_id uuid,
+  arguments jsonb not null,
+  answer jsonb not null,
+  actor text,
+  login text not null default session_user,
+  constraint ops_entry_request unique (request_id)
+);
+create index ops_entry_activity on seckill_private.ops_entry (activity_id, entry_id);
+comment on table seckill_private.ops_entry is 'The journal of the ops calls.';
+
+reset role;

@@ -1,0 +1,141 @@
+-- Result types. A type cannot be replaced, only grow (alter type … add attribute), so they are
+-- written by hand in the revision that brings them; functions fill them field by field.
+
+set local lock_timeout = '3s';
+set local role seckill_owner;
+
+create type seckill.reserve_result as (
+  status text,
+  ordinal integer,
+  reservation_id bigint,
+  replayed boolean,
+  state text,
+  expires_at timestamptz,
+  limit_name text,
+  sku text,
+  remaining bigint,
+  epoch bigint,
+  retry text,
+  retry_at timestamptz,
+  error_code text
+);
+comment on type seckill.reserve_result is
+  'Answer of reserve. status: held, not_started, paused, ended, sold_out, limit_exceeded, busy. '
+  'ordinal: position in a batch, else 1. state: what became of the reservation (held, confirmed, '
+  'cancelled, expired). limit_name: the limit that refused. sku, remaining, epoch: what is sold '
+  'out, units left of it, age of that answer. remaining also: units or orders the limit would '
+  'still allow. retry: final, not_yet, may_return, busy. retry_at: the earliest instant at which '
+  'the answer can change by itself.';
+
+create type seckill.resolve_result as (
+  status text,
+  reservation_id bigint,
+  replayed boolean,
+  late boolean,
+  error_code text
+);
+comment on type seckill.resolve_result is
+  'Answer of confirm and cancel. status: confirmed, cancelled, expired, late_sold_out, '
+  'late_limit_exceeded, duplicate_payment. replayed: the call had been answered before. late: the '
+  'hold had ended and the units were taken again.';
+
+create type seckill.availability_result as (
+  status text,
+  total bigint,
+  available bigint,
+  held bigint,
+  sold bigint,
+  epoch bigint
+);
+comment on type seckill.availability_result is
+  'Units of a pool. status: on_sale, sold_out, not_started, paused, ended. Units of holds that '
+  'have ended count as available. epoch: grows with every increase of available.';
+
+create type seckill.reservation_result as (
+  status text,
+  reservation_id bigint,
+  activity_id bigint,
+  user_id text,
+  request_id uuid,
+  region text,
+  skus text[],
+  quantities integer[],
+  expires_at timestamptz,
+  created_at timestamptz,
+  resolved_at timestamptz,
+  payment_ref text
+);
+comment on type seckill.reservation_result is
+  'A reservation. status: held, confirmed, cancelled, expired. skus and quantities (units) are '
+  'parallel, sorted by sku. resolved_at: when it was confirmed or cancelled, or expires_at where '
+  'it expired.';
+
+create type seckill.ops_result as (
+  status text,
+  replayed boolean,
+  activity_id bigint,
+  sku text,
+  region text,
+  quantity bigint,
+  total bigint
+);
+comment on type seckill.ops_result is
+  'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, '
+  'closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had '
+  'been done before. quantity: units moved. total: units in the pool, or in the inventory for '
+  'receive_stock.';
+
+create type seckill.change as (
+  cursor text,
+  at timestamptz,
+  kind text,
+  activity_id bigint,
+  sku text,
+  region text,
+  reservation_id bigint,
+  user_id text,
+  quantity bigint,
+  actor text
+);
+comment on type seckill.change is
+  'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; '
+  'without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: '
+  'units. actor: who asked, else the database login; null for a hold. cursor is null in history.';
+
+create type seckill.violation as (
+  invariant text,
+  subject text,
+  expected text,
+  actual text
+);
+comment on type seckill.violation is
+  'A disagreement in the books. invariant: I1 to I4 and I7. subject: where. expected: what the '
+  'ledger or the rule says. actual: what stands there.';
+
+create type seckill.inventory_result as (
+  status text,
+  sku text,
+  quantity bigint
+);
+comment on type seckill.inventory_result is
+  'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received).';
+
+-- Private types: what functions hand to each other.
+
+create type seckill_private.unit_line as (
+  pool_id bigint,
+  slot smallint,
+  quantity bigint,
+  reservation_id bigint,
+  user_id text
+);
+comment on type seckill_private.unit_line is 'Units that move, and whose they are.';
+
+create type seckill_private.sale as (
+  activity seckill_private.activity,
+  limits seckill_private.limit_version[],
+  limits_revision bigint
+);
+comment on type seckill_private.sale is 'An activity and its limits, read in one snapshot.';
+
+reset role;

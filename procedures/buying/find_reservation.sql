@@ -1,0 +1,37 @@
+-- For the caller whose connection broke before the answer came.
+create or replace function seckill.find_reservation (
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid
+)
+  returns seckill.reservation_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  if p_request_id is null then
+    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
+  end if;
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id
+     and seckill_private.activity_of(r.reservation_id) = p_activity_id;
+  if not found then
+    perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
+  end if;
+  return seckill_private.read_reservation(v_row);
+end
+$function$;
+
+comment on function seckill.find_reservation (bigint, text, uuid) is
+  'The reservation that a request id of this user led to: how a caller who got no answer learns '
+  'it. Raises SK001; SK008 where there is none.';
+grant execute on function seckill.find_reservation (bigint, text, uuid) to seckill_app;

@@ -1,0 +1,53 @@
+-- I4: the steps in the ledger are those that lead to the state, each once and for all of the units.
+-- I7: what was confirmed in time was confirmed before its hold ended.
+create or replace function seckill_private.check_reservations (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  with step as (
+    select m.reservation_id, m.kind, sum(m.quantity) as units
+      from seckill_private.movement as m
+     where m.activity_id = p_activity_id
+       and m.reservation_id is not null
+       and m.source is not null
+     group by m.reservation_id, m.kind
+  ), path as (
+    select s.reservation_id, string_agg(s.kind || ' ' || s.units, ', ' order by s.kind) as steps
+      from step as s
+     group by s.reservation_id
+  ), life as (
+    select r.reservation_id, r.state, r.late_status, r.expires_at, r.resolved_at,
+           (select sum(q) from unnest(r.quantities) as q) as units
+      from seckill_private.reservation as r
+     where r.buyer_key >= p_activity_id << 40
+       and r.buyer_key < (p_activity_id + 1) << 40
+  ), claim as (
+    select coalesce(l.reservation_id, p.reservation_id) as reservation_id, p.steps as actual,
+           case
+             when l.state = 'confirmed' and l.late_status = 'confirmed'
+               then format('expire %s, late_confirm %s', l.units, l.units)
+             when l.state = 'confirmed' then 'confirm ' || l.units
+             when l.state = 'cancelled' then 'cancel ' || l.units
+             when l.state = 'expired' then 'expire ' || l.units
+           end as expected
+      from life as l
+      full join path as p on p.reservation_id = l.reservation_id
+  )
+  select 'I4', 'reservation ' || c.reservation_id, coalesce(c.expected, 'no step'),
+         coalesce(c.actual, 'no step')
+    from claim as c
+   where c.expected is distinct from c.actual
+   union all
+  select 'I7', 'reservation ' || l.reservation_id, 'confirmed before ' || l.expires_at,
+         'confirmed at ' || l.resolved_at
+    from life as l
+   where l.state = 'confirmed'
+     and l.late_status is null
+     and l.resolved_at >= l.expires_at;
+end;
+
+comment on function seckill_private.check_reservations (bigint) is
+  'Reservations whose steps in the ledger break I4 or I7.';

@@ -1,0 +1,54 @@
+-- I1: no counter below zero, and total = available + held + sold. I2: every counter is the sum of
+-- its ledger rows, every movement of a slot has one ledger row, and open holds add up to held.
+create or replace function seckill_private.check_slots (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  with slot as (
+    select s.*, p.sku, p.region
+      from seckill_private.pool as p
+      join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+     where p.activity_id = p_activity_id
+  ), book as (
+    select l.pool_id, l.slot, count(*) as lines,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'held')) as held,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold
+      from seckill_private.ledger_of(p_activity_id) as l
+     where l.source is not null
+     group by l.pool_id, l.slot
+  ), hold as (
+    select u.pool_id, u.slot, sum(u.quantity) as held
+      from seckill_private.reservation as r
+     cross join lateral unnest(r.pool_ids, r.slots, r.quantities) as u (pool_id, slot, quantity)
+     where r.buyer_key >= p_activity_id << 40
+       and r.buyer_key < (p_activity_id + 1) << 40
+       and r.state = 'held'
+     group by u.pool_id, u.slot
+  ), claim as (
+    select s.sku, s.region, s.slot, c.invariant, c.what, c.expected, c.actual
+      from slot as s
+      left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
+      left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+     cross join lateral (values
+       ('I1', 'total', s.available + s.held + s.sold, s.total),
+       ('I1', 'least counter', greatest(least(s.available, s.held, s.sold), 0),
+        least(s.available, s.held, s.sold)),
+       ('I2', 'available', coalesce(b.available, 0), s.available),
+       ('I2', 'held', coalesce(b.held, 0), s.held),
+       ('I2', 'sold', coalesce(b.sold, 0), s.sold),
+       ('I2', 'movements', coalesce(b.lines, 0), s.version),
+       ('I2', 'open holds', coalesce(h.held, 0), s.held)
+     ) as c (invariant, what, expected, actual)
+  )
+  select c.invariant, format('sku %s region %s slot %s: %s', c.sku, c.region, c.slot, c.what),
+         c.expected::text, c.actual::text
+    from claim as c
+   where c.expected <> c.actual;
+end;
+
+comment on function seckill_private.check_slots (bigint) is
+  'Counters of an activity that break I1, or I2 against its ledger.';

@@ -1,0 +1,51 @@
+-- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
+-- the books show both steps.
+-- Locks: lock_reservation, then slots ascending.
+create or replace function seckill_private.confirm_at (
+  p_now timestamptz,
+  p_user_id text,
+  p_reservation_id bigint,
+  p_payment_ref text
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.lock_reservation(p_user_id, p_reservation_id);
+  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+begin
+  v_row := seckill_private.settle_reservation(v_now, v_row);
+  v_result.reservation_id := p_reservation_id;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  v_result.replayed := false;
+  case v_row.state
+    when 'held' then
+      perform seckill_private.resolve_reservation(
+        v_now, v_row, 'confirmed', 'confirm', 'held', 'sold', p_payment_ref);
+      v_result.status := 'confirmed';
+    when 'confirmed' then
+      if p_payment_ref is null or p_payment_ref = v_row.payment_ref then
+        v_result.status := 'confirmed';
+        v_result.replayed := true;
+      else
+        v_result.status := 'duplicate_payment';
+        v_result.replayed := seckill_private.record_duplicate_payment(v_now, v_row, p_payment_ref);
+      end if;
+    when 'expired' then
+      v_result.replayed := v_row.late_status is not null;
+      v_result.status := coalesce(
+        v_row.late_status, seckill_private.confirm_late(v_now, v_row, p_payment_ref));
+      v_result.late := v_result.status = 'confirmed';
+    else
+      v_result.status := v_row.state;
+  end case;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.confirm_at (timestamptz, text, bigint, text) is
+  'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';

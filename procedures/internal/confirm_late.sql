@@ -1,0 +1,52 @@
+-- A payment that came after the hold had ended: the units are taken again if stock and limits
+-- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
+-- be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED.
+create or replace function seckill_private.confirm_late (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation,
+  p_payment_ref text
+)
+  returns text
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+  v_refusal seckill.reserve_result;
+  v_status text;
+begin
+  if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
+    v_status := 'late_sold_out';
+  else
+    v_refusal := seckill_private.refuse_limit(
+      v_sale.limits, v_sale.activity, p_reservation.user_id, v_lines.skus, v_lines.quantities,
+      p_now, p_reservation.created_at, p_reservation.reservation_id);
+    if v_refusal.status is not null then
+      v_status := 'late_limit_exceeded';
+    end if;
+  end if;
+  update seckill_private.reservation as r
+     set late_status = v_status,
+         limits_revision = v_sale.limits_revision
+   where r.buyer_key = p_reservation.buyer_key
+     and r.request_id = p_reservation.request_id
+     and r.shard = p_reservation.shard
+     and r.state = 'expired';
+  if v_status is not null then
+    perform seckill_private.record_event(p_now, p_reservation, v_status, p_payment_ref);
+    return v_status;
+  end if;
+  perform seckill_private.resolve_reservation(
+    p_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
+  return 'confirmed';
+end
+$function$;
+
+comment on function seckill_private.confirm_late (
+  timestamptz, seckill_private.reservation, text) is
+  'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';

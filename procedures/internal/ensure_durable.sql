@@ -1,0 +1,25 @@
+-- What another session wrote can be visible before it is on disk. Who reads it and answers by it
+-- ends with a commit record of its own, whose flush takes everything before it along. After two
+-- seconds the WAL writer has long flushed it. A standby shows only what is on disk, and can write
+-- nothing.
+create or replace function seckill_private.ensure_durable (
+  p_written_at timestamptz
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_written_at > clock_timestamp() - interval '2 seconds' and not pg_is_in_recovery() then
+    if current_setting('synchronous_commit') in ('off', 'local') then
+      perform set_config('synchronous_commit', 'on', true);
+    end if;
+    perform pg_logical_emit_message(true, '', '');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.ensure_durable (timestamptz) is
+  'Make sure that an answer which rests on a row written at this time rests on disk when it is '
+  'given.';

@@ -1,0 +1,25 @@
+-- By the index of open holds: the first that touches the pool ends the search.
+create or replace function seckill_private.first_expiry (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_after timestamptz
+)
+  returns timestamptz
+  language sql
+  stable
+begin atomic
+  select min(h.expires_at)
+    from (select r.expires_at
+            from seckill_private.reservation as r
+           where r.state = 'held'
+             and (r.buyer_key >> 40) = p_activity_id
+             and r.buyer_key >= p_activity_id << 40
+             and r.buyer_key < (p_activity_id + 1) << 40
+             and r.expires_at > p_after
+             and p_pool_id = any (r.pool_ids)
+           order by r.expires_at
+           limit 1) as h;
+end;
+
+comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) is
+  'When the first hold on a pool ends that is open after an instant; null where there is none.';

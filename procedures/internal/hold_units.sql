@@ -1,0 +1,27 @@
+-- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
+-- Its ledger row is the reservation, which the caller writes with the version returned here.
+-- Locks: the slot's row, until the transaction ends.
+create or replace function seckill_private.hold_units (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity integer,
+  p_expires_at timestamptz
+)
+  returns bigint
+  language sql
+  volatile
+begin atomic
+  update seckill_private.pool_slot as s
+     set available = s.available - p_quantity,
+         held = s.held + p_quantity,
+         version = s.version + 1,
+         next_expiry = least(s.next_expiry, p_expires_at),
+         seen_at = greatest(s.seen_at, p_now)
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and s.available >= p_quantity
+  returning s.version;
+end;
+
+comment on function seckill_private.hold_units (timestamptz, bigint, integer, timestamptz) is
+  'Move units of a pool from available to held; the version of that movement, or null when short.';

@@ -1,0 +1,31 @@
+-- One statement, so that the limits and the revision that a reservation records belong together.
+-- Raises: SK002.
+create or replace function seckill_private.load_sale (
+  p_activity_id bigint
+)
+  returns seckill_private.sale
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sale seckill_private.sale;
+begin
+  select a,
+         (select array_agg(l)
+            from seckill_private.limit_version as l
+           where l.activity_id = a.activity_id
+             and l.until_revision is null),
+         (select r.revision from seckill_private.limits_revision as r)
+    into v_sale.activity, v_sale.limits, v_sale.limits_revision
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id;
+  if not found then
+    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  end if;
+  return v_sale;
+end
+$function$;
+
+comment on function seckill_private.load_sale (bigint) is
+  'An activity and its limits as they stand.';

@@ -1,0 +1,86 @@
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
+-- slot and the ledger row change together, and a unit that leaves one account arrives in another.
+-- Accounts are those of the pool (available, held, sold) and inventory. What returns to a closed
+-- pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
+-- updated a thousand times in one transaction costs thirty times as much. version grows by one for
+-- each ledger row. Lines may be of several activities: taken one after another they would lock out
+-- of order. The caller has made sure that the source has the units; the table's checks are the last
+-- net.
+-- Raises: SK007 when the inventory has too few.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+create or replace function seckill_private.post_movements (
+  p_now timestamptz,
+  p_kind text,
+  p_source text,
+  p_target text,
+  p_lines seckill_private.unit_line[],
+  p_actor text default null,
+  p_note text default null
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_group record;
+  v_slot record;
+  v_target text;
+  v_pool_ids bigint[] := array[]::bigint[];
+  v_deltas bigint[] := array[]::bigint[];
+begin
+  for v_group in
+    select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
+      from unnest(p_lines) as l
+     group by l.pool_id, l.slot
+     order by l.pool_id, l.slot
+  loop
+    select s.shard, s.version, s.closed, p.activity_id into strict v_slot
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.pool_id = v_group.pool_id and s.slot = v_group.slot
+       for update of s;
+    v_target := case
+      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
+    end;
+    update seckill_private.pool_slot as s
+       set available = s.available
+             + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
+           held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
+           sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
+           total = s.total
+             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
+           epoch = s.epoch + (v_target = 'available')::integer,
+           version = s.version + v_group.lines,
+           seen_at = greatest(s.seen_at, p_now)
+     where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
+    insert into seckill_private.movement (
+      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      reservation_id, user_id, at, actor, note)
+    select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
+           l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
+           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
+           p_note
+      from unnest(p_lines) as l
+     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
+    v_pool_ids := v_pool_ids || v_group.pool_id;
+    v_deltas := v_deltas
+      || v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
+  end loop;
+  for v_group in
+    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
+      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     group by p.sku, p.pool_id
+    having sum(u.delta) <> 0
+     order by p.sku collate "C", p.pool_id
+  loop
+    perform seckill_private.move_inventory(
+      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.post_movements (
+  timestamptz, text, text, text, seckill_private.unit_line[], text, text) is
+  'Move units between the accounts of pools and the inventory, with their ledger rows.';

@@ -1,0 +1,20 @@
+-- A read is an answer, too: who is told "held" must find it again after a crash.
+create or replace function seckill_private.read_reservation (
+  p_reservation seckill_private.reservation
+)
+  returns seckill.reservation_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.ensure_durable(
+    greatest(p_reservation.created_at, p_reservation.resolved_at));
+  return seckill_private.show_reservation(
+    p_reservation,
+    seckill_private.now_at(null, p_reservation.pool_ids, p_reservation.created_at));
+end
+$function$;
+
+comment on function seckill_private.read_reservation (seckill_private.reservation) is
+  'A reservation as its buyer sees it now, once it is on disk.';

@@ -1,0 +1,21 @@
+-- Raises: SK001 when the text is null, empty or longer than 200 characters.
+create or replace function seckill_private.require_text (
+  p_name text,
+  p_value text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_value is null or p_value = '' then
+    perform seckill_private.raise_error('SK001', p_name || ' must not be empty');
+  elsif length(p_value) > 200 then
+    perform seckill_private.raise_error('SK001', p_name || ' is longer than 200 characters');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_text (text, text) is
+  'Refuse a text argument that is null, empty or longer than 200 characters.';

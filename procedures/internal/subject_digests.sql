@@ -1,0 +1,45 @@
+-- {"phone": "…", …} as salted digests, one for each dimension, sorted. The dimension is part of
+-- what is digested, so a phone and an ip of the same text differ. 16 bytes: among 10^9 subjects two
+-- alike have a chance below 10^-20.
+-- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
+create or replace function seckill_private.subject_digests (
+  p_subjects jsonb
+)
+  returns bytea[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_salt bytea;
+  v_count integer := 0;
+  v_dimension text;
+  v_value jsonb;
+  v_text text;
+  v_digests bytea[];
+begin
+  if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
+    perform seckill_private.raise_error('SK001', 'p_subjects must be an object');
+  end if;
+  select s.salt into strict v_salt from seckill_private.secret as s;
+  for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
+    v_count := v_count + 1;
+    if v_count > 8 then
+      perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
+    elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
+      perform seckill_private.raise_error(
+        'SK001', 'a dimension of p_subjects is empty, too long, or "user"');
+    elsif jsonb_typeof(v_value) <> 'string' then
+      perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
+    end if;
+    v_text := seckill_private.normalize_subject(v_value #>> '{}');
+    perform seckill_private.require_text('a value of p_subjects', v_text);
+    v_digests := v_digests || substr(
+      sha256(v_salt || convert_to(jsonb_build_array(v_dimension, v_text)::text, 'UTF8')), 1, 16);
+  end loop;
+  return v_digests;
+end
+$function$;
+
+comment on function seckill_private.subject_digests (jsonb) is
+  'Salted digests of the subjects of a request, one for each dimension; null where it has none.';

@@ -1,0 +1,46 @@
+-- A login of seckill_app may ask for one buyer at a time: for all of them it sees units, not
+-- people.
+create or replace function seckill.history (
+  p_activity_id bigint,
+  p_sku text default null,
+  p_region text default null,
+  p_user_id text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.change
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_named boolean := p_user_id is not null or seckill_private.sees_buyers();
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.optional_text('p_sku', p_sku);
+  perform seckill_private.optional_text('p_region', p_region);
+  perform seckill_private.optional_text('p_user_id', p_user_id);
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.load_sale(p_activity_id);
+  return query
+    select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
+           case when v_named then l.reservation_id end, case when v_named then l.user_id end,
+           l.quantity, l.actor
+      from seckill_private.ledger_of(p_activity_id) as l
+      join seckill_private.pool as p on p.pool_id = l.pool_id
+     where (p_sku is null or p.sku = p_sku)
+       and (p_region is null or p.region = p_region)
+       and (p_user_id is null or l.user_id = p_user_id)
+     order by l.at desc, l.pool_id desc, l.version desc nulls first, l.reservation_id desc
+     limit p_limit;
+end
+$function$;
+
+comment on function seckill.history (bigint, text, text, text, integer) is
+  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). '
+  'p_limit: rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
+  'reservation_id. cursor is null. Raises SK001, SK002.';
+grant execute on function seckill.history (bigint, text, text, text, integer)
+   to seckill_read, seckill_app, seckill_ops;

@@ -1,0 +1,28 @@
+-- Locks: the activity, its slots ascending, inventory rows ascending by sku.
+create or replace function seckill.close_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result := seckill_private.change_state(
+    p_activity_id, 'close_activity', array['draft', 'open', 'paused'], 'closed', p_actor);
+begin
+  if not v_result.replayed then
+    v_result.quantity := seckill_private.return_unsold(null, p_activity_id, p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.close_activity (bigint, text) is
+  'End an activity for good. What is available returns to the inventory at once (quantity: '
+  'units); holds live on, and what they release later follows. status: closed; replayed where it '
+  'was closed already. Raises SK001, SK002, SK005.';
+grant execute on function seckill.close_activity (bigint, text) to seckill_ops;

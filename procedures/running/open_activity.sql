@@ -1,0 +1,22 @@
+-- A paused activity is not opened but resumed, so that nobody undoes a pause by accident.
+create or replace function seckill.open_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_state(
+    p_activity_id, 'open_activity', array['draft'], 'open', p_actor);
+end
+$function$;
+
+comment on function seckill.open_activity (bigint, text) is
+  'Open a draft: it sells from starts_at on. status: open; replayed where it was open already. '
+  'Raises SK001, SK002, SK005, SK006.';
+grant execute on function seckill.open_activity (bigint, text) to seckill_ops;
