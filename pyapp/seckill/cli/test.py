@@ -1,0 +1,51 @@
+"""``seckill test``: the test suite of a checkout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+from seckill.cli._common import ExitCode, fail
+
+# Everything that is not ours goes on to pytest as it stands.
+CONTEXT: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+# Options with which pytest must run in one process, or that say in how many.
+_OWN_PROCESSES = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co")
+
+
+def pytest_arguments(given: list[str], *, cache: bool) -> list[str]:
+    """Return pytest's arguments: the given ones, after the defaults that they leave open.
+
+    Args:
+        given: what the user typed.
+        cache: whether pytest may write its cache.
+    """
+    defaults: list[str] = []
+    if not any(word.startswith(_OWN_PROCESSES) for word in given):
+        # Two processes suit two cores; most tests wait for PostgreSQL.
+        defaults += ["-n", "2", "--dist", "loadgroup"]
+    if not cache:
+        defaults += ["-p", "no:cacheprovider"]
+    return [*defaults, *given]
+
+
+def test(context: typer.Context) -> None:
+    """Run the test suite; arguments go on to pytest (-k reserve, tests/client, -x, -n 0 …)."""
+    from seckill import resources
+
+    root = resources.checkout()
+    if root is None or not (root / "tests").is_dir():
+        fail("the tests are in the checkout only: clone the repository and run ./seckill test")
+    try:
+        import pytest  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        fail("pytest is missing: run ./seckill test in the checkout", ExitCode.ENVIRONMENT)
+    os.chdir(root)
+    cache = os.access(root, os.W_OK)
+    arguments = pytest_arguments(list(context.args), cache=cache)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
