@@ -228,7 +228,7 @@ begin
   v_result.region := p_region;
   v_result.quantity := p_quantity;
   v_result.total :=
-    (select sum(s.total) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
   perform seckill_private.ops_record(
     'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
   return v_result;
@@ -344,7 +344,7 @@ begin
     'time_zone', p_time_zone);
   v_answer := seckill_private.ops_replay('create_activity', p_request_id, v_arguments);
   if v_answer is not null then
-    return v_answer ->> 'activity_id';
+    return (v_answer ->> 'activity_id')::bigint;
   end if;
   insert into seckill_private.activity (
     name, starts_at, ends_at, hold_seconds, time_zone, created_at)
@@ -1573,8 +1573,8 @@ CREATE FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_a
 declare
   v_activity_id bigint;
   v_due record;
-  v_keys bigint[] := '{}';
-  v_ids bigint[] := '{}';
+  v_keys bigint[] := array[]::bigint[];
+  v_ids bigint[] := array[]::bigint[];
   v_lines seckill_private.unit_line[];
 begin
   foreach v_activity_id in array p_activity_ids loop
@@ -2028,7 +2028,7 @@ CREATE FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id big
 declare
   v_balance seckill.availability_result;
   v_slots record;
-  v_due bigint := 0;
+  v_due bigint := 0::bigint;
 begin
   select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
          sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
@@ -2060,8 +2060,8 @@ declare
   v_group record;
   v_slot record;
   v_target text;
-  v_pool_ids bigint[] := '{}';
-  v_deltas bigint[] := '{}';
+  v_pool_ids bigint[] := array[]::bigint[];
+  v_deltas bigint[] := array[]::bigint[];
 begin
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
@@ -2564,7 +2564,7 @@ begin
   update seckill_private.pool_slot as s
      set closed = true
    where s.pool_id = any (v_pool_ids);
-  return (select coalesce(sum(l.quantity), 0) from unnest(v_lines) as l);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
 end
 $$;
 

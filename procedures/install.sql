@@ -22,6 +22,7 @@
 \ir internal/activity_of.sql
 \ir internal/next_reservation_id.sql
 \ir internal/normalize_subject.sql
+\ir internal/dimension_tag.sql
 \ir internal/subject_digests.sql
 \ir internal/lock_subject.sql
 \ir internal/begin_write.sql

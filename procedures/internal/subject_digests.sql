@@ -1,6 +1,6 @@
--- {"phone": "…", …} as salted digests, one for each dimension, sorted. The dimension is part of
--- what is digested, so a phone and an ip of the same text differ. 16 bytes: among 10^9 subjects two
--- alike have a chance below 10^-20.
+-- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the dimension, so
+-- that a reservation's phone can be found again; the other 12 are the value's, salted: among 10^9
+-- subjects two are alike with a chance of 10^-11.
 -- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
 create or replace function seckill_private.subject_digests (
   p_subjects jsonb
@@ -34,8 +34,9 @@ begin
     end if;
     v_text := seckill_private.normalize_subject(v_value #>> '{}');
     perform seckill_private.require_text('a value of p_subjects', v_text);
-    v_digests := v_digests || substr(
-      sha256(v_salt || convert_to(jsonb_build_array(v_dimension, v_text)::text, 'UTF8')), 1, 16);
+    v_digests := v_digests || (
+      seckill_private.dimension_tag(v_dimension)
+      || substr(sha256(v_salt || convert_to(v_dimension || E'\x1f' || v_text, 'UTF8')), 1, 12));
   end loop;
   return v_digests;
 end

@@ -21,7 +21,9 @@ declare
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
-  perform seckill_private.require_units('p_quantity', greatest(p_quantity, -p_quantity));
+  -- Not abs(): the least bigint has none.
+  perform seckill_private.require_units(
+    'p_quantity', greatest(p_quantity, -greatest(p_quantity, -9223372036854775807)));
   perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.optional_text('p_reason', p_reason);
   perform seckill_private.optional_text('p_actor', p_actor);

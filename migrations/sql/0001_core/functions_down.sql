@@ -262,6 +262,9 @@ drop function if exists seckill_private.lock_subject;
 -- file: procedures/internal/subject_digests.sql (dropped)
 drop function if exists seckill_private.subject_digests;
 
+-- file: procedures/internal/dimension_tag.sql (dropped)
+drop function if exists seckill_private.dimension_tag;
+
 -- file: procedures/internal/normalize_subject.sql (dropped)
 drop function if exists seckill_private.normalize_subject;
 
