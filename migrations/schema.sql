@@ -597,7 +597,9 @@ declare
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
-  perform seckill_private.require_units('p_quantity', greatest(p_quantity, -p_quantity));
+  -- Not abs(): the least bigint has none.
+  perform seckill_private.require_units(
+    'p_quantity', greatest(p_quantity, -greatest(p_quantity, -9223372036854775807)));
   perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.optional_text('p_reason', p_reason);
   perform seckill_private.optional_text('p_actor', p_actor);
@@ -1028,9 +1030,17 @@ ALTER FUNCTION seckill_private.check_inventory(p_activity_id bigint) OWNER TO se
 
 COMMENT ON FUNCTION seckill_private.check_inventory(p_activity_id bigint) IS 'Inventory rows of an activity''s skus that break I2.';
 
+CREATE FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN ((((p_local_date AT TIME ZONE p_time_zone) - '01:00:00'::interval) AT TIME ZONE p_time_zone) >= p_local_date) THEN ((p_local_date AT TIME ZONE p_time_zone) - '01:00:00'::interval) ELSE (p_local_date AT TIME ZONE p_time_zone) END;
+
+ALTER FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) IS 'The first instant of a local date in a time zone.';
+
 CREATE FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) RETURNS tstzrange
     LANGUAGE sql STABLE
-    RETURN CASE p_window WHEN 'order'::text THEN 'empty'::tstzrange WHEN 'day'::text THEN tstzrange((date_trunc('day'::text, (p_at AT TIME ZONE p_time_zone)) AT TIME ZONE p_time_zone), ((date_trunc('day'::text, (p_at AT TIME ZONE p_time_zone)) + '1 day'::interval) AT TIME ZONE p_time_zone)) WHEN 'activity'::text THEN '[-infinity,infinity)'::tstzrange ELSE NULL::tstzrange END;
+    RETURN CASE p_window WHEN 'order'::text THEN 'empty'::tstzrange WHEN 'day'::text THEN tstzrange(seckill_private.midnight(date_trunc('day'::text, (p_at AT TIME ZONE p_time_zone)), p_time_zone), seckill_private.midnight((date_trunc('day'::text, (p_at AT TIME ZONE p_time_zone)) + '1 day'::interval), p_time_zone)) WHEN 'activity'::text THEN '[-infinity,infinity)'::tstzrange ELSE NULL::tstzrange END;
 
 ALTER FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) OWNER TO seckill_owner;
 
@@ -1427,6 +1437,14 @@ $$;
 ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
+
+CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN substr(sha256(convert_to(p_dimension, 'UTF8'::name)), 1, 4);
+
+ALTER FUNCTION seckill_private.dimension_tag(p_dimension text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.dimension_tag(p_dimension text) IS 'The 4 bytes with which the digests of a dimension begin.';
 
 CREATE FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql STABLE
@@ -2688,8 +2706,9 @@ begin
     end if;
     v_text := seckill_private.normalize_subject(v_value #>> '{}');
     perform seckill_private.require_text('a value of p_subjects', v_text);
-    v_digests := v_digests || substr(
-      sha256(v_salt || convert_to(jsonb_build_array(v_dimension, v_text)::text, 'UTF8')), 1, 16);
+    v_digests := v_digests || (
+      seckill_private.dimension_tag(v_dimension)
+      || substr(sha256(v_salt || convert_to(v_dimension || E'\x1f' || v_text, 'UTF8')), 1, 12));
   end loop;
   return v_digests;
 end
@@ -2996,6 +3015,8 @@ CREATE INDEX ops_entry_activity ON seckill_private.ops_entry USING btree (activi
 
 CREATE INDEX reservation_due ON ONLY seckill_private.reservation USING btree (((buyer_key >> 40)), expires_at) WHERE (state = 'held'::text);
 
+CREATE INDEX reservation_subjects ON ONLY seckill_private.reservation USING gin (subjects) WITH (fastupdate=off) WHERE (subjects IS NOT NULL);
+
 CREATE OR REPLACE VIEW seckill.sale_status AS
  SELECT a.activity_id,
     a.name,
@@ -3117,6 +3138,8 @@ REVOKE ALL ON FUNCTION seckill_private.moved(p_source text, p_target text, p_acc
 
 REVOKE ALL ON FUNCTION seckill_private.check_inventory(p_activity_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.check_limits(p_activity_id bigint) FROM PUBLIC;
@@ -3130,6 +3153,8 @@ REVOKE ALL ON FUNCTION seckill_private.check_slots(p_activity_id bigint) FROM PU
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.dimension_tag(p_dimension text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 

@@ -44,6 +44,7 @@
 \ir internal/ledger_of.sql
 
 -- Rules that refuse
+\ir internal/midnight.sql
 \ir internal/window_of.sql
 \ir internal/limit_usage_of.sql
 \ir internal/refuse_sale.sql

@@ -25,7 +25,7 @@ begin
   perform seckill_private.require_text('p_region', p_region);
   v_activity := (seckill_private.load_sale(p_activity_id)).activity;
   v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  v_now := seckill_private.now_at(null, array[v_pool_id], null);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
   v_result := seckill_private.pool_balance(p_activity_id, v_pool_id, v_now);
   v_result.status := seckill_private.sale_status(
     v_activity.state, v_activity.starts_at, v_activity.ends_at, v_now);

@@ -47,7 +47,7 @@ begin atomic
                and case
                      when o.state = 'confirmed' and not o.late then true
                      when o.state = 'cancelled' then p.decided_at < o.resolved_at
-                     else p.decided_at < o.expires_at or o.late and o.resolved_at <= p.decided_at
+                     else p.decided_at < o.expires_at or o.late and o.resolved_at < p.decided_at
                    end)
      group by p.name, p.metric, p.maximum, p.reservation_id
   )

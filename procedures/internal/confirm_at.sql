@@ -16,7 +16,8 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
 begin
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;

@@ -12,7 +12,9 @@ begin
     greatest(p_reservation.created_at, p_reservation.resolved_at));
   return seckill_private.show_reservation(
     p_reservation,
-    seckill_private.now_at(null, p_reservation.pool_ids, p_reservation.created_at));
+    seckill_private.now_at(
+      null, p_reservation.pool_ids, seckill_private.activity_of(p_reservation.reservation_id),
+      p_reservation.user_id));
 end
 $function$;
 

@@ -27,7 +27,6 @@ declare
   v_sale seckill_private.sale;
   v_pool_id bigint;
   v_now timestamptz;
-  v_seen_at timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   v_sale := seckill_private.load_sale(p_activity_id);
@@ -40,15 +39,11 @@ begin
     if not seckill_private.same_request(v_row, p_region, array[p_sku], array[p_quantity]) then
       perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
     end if;
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
   v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  select max(greatest(r.created_at, r.resolved_at)) into v_seen_at
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.user_id = p_user_id;
-  v_now := seckill_private.now_at(p_now, array[v_pool_id], v_seen_at);
+  v_now := seckill_private.now_at(p_now, array[v_pool_id], p_activity_id, p_user_id);
   v_result := seckill_private.refuse_sale(v_sale.activity, v_now);
   if v_result.status is null then
     v_result := seckill_private.refuse_stock(p_activity_id, v_pool_id, p_sku, p_quantity, v_now);

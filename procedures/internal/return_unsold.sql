@@ -27,7 +27,7 @@ begin
    where s.pool_id = any (v_pool_ids)
      and s.available > 0;
   perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids, null), 'close', 'available', 'inventory', v_lines,
+    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
     p_actor);
   update seckill_private.pool_slot as s
      set closed = true

@@ -1,6 +1,6 @@
--- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the dimension, so
--- that a reservation's phone can be found again; the other 12 are the value's, salted: among 10^9
--- subjects two are alike with a chance of 10^-11.
+-- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the
+-- dimension, so that a reservation's phone can be found again; the other 12 are the value's,
+-- salted: among 10^9 subjects two are alike with a chance of 10^-11.
 -- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
 create or replace function seckill_private.subject_digests (
   p_subjects jsonb

@@ -11,8 +11,9 @@ create or replace function seckill_private.window_of (
 return case p_window
   when 'order' then 'empty'::tstzrange
   when 'day' then tstzrange(
-    date_trunc('day', p_at at time zone p_time_zone) at time zone p_time_zone,
-    (date_trunc('day', p_at at time zone p_time_zone) + interval '1 day') at time zone p_time_zone)
+    seckill_private.midnight(date_trunc('day', p_at at time zone p_time_zone), p_time_zone),
+    seckill_private.midnight(
+      date_trunc('day', p_at at time zone p_time_zone) + interval '1 day', p_time_zone))
   when 'activity' then '[-infinity,infinity)'::tstzrange
 end;
 

@@ -39,7 +39,7 @@ begin
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id], null), 'allocate', 'inventory', 'available',
+    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;

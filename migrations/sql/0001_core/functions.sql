@@ -308,9 +308,9 @@ comment on function seckill_private.dimension_tag (text) is
   'The 4 bytes with which the digests of a dimension begin.';
 
 -- file: procedures/internal/subject_digests.sql
--- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the dimension, so
--- that a reservation's phone can be found again; the other 12 are the value's, salted: among 10^9
--- subjects two are alike with a chance of 10^-11.
+-- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the
+-- dimension, so that a reservation's phone can be found again; the other 12 are the value's,
+-- salted: among 10^9 subjects two are alike with a chance of 10^-11.
 -- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
 create or replace function seckill_private.subject_digests (
   p_subjects jsonb
@@ -431,26 +431,33 @@ comment on function seckill_private.ensure_durable (timestamptz) is
   'given.';
 
 -- file: procedures/internal/now_at.sql
--- Decisions use the greater of the clock and the latest time that the rows have seen, so a clock
--- that jumps back neither reopens a window nor revives a hold. Called after the lock, in a
--- statement of its own: now() is the time at which the transaction began, perhaps long before the
--- lock was had. p_now is what tests pass; null means the clock.
+-- Decisions use the greater of the clock and the latest time that the rows have seen, those of the
+-- pools and those of the user: a clock that jumps back neither reopens a window nor revives a hold.
+-- Called after the lock, in a statement of its own: now() is the time at which the transaction
+-- began, perhaps long before the lock was had. p_now is what tests pass; null means the clock.
 create or replace function seckill_private.now_at (
   p_now timestamptz,
   p_pool_ids bigint[],
-  p_seen_at timestamptz
+  p_activity_id bigint default null,
+  p_user_id text default null
 )
   returns timestamptz
   language sql
   volatile
 begin atomic
-  select greatest(coalesce(p_now, clock_timestamp()), p_seen_at, max(s.seen_at))
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (p_pool_ids);
+  select greatest(
+           coalesce(p_now, clock_timestamp()),
+           (select max(s.seen_at)
+              from seckill_private.pool_slot as s
+             where s.pool_id = any (p_pool_ids)),
+           (select max(greatest(r.created_at, r.resolved_at))
+              from seckill_private.reservation as r
+             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+               and r.user_id = p_user_id));
 end;
 
-comment on function seckill_private.now_at (timestamptz, bigint[], timestamptz) is
-  'The instant of a decision: the clock, but never before what these pools and p_seen_at have '
+comment on function seckill_private.now_at (timestamptz, bigint[], bigint, text) is
+  'The instant of a decision: the clock, but never before what these pools and this user have '
   'seen.';
 
 -- file: procedures/internal/load_sale.sql
@@ -754,7 +761,9 @@ begin
     greatest(p_reservation.created_at, p_reservation.resolved_at));
   return seckill_private.show_reservation(
     p_reservation,
-    seckill_private.now_at(null, p_reservation.pool_ids, p_reservation.created_at));
+    seckill_private.now_at(
+      null, p_reservation.pool_ids, seckill_private.activity_of(p_reservation.reservation_id),
+      p_reservation.user_id));
 end
 $function$;
 
@@ -790,6 +799,26 @@ end;
 comment on function seckill_private.ledger_of (bigint) is
   'Every movement of units in an activity, holds included, and the events.';
 
+-- file: procedures/internal/midnight.sql
+-- Where clocks go back over midnight (Havana), a day begins twice: it begins at the first. Where
+-- they go forward over it, it begins when the new hour does.
+create or replace function seckill_private.midnight (
+  p_local_date timestamp,
+  p_time_zone text
+)
+  returns timestamptz
+  language sql
+  stable
+return case
+  when (p_local_date at time zone p_time_zone - interval '1 hour') at time zone p_time_zone
+       >= p_local_date
+    then p_local_date at time zone p_time_zone - interval '1 hour'
+  else p_local_date at time zone p_time_zone
+end;
+
+comment on function seckill_private.midnight (timestamp, text) is
+  'The first instant of a local date in a time zone.';
+
 -- file: procedures/internal/window_of.sql
 -- Calendar windows turn over at local midnight. The next midnight is taken in local time too: a day
 -- has 23 or 25 hours where clocks change. An order is a window to itself: nothing else lies in it.
@@ -804,8 +833,9 @@ create or replace function seckill_private.window_of (
 return case p_window
   when 'order' then 'empty'::tstzrange
   when 'day' then tstzrange(
-    date_trunc('day', p_at at time zone p_time_zone) at time zone p_time_zone,
-    (date_trunc('day', p_at at time zone p_time_zone) + interval '1 day') at time zone p_time_zone)
+    seckill_private.midnight(date_trunc('day', p_at at time zone p_time_zone), p_time_zone),
+    seckill_private.midnight(
+      date_trunc('day', p_at at time zone p_time_zone) + interval '1 day', p_time_zone))
   when 'activity' then '[-infinity,infinity)'::tstzrange
 end;
 
@@ -1451,7 +1481,6 @@ declare
   v_sale seckill_private.sale;
   v_pool_id bigint;
   v_now timestamptz;
-  v_seen_at timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   v_sale := seckill_private.load_sale(p_activity_id);
@@ -1464,15 +1493,11 @@ begin
     if not seckill_private.same_request(v_row, p_region, array[p_sku], array[p_quantity]) then
       perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
     end if;
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
   v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  select max(greatest(r.created_at, r.resolved_at)) into v_seen_at
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.user_id = p_user_id;
-  v_now := seckill_private.now_at(p_now, array[v_pool_id], v_seen_at);
+  v_now := seckill_private.now_at(p_now, array[v_pool_id], p_activity_id, p_user_id);
   v_result := seckill_private.refuse_sale(v_sale.activity, v_now);
   if v_result.status is null then
     v_result := seckill_private.refuse_stock(p_activity_id, v_pool_id, p_sku, p_quantity, v_now);
@@ -1766,7 +1791,8 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
 begin
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
@@ -1818,7 +1844,8 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
 begin
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
@@ -2130,7 +2157,7 @@ begin
    where s.pool_id = any (v_pool_ids)
      and s.available > 0;
   perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids, null), 'close', 'available', 'inventory', v_lines,
+    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
     p_actor);
   update seckill_private.pool_slot as s
      set closed = true
@@ -2463,7 +2490,7 @@ begin atomic
                and case
                      when o.state = 'confirmed' and not o.late then true
                      when o.state = 'cancelled' then p.decided_at < o.resolved_at
-                     else p.decided_at < o.expires_at or o.late and o.resolved_at <= p.decided_at
+                     else p.decided_at < o.expires_at or o.late and o.resolved_at < p.decided_at
                    end)
      group by p.name, p.metric, p.maximum, p.reservation_id
   )
@@ -2608,7 +2635,7 @@ begin
   perform seckill_private.require_text('p_region', p_region);
   v_activity := (seckill_private.load_sale(p_activity_id)).activity;
   v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  v_now := seckill_private.now_at(null, array[v_pool_id], null);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
   v_result := seckill_private.pool_balance(p_activity_id, v_pool_id, v_now);
   v_result.status := seckill_private.sale_status(
     v_activity.state, v_activity.starts_at, v_activity.ends_at, v_now);
@@ -3053,7 +3080,7 @@ begin
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id], null), 'allocate', 'inventory', 'available',
+    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;

@@ -211,6 +211,9 @@ drop function if exists seckill_private.limit_usage_of;
 -- file: procedures/internal/window_of.sql (dropped)
 drop function if exists seckill_private.window_of;
 
+-- file: procedures/internal/midnight.sql (dropped)
+drop function if exists seckill_private.midnight;
+
 -- file: procedures/internal/ledger_of.sql (dropped)
 drop function if exists seckill_private.ledger_of;
 

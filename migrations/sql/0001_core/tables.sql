@@ -141,6 +141,10 @@ create table seckill_private.reservation (
 ) partition by range (buyer_key);
 create index reservation_due on seckill_private.reservation ((buyer_key >> 40), expires_at)
  where state = 'held';
+-- Who shares a phone with whom: for limits on other dimensions, which count what was bought before
+-- they were set. Rows without subjects are not in it.
+create index reservation_subjects on seckill_private.reservation using gin (subjects)
+  with (fastupdate = off) where subjects is not null;
 comment on table seckill_private.reservation is
   'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came '
   'from, and which movement of the slot took them.';
