@@ -16,11 +16,20 @@ declare
   v_first bigint := p_activity_id / 64 * 64;
   v_name text;
 begin
-  if to_regclass(format('seckill_private.movement_%s', v_first)) is not null then
+  if exists (
+    select from pg_class as c
+     where c.relnamespace = 'seckill_private'::regnamespace
+       and c.relname = 'movement_' || v_first
+  ) then
     return;
   end if;
   perform seckill_private.lock_subject('partition', v_first::text);
-  if to_regclass(format('seckill_private.movement_%s', v_first)) is not null then
+  -- pg_class and not to_regclass, whose cache would still answer no after the wait for the lock.
+  if exists (
+    select from pg_class as c
+     where c.relnamespace = 'seckill_private'::regnamespace
+       and c.relname = 'movement_' || v_first
+  ) then
     return;
   end if;
   foreach v_name in array array['reservation', 'movement'] loop
