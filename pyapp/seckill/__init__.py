@@ -1,0 +1,65 @@
+"""Seckill: a flash-sale purchase limiter inside PostgreSQL.
+
+`Client` and `AsyncClient` call the SQL functions of schema `seckill`, which hold all the logic.
+Public are the names in `__all__`; modules whose name begins with an underscore are not.
+"""
+
+from __future__ import annotations
+
+from seckill.client import Client
+from seckill.client_async import AsyncClient
+from seckill.errors import (
+    InvalidArgument,
+    OutcomeUnknown,
+    RequestConflict,
+    SeckillError,
+    StockShortfall,
+    Unavailable,
+    UnknownActivity,
+    UnknownPool,
+    UnknownReservation,
+    UnknownStatus,
+    WrongIsolation,
+    WrongState,
+)
+from seckill.results import (
+    AvailabilityResult,
+    Change,
+    InventoryResult,
+    OpsResult,
+    ReservationResult,
+    ReserveResult,
+    ResolveResult,
+    Violation,
+)
+from seckill.retry import NO_RETRY, RetryPolicy
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NO_RETRY",
+    "AsyncClient",
+    "AvailabilityResult",
+    "Change",
+    "Client",
+    "InvalidArgument",
+    "InventoryResult",
+    "OpsResult",
+    "OutcomeUnknown",
+    "RequestConflict",
+    "ReservationResult",
+    "ReserveResult",
+    "ResolveResult",
+    "RetryPolicy",
+    "SeckillError",
+    "StockShortfall",
+    "Unavailable",
+    "UnknownActivity",
+    "UnknownPool",
+    "UnknownReservation",
+    "UnknownStatus",
+    "Violation",
+    "WrongIsolation",
+    "WrongState",
+    "__version__",
+]

@@ -1,0 +1,362 @@
+"""The SQL of every call, without any IO: text, result, and whether it may be tried again.
+
+The columns are named one by one, so that a field added to a result type does not disturb this
+client, and the call stands in FROM: `(f()).*` would run it once for each field. Integers are
+cast because the driver sends the narrowest type that holds the value; one too large then is a
+clean 22003 and not an unknown function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, LiteralString, TypeVar
+
+from psycopg.rows import BaseRowFactory, class_row, scalar_row
+from psycopg.types.json import Jsonb
+
+from seckill.errors import InvalidArgument
+from seckill.results import (
+    AvailabilityResult,
+    Change,
+    InventoryResult,
+    OpsResult,
+    ReservationResult,
+    ReserveResult,
+    ResolveResult,
+    Violation,
+)
+from seckill.retry import Effect
+
+T = TypeVar("T")
+
+
+def _any_answer(_: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One function of the API.
+
+    Attributes:
+        sql: the statement, with named parameters.
+        row: makes the result of a row.
+        effect: what a second call would do (see `retry.Effect`).
+        proves: whether an answer shows what became of an earlier attempt whose answer was lost.
+    """
+
+    sql: LiteralString
+    row: BaseRowFactory[T]
+    effect: Effect
+    proves: Callable[[T], bool] = _any_answer
+
+
+def bind(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Values as the driver is to send them.
+
+    Raises:
+        InvalidArgument: a datetime without a zone. Its meaning would hang on the time zone of
+            whatever server connection the pooler picks.
+    """
+    return {name: _bind_one(name, value) for name, value in parameters.items()}
+
+
+def _bind_one(name: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return Jsonb(dict[Any, Any](value))  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        raise InvalidArgument("invalid argument", sqlstate="SK001", detail=f"{name} has no zone")
+    return value
+
+
+# --- buying
+
+RESERVE = Call(
+    """
+    select status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku,
+           remaining, epoch, retry, retry_at, error_code
+      from seckill.reserve(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_sku => %(sku)s,
+             p_quantity => %(quantity)s::integer,
+             p_request_id => %(request_id)s,
+             p_region => %(region)s,
+             p_subjects => %(subjects)s)
+    """,
+    class_row(ReserveResult),
+    "repeatable",
+    # A refusal stores nothing: an earlier attempt that is still waiting for a lock may yet hold.
+    lambda answer: answer.status == "held",
+)
+
+CONFIRM = Call(
+    """
+    select status, reservation_id, replayed, late, error_code
+      from seckill.confirm(
+             p_user_id => %(user_id)s,
+             p_reservation_id => %(reservation_id)s::bigint,
+             p_payment_ref => %(payment_ref)s)
+    """,
+    class_row(ResolveResult),
+    "repeatable",
+)
+
+CANCEL = Call(
+    """
+    select status, reservation_id, replayed, late, error_code
+      from seckill.cancel(
+             p_user_id => %(user_id)s,
+             p_reservation_id => %(reservation_id)s::bigint,
+             p_reason => %(reason)s)
+    """,
+    class_row(ResolveResult),
+    "repeatable",
+)
+
+AVAILABILITY = Call(
+    """
+    select status, total, available, held, sold, epoch
+      from seckill.availability(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_region => %(region)s)
+    """,
+    class_row(AvailabilityResult),
+    "read",
+)
+
+GET_RESERVATION = Call(
+    """
+    select status, reservation_id, activity_id, user_id, request_id, region, skus, quantities,
+           expires_at, created_at, resolved_at, payment_ref
+      from seckill.get_reservation(
+             p_user_id => %(user_id)s,
+             p_reservation_id => %(reservation_id)s::bigint)
+    """,
+    class_row(ReservationResult),
+    "read",
+)
+
+FIND_RESERVATION = Call(
+    """
+    select status, reservation_id, activity_id, user_id, request_id, region, skus, quantities,
+           expires_at, created_at, resolved_at, payment_ref
+      from seckill.find_reservation(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_request_id => %(request_id)s)
+    """,
+    class_row(ReservationResult),
+    "read",
+)
+
+LIST_RESERVATIONS = Call(
+    """
+    select status, reservation_id, activity_id, user_id, request_id, region, skus, quantities,
+           expires_at, created_at, resolved_at, payment_ref
+      from seckill.list_reservations(
+             p_user_id => %(user_id)s,
+             p_activity_id => %(activity_id)s::bigint,
+             p_limit => %(limit)s::integer)
+    """,
+    class_row(ReservationResult),
+    "read",
+)
+
+# --- running a sale
+
+CREATE_ACTIVITY: Call[int] = Call(
+    """
+    select seckill.create_activity(
+             p_name => %(name)s,
+             p_starts_at => %(starts_at)s,
+             p_ends_at => %(ends_at)s,
+             p_hold_seconds => %(hold_seconds)s::integer,
+             p_time_zone => %(time_zone)s,
+             p_request_id => %(request_id)s,
+             p_actor => %(actor)s)
+    """,
+    scalar_row,
+    "repeatable",
+)
+
+UPDATE_ACTIVITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.update_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_name => %(name)s,
+             p_starts_at => %(starts_at)s,
+             p_ends_at => %(ends_at)s,
+             p_hold_seconds => %(hold_seconds)s::integer,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+OPEN_ACTIVITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.open_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+PAUSE_ACTIVITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.pause_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+RESUME_ACTIVITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.resume_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+CLOSE_ACTIVITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.close_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+RECEIVE_STOCK = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.receive_stock(
+             p_sku => %(sku)s,
+             p_quantity => %(quantity)s::bigint,
+             p_request_id => %(request_id)s,
+             p_reason => %(reason)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "repeatable",
+)
+
+ALLOCATE_STOCK = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.allocate_stock(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_quantity => %(quantity)s::bigint,
+             p_request_id => %(request_id)s,
+             p_region => %(region)s,
+             p_slots => %(slots)s::integer,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "repeatable",
+)
+
+SET_LIMIT = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.set_limit(
+             p_activity_id => %(activity_id)s::bigint,
+             p_name => %(name)s,
+             p_dimension => %(dimension)s,
+             p_metric => %(metric)s,
+             p_window => %(window)s,
+             p_maximum => %(maximum)s::bigint,
+             p_sku => %(sku)s,
+             p_period => %(period)s,
+             p_time_zone => %(time_zone)s,
+             p_required => %(required)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+DROP_LIMIT = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.drop_limit(
+             p_activity_id => %(activity_id)s::bigint,
+             p_name => %(name)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+EXPIRE_DUE: Call[int] = Call(
+    """
+    select seckill.expire_due(
+             p_limit => %(limit)s::integer,
+             p_actor => %(actor)s)
+    """,
+    scalar_row,
+    "once",
+)
+
+# --- reading
+
+HISTORY = Call(
+    """
+    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor
+      from seckill.history(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_region => %(region)s,
+             p_user_id => %(user_id)s,
+             p_limit => %(limit)s::integer)
+    """,
+    class_row(Change),
+    "read",
+)
+
+RECONCILE = Call(
+    """
+    select invariant, subject, expected, actual
+      from seckill.reconcile(
+             p_activity_id => %(activity_id)s::bigint)
+    """,
+    class_row(Violation),
+    "read",
+)
+
+INVENTORY = Call(
+    """
+    select status, sku, quantity
+      from seckill.inventory(
+             p_sku => %(sku)s)
+    """,
+    class_row(InventoryResult),
+    "read",
+)
+
+SCHEMA_VERSION: Call[str] = Call("select seckill.schema_version()", scalar_row, "read")
+
+SHARD_OF: Call[int] = Call(
+    """
+    select seckill.shard_of(
+             p_user_id => %(user_id)s)
+    """,
+    scalar_row,
+    "read",
+)

@@ -1,0 +1,318 @@
+# WARNING: this file is auto-generated from _core_async.py by ops/dev/generate_sync.py.
+# Do not change it: change the source and generate again.
+"""The pool and the attempts of the client, without any function of the API.
+
+The pool is our own, because a call must know why it got no connection, and at once.
+psycopg_pool connects in the background: a caller sees only that the time ran out, and after
+an outage the next attempt comes up to 8 seconds later (its pauses double from 1 second).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import Cursor
+from psycopg.conninfo import conninfo_to_dict
+
+from seckill._calls import Call, bind
+from seckill._compat import (
+    DeadlinePassed,
+    Link,
+    Semaphore,
+    acquire,
+    connect_timeout,
+    is_idle,
+    is_usable,
+    joined,
+    sleep,
+)
+from seckill.errors import (
+    OutcomeUnknown,
+    SeckillError,
+    Unavailable,
+    gave_up_on_standby,
+    translate,
+)
+from seckill.retry import RetryPolicy, Tries
+from seckill.settings import Settings
+
+if TYPE_CHECKING:
+    from psycopg.errors import Diagnostic
+
+    from seckill._compat import Join
+
+T = TypeVar("T")
+
+
+class Pool:
+    """Up to `max_size` connections; the one used last is used next."""
+
+    def __init__(
+        self, dsn: str, *, max_size: int, max_lifetime_s: float, prepare_threshold: int | None
+    ) -> None:
+        self._dsn = dsn
+        self._max_lifetime_s = max_lifetime_s
+        self._prepare_threshold = prepare_threshold
+        self._permits = Semaphore(max_size)
+        self._idle: deque[Link] = deque()
+        self._closed = False
+
+    def fill(self, size: int, deadline: float) -> None:
+        """Have so many connections ready."""
+        links: list[Link] = []
+        try:
+            for _ in range(size):
+                links.append(self.take(deadline))
+        finally:
+            for link in links:
+                self.give(link)
+
+    def take(self, deadline: float) -> Link:
+        """A connection that answers to nobody else; `give` it back.
+
+        Raises:
+            Unavailable: none was free in time, or none could be made; the cause says why.
+        """
+        if not acquire(self._permits, deadline - monotonic()):
+            raise Unavailable("no free connection in time", hint="raise max_size, or call less")
+        try:
+            return self._idle_link() or self._connect(deadline)
+        except BaseException:
+            self._permits.release()
+            raise
+
+    def give(self, link: Link) -> None:
+        """Take a connection back; one in any state but idle is closed."""
+        # Nothing here waits, so that a caller cancelled just now cannot lose the permit.
+        link.deadline = None
+        if self._closed or not is_idle(link):
+            link.close()
+        else:
+            self._idle.append(link)
+        self._permits.release()
+
+    def close(self) -> None:
+        """Close what is idle now, and what is in use when it comes back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _idle_link(self) -> Link | None:
+        while True:
+            try:
+                link = self._idle.pop()
+            except IndexError:
+                return None
+            if link.expires_at > monotonic() and is_usable(link):
+                return link
+            link.close()
+
+    def _connect(self, deadline: float) -> Link:
+        left_s = deadline - monotonic()
+        if left_s <= 0:
+            raise Unavailable("no time left to connect")
+        try:
+            link = Link.connect(
+                self._dsn,
+                autocommit=True,
+                prepare_threshold=self._prepare_threshold,
+                connect_timeout=connect_timeout(left_s),
+            )
+        except psycopg.Error as error:
+            raise Unavailable(
+                f"cannot connect: {error}".rstrip(), sqlstate=error.sqlstate
+            ) from error
+        link.expires_at = monotonic() + self._max_lifetime_s
+        return link
+
+
+class Core:
+    """Opens, closes, and runs calls: attempts, time limits, and what is known at the end."""
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        min_size: int = 1,
+        max_size: int = 8,
+        timeout_ms: int = 8_000,
+        max_lifetime_s: float = 1_800.0,
+        prepare_threshold: int | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        """Set up; connects to nothing yet.
+
+        Args:
+            dsn: libpq connection string or URI, through PgBouncer; None: `SECKILL_DSN`.
+            min_size: connections that `open` makes.
+            max_size: connections at most. PgBouncer queues callers better than many
+                connections do, so a few suffice.
+            timeout_ms: for one attempt, the wait for a free connection included. More than the
+                5 seconds that a function waits for a lock, so that the server's answer to that
+                arrives. Does not bind a call that joins the caller's own connection. A new
+                connection may take 2 seconds even if this is less.
+            max_lifetime_s: age in seconds at which a connection is replaced.
+            prepare_threshold: as psycopg's; leave it None unless the pooler is known to be
+                PgBouncer 1.22 or newer with `max_prepared_statements` set.
+            retry: when to try again; `NO_RETRY` for one attempt.
+
+        Raises:
+            ValueError: no DSN, a malformed one, or sizes or times that make no sense.
+        """
+        if not 0 <= min_size <= max_size or max_size < 1 or timeout_ms < 1:
+            raise ValueError("need 0 <= min_size <= max_size, max_size >= 1, timeout_ms >= 1")
+        self._dsn = _well_formed(Settings.from_environment().require_dsn(dsn))
+        self._min_size = min_size
+        self._max_size = max_size
+        self._timeout_s = timeout_ms / 1000
+        self._max_lifetime_s = max_lifetime_s
+        self._prepare_threshold = prepare_threshold
+        self._retry = retry or RetryPolicy()
+        self._pool: Pool | None = None
+
+    def open(self) -> None:
+        """Connect `min_size` times, without a retry, so that a wrong DSN shows at once.
+
+        Does nothing if already open; may be called again after `close`.
+
+        Raises:
+            Unavailable: no connection; the message says why.
+        """
+        if self._pool is not None:
+            return
+        pool = Pool(
+            self._dsn,
+            max_size=self._max_size,
+            max_lifetime_s=self._max_lifetime_s,
+            prepare_threshold=self._prepare_threshold,
+        )
+        try:
+            pool.fill(self._min_size, monotonic() + self._timeout_s)
+        except BaseException:
+            pool.close()
+            raise
+        self._pool = pool
+
+    def close(self) -> None:
+        """Close the connections; calls under way end first."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _one(
+        self,
+        call: Call[T],
+        parameters: Mapping[str, object],
+        connection: Join | None,
+    ) -> T:
+        """The answer of a function that gives exactly one row."""
+        rows = self._rows(call, parameters, connection)
+        return rows[0]
+
+    def _rows(
+        self,
+        call: Call[T],
+        parameters: Mapping[str, object],
+        connection: Join | None,
+    ) -> list[T]:
+        """All rows of a call, in the caller's transaction or by as many attempts as it takes."""
+        values = bind(parameters)
+        request_id = values.get("request_id")
+        try:
+            if connection is not None:
+                return _fetch(joined(connection), call, values)
+            return self._try(call, values)
+        except OutcomeUnknown as error:
+            if isinstance(request_id, UUID):
+                error.request_id = request_id
+            raise
+
+    def _try(self, call: Call[T], values: Mapping[str, object]) -> list[T]:
+        tries = Tries(self._retry, call.effect, monotonic())
+        while True:
+            ends = tries.attempt_ends(monotonic(), self._timeout_s)
+            try:
+                rows = self._attempt(call, values, ends)
+            except SeckillError as error:
+                pause_s = tries.after_error(error, monotonic())
+            else:
+                proof = all(call.proves(row) for row in rows)
+                settle_s = tries.after_answer(monotonic(), proof=proof)
+                if settle_s is None:
+                    return rows
+                pause_s = settle_s
+            sleep(pause_s)
+
+    def _attempt(self, call: Call[T], values: Mapping[str, object], ends: float) -> list[T]:
+        if self._pool is None:
+            raise RuntimeError("the client is not open: use it in a with block, or call open()")
+        pool = self._pool
+        link = pool.take(ends)
+        try:
+            link.deadline = ends
+            return _fetch(link, call, values)
+        finally:
+            pool.give(link)
+
+
+def _well_formed(dsn: str) -> str:
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # libpq's message quotes what it could not read, which may be the password.
+        raise ValueError("malformed dsn: neither key=value words nor a postgresql:// URI") from None
+    return dsn
+
+
+def _fetch(
+    connection: psycopg.Connection[Any], call: Call[T], values: Mapping[str, object]
+) -> list[T]:
+    """Run a call once on this connection."""
+    if connection.closed:
+        raise Unavailable("the connection is closed")
+    reads_only = call.effect == "read"
+    with _standby_notices(connection) as notices:
+        try:
+            # Made from the class: the caller's connection may have another cursor factory,
+            # with another style of placeholders.
+            with Cursor(connection, row_factory=call.row) as cursor:
+                cursor.execute(call.sql, values)
+                rows = cursor.fetchall()
+        except DeadlinePassed as error:
+            lost = Unavailable if reads_only else OutcomeUnknown
+            raise lost(str(error)) from error
+        except psycopg.Error as error:
+            alive = not connection.closed
+            raise translate(error, alive=alive, reads_only=reads_only) from error
+    if notices and not reads_only:
+        raise OutcomeUnknown("committed, but perhaps not on the standby", sqlstate=notices[0])
+    return rows
+
+
+@contextmanager
+def _standby_notices(connection: psycopg.Connection[Any]) -> Generator[list[str]]:
+    """SQLSTATEs of the notices that say that a commit did not wait for its standby."""
+    seen: list[str] = []
+
+    def look(notice: Diagnostic) -> None:
+        if gave_up_on_standby(notice):
+            seen.append(notice.sqlstate or "")
+
+    connection.add_notice_handler(look)
+    try:
+        yield seen
+    finally:
+        connection.remove_notice_handler(look)

@@ -1,0 +1,499 @@
+"""AsyncClient: one method for each function of schema `seckill`.
+
+Same names as in SQL, keyword arguments without the `p_`, in the same order, with the same
+defaults. What the functions decide is described in the SQL reference (`procedures/README.md`);
+here is no rule, no table and no DDL. Common to all methods:
+
+    connection: joins the caller's own transaction instead of taking a connection of the pool: a
+        psycopg connection, or a SQLAlchemy connection or session over psycopg. Then nothing is
+        tried again and no time limit of ours applies, and nothing is decided before the caller
+        commits. One transaction may hold one call that moves stock; two may deadlock.
+    Errors: those of `seckill.errors`. Each method names the ones that are its own; any may
+        raise `InvalidArgument`, `Unavailable` and `OutcomeUnknown` (reads never the last).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from seckill import _calls
+from seckill._core_async import AsyncCore
+from seckill.results import (
+    AvailabilityResult,
+    Change,
+    InventoryResult,
+    OpsResult,
+    ReservationResult,
+    ReserveResult,
+    ResolveResult,
+    Violation,
+)
+
+if TYPE_CHECKING:
+    from seckill._compat import AsyncJoin
+
+_NO_SUBJECTS: Mapping[str, str] = MappingProxyType({})
+
+
+class AsyncClient(AsyncCore):
+    """Calls the functions of schema `seckill` through a small pool of connections.
+
+    Use it as a context manager, or `open` and `close` it. One client serves any number of
+    tasks of one event loop::
+
+        async with AsyncClient() as client:
+            answer = await client.reserve(
+                activity_id=1, user_id="ann", sku="phone", quantity=1, request_id=uuid4()
+            )
+            print(answer.status)
+    """
+
+    # --- buying
+
+    async def reserve(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        sku: str,
+        quantity: int,
+        request_id: UUID | None = None,
+        region: str = "*",
+        subjects: Mapping[str, str] = _NO_SUBJECTS,
+        connection: AsyncJoin | None = None,
+    ) -> ReserveResult:
+        """Hold units for a buyer until `expires_at`, or say why not.
+
+        A refusal is a result. Status `busy` is returned too, not tried again: the caller knows
+        whether its buyer still waits.
+
+        Args:
+            activity_id: the sale.
+            user_id: the buyer, taken exactly.
+            sku: what.
+            quantity: units, 1 or more.
+            request_id: the buyer's click. Make it before the first try and keep it: the same
+                id always gives the same hold, also from another process after a crash. None
+                makes one up, which serves this call's own retries only (`OutcomeUnknown`
+                carries it).
+            region: of the pool.
+            subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+            RequestConflict: the request id stands for another request.
+            WrongIsolation: the caller's transaction is not READ COMMITTED.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "user_id": user_id,
+            "sku": sku,
+            "quantity": quantity,
+            "request_id": request_id or uuid4(),
+            "region": region,
+            "subjects": subjects,
+        }
+        return await self._one(_calls.RESERVE, parameters, connection)
+
+    async def confirm(
+        self,
+        *,
+        user_id: str,
+        reservation_id: int,
+        payment_ref: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> ResolveResult:
+        """Turn a hold into a sale: the buyer has paid. Repeated, it answers the same.
+
+        Args:
+            user_id: the buyer.
+            reservation_id: from `reserve`.
+            payment_ref: the payment; another one later answers `duplicate_payment`.
+
+        Raises:
+            UnknownReservation: no such reservation of this user.
+            WrongIsolation: the caller's transaction is not READ COMMITTED.
+        """
+        parameters = {
+            "user_id": user_id,
+            "reservation_id": reservation_id,
+            "payment_ref": payment_ref,
+        }
+        return await self._one(_calls.CONFIRM, parameters, connection)
+
+    async def cancel(
+        self,
+        *,
+        user_id: str,
+        reservation_id: int,
+        reason: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> ResolveResult:
+        """Give a hold back. Repeated, it answers the same.
+
+        Args:
+            user_id: the buyer.
+            reservation_id: from `reserve`.
+            reason: kept in the books.
+
+        Raises:
+            UnknownReservation: no such reservation of this user.
+            WrongIsolation: the caller's transaction is not READ COMMITTED.
+        """
+        parameters = {"user_id": user_id, "reservation_id": reservation_id, "reason": reason}
+        return await self._one(_calls.CANCEL, parameters, connection)
+
+    async def availability(
+        self, *, activity_id: int, sku: str, region: str = "*", connection: AsyncJoin | None = None
+    ) -> AvailabilityResult:
+        """The units of a pool at this instant.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+        """
+        parameters = {"activity_id": activity_id, "sku": sku, "region": region}
+        return await self._one(_calls.AVAILABILITY, parameters, connection)
+
+    async def get_reservation(
+        self, *, user_id: str, reservation_id: int, connection: AsyncJoin | None = None
+    ) -> ReservationResult:
+        """A reservation by its number.
+
+        Raises:
+            UnknownReservation: no such reservation of this user.
+        """
+        parameters = {"user_id": user_id, "reservation_id": reservation_id}
+        return await self._one(_calls.GET_RESERVATION, parameters, connection)
+
+    async def find_reservation(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        request_id: UUID,
+        connection: AsyncJoin | None = None,
+    ) -> ReservationResult:
+        """A reservation by the request id it was made with: what to ask after `OutcomeUnknown`.
+
+        Raises:
+            UnknownReservation: the request id holds nothing (yet, if its call may still run).
+        """
+        parameters = {"activity_id": activity_id, "user_id": user_id, "request_id": request_id}
+        return await self._one(_calls.FIND_RESERVATION, parameters, connection)
+
+    async def list_reservations(
+        self,
+        *,
+        user_id: str,
+        activity_id: int | None = None,
+        limit: int = 100,
+        connection: AsyncJoin | None = None,
+    ) -> list[ReservationResult]:
+        """A buyer's reservations, `limit` rows at most; of all sales where none is given."""
+        parameters = {"user_id": user_id, "activity_id": activity_id, "limit": limit}
+        return await self._rows(_calls.LIST_RESERVATIONS, parameters, connection)
+
+    # --- running a sale (needs role seckill_ops; `actor`: who asked, kept in the books)
+
+    async def create_activity(
+        self,
+        *,
+        name: str,
+        starts_at: datetime,
+        ends_at: datetime,
+        hold_seconds: int = 900,
+        time_zone: str = "UTC",
+        request_id: UUID | None = None,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> int:
+        """Create a sale in state draft, and give its activity id.
+
+        Args:
+            name: for people.
+            starts_at: first instant at which units may be reserved; aware.
+            ends_at: first instant at which they no longer may; aware.
+            hold_seconds: how long a hold lasts unpaid.
+            time_zone: IANA name; calendar windows of limits turn over at its midnight.
+            request_id: the same id gives the same activity. None makes one up for this call's
+                own retries.
+
+        Raises:
+            RequestConflict: the request id stands for another call.
+        """
+        parameters = {
+            "name": name,
+            "starts_at": starts_at,
+            "ends_at": ends_at,
+            "hold_seconds": hold_seconds,
+            "time_zone": time_zone,
+            "request_id": request_id or uuid4(),
+            "actor": actor,
+        }
+        return await self._one(_calls.CREATE_ACTIVITY, parameters, connection)
+
+    async def update_activity(
+        self,
+        *,
+        activity_id: int,
+        name: str | None = None,
+        starts_at: datetime | None = None,
+        ends_at: datetime | None = None,
+        hold_seconds: int | None = None,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Change what is given of a sale; None leaves it. The time zone never changes.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "name": name,
+            "starts_at": starts_at,
+            "ends_at": ends_at,
+            "hold_seconds": hold_seconds,
+            "actor": actor,
+        }
+        return await self._one(_calls.UPDATE_ACTIVITY, parameters, connection)
+
+    async def open_activity(
+        self, *, activity_id: int, actor: str | None = None, connection: AsyncJoin | None = None
+    ) -> OpsResult:
+        """Let a draft sell, from `starts_at` on.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or its state forbids it.
+        """
+        parameters = {"activity_id": activity_id, "actor": actor}
+        return await self._one(_calls.OPEN_ACTIVITY, parameters, connection)
+
+    async def pause_activity(
+        self, *, activity_id: int, actor: str | None = None, connection: AsyncJoin | None = None
+    ) -> OpsResult:
+        """Stop new holds of an open sale; those that stand may be confirmed.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or its state forbids it.
+        """
+        parameters = {"activity_id": activity_id, "actor": actor}
+        return await self._one(_calls.PAUSE_ACTIVITY, parameters, connection)
+
+    async def resume_activity(
+        self, *, activity_id: int, actor: str | None = None, connection: AsyncJoin | None = None
+    ) -> OpsResult:
+        """Let a paused sale go on.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or its state forbids it.
+        """
+        parameters = {"activity_id": activity_id, "actor": actor}
+        return await self._one(_calls.RESUME_ACTIVITY, parameters, connection)
+
+    async def close_activity(
+        self, *, activity_id: int, actor: str | None = None, connection: AsyncJoin | None = None
+    ) -> OpsResult:
+        """End a sale for good: what is available goes back to the inventory.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or its state forbids it.
+        """
+        parameters = {"activity_id": activity_id, "actor": actor}
+        return await self._one(_calls.CLOSE_ACTIVITY, parameters, connection)
+
+    async def receive_stock(
+        self,
+        *,
+        sku: str,
+        quantity: int,
+        request_id: UUID,
+        reason: str | None = None,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Put units into the inventory of a sku, or take them out (negative).
+
+        Args:
+            sku: what.
+            quantity: units.
+            request_id: of this delivery; the same id moves nothing twice.
+            reason: kept in the books.
+
+        Raises:
+            RequestConflict: the request id stands for another call.
+            StockShortfall: more is taken out than there is.
+        """
+        parameters = {
+            "sku": sku,
+            "quantity": quantity,
+            "request_id": request_id,
+            "reason": reason,
+            "actor": actor,
+        }
+        return await self._one(_calls.RECEIVE_STOCK, parameters, connection)
+
+    async def allocate_stock(
+        self,
+        *,
+        activity_id: int,
+        sku: str,
+        quantity: int,
+        request_id: UUID,
+        region: str = "*",
+        slots: int = 1,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Move units from the inventory into a pool of the sale.
+
+        Args:
+            activity_id: the sale.
+            sku: what.
+            quantity: units.
+            request_id: the same id moves nothing twice.
+            region: of the pool.
+            slots: rows that share the pool's stock.
+
+        Raises:
+            UnknownActivity: no such sale.
+            RequestConflict: the request id stands for another call.
+            WrongState: the sale is closed.
+            StockShortfall: the inventory has fewer.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "sku": sku,
+            "quantity": quantity,
+            "request_id": request_id,
+            "region": region,
+            "slots": slots,
+            "actor": actor,
+        }
+        return await self._one(_calls.ALLOCATE_STOCK, parameters, connection)
+
+    async def set_limit(
+        self,
+        *,
+        activity_id: int | None,
+        name: str,
+        dimension: str,
+        metric: str,
+        window: str,
+        maximum: int,
+        sku: str | None = None,
+        period: timedelta | None = None,
+        time_zone: str | None = None,
+        required: bool = True,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Set or replace a limit: at most `maximum` of a metric per subject in a window.
+
+        Args:
+            activity_id: the sale; None: all sales.
+            name: of the limit; a refusal gives it back.
+            dimension: whose purchases count together, say `user`.
+            metric: `units` or `orders`.
+            window: `order`, `day`, `activity` …
+            maximum: the most that is allowed.
+            sku: counts purchases of this sku only.
+            period: of a rolling window.
+            time_zone: of a calendar window, instead of the sale's.
+            required: whether a buyer without this dimension is refused as a caller's bug.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "name": name,
+            "dimension": dimension,
+            "metric": metric,
+            "window": window,
+            "maximum": maximum,
+            "sku": sku,
+            "period": period,
+            "time_zone": time_zone,
+            "required": required,
+            "actor": actor,
+        }
+        return await self._one(_calls.SET_LIMIT, parameters, connection)
+
+    async def drop_limit(
+        self,
+        *,
+        activity_id: int | None,
+        name: str,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Drop a limit by its name.
+
+        Raises:
+            UnknownActivity: no such sale.
+        """
+        parameters = {"activity_id": activity_id, "name": name, "actor": actor}
+        return await self._one(_calls.DROP_LIMIT, parameters, connection)
+
+    async def expire_due(
+        self, *, limit: int = 1000, actor: str | None = None, connection: AsyncJoin | None = None
+    ) -> int:
+        """Settle up to `limit` holds that are past their end, and say how many it were.
+
+        Housekeeping only: such a hold is worth nothing from its end on, settled or not.
+        """
+        parameters = {"limit": limit, "actor": actor}
+        return await self._one(_calls.EXPIRE_DUE, parameters, connection)
+
+    # --- reading (role seckill_read, and the two above)
+
+    async def history(
+        self,
+        *,
+        activity_id: int,
+        sku: str | None = None,
+        region: str | None = None,
+        user_id: str | None = None,
+        limit: int = 1000,
+        connection: AsyncJoin | None = None,
+    ) -> list[Change]:
+        """Movements of a sale's units, `limit` rows at most; None leaves a filter out.
+
+        Raises:
+            UnknownActivity: no such sale.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "sku": sku,
+            "region": region,
+            "user_id": user_id,
+            "limit": limit,
+        }
+        return await self._rows(_calls.HISTORY, parameters, connection)
+
+    async def reconcile(
+        self, *, activity_id: int, connection: AsyncJoin | None = None
+    ) -> list[Violation]:
+        """Check every counter of a sale against its ledger; an empty list is the proof.
+
+        Raises:
+            UnknownActivity: no such sale.
+        """
+        return await self._rows(_calls.RECONCILE, {"activity_id": activity_id}, connection)
+
+    async def inventory(self, *, sku: str, connection: AsyncJoin | None = None) -> InventoryResult:
+        """Units of a sku that are in no pool."""
+        return await self._one(_calls.INVENTORY, {"sku": sku}, connection)
+
+    async def schema_version(self, *, connection: AsyncJoin | None = None) -> str:
+        """The revision of the installed schema."""
+        return await self._one(_calls.SCHEMA_VERSION, {}, connection)
+
+    async def shard_of(self, *, user_id: str, connection: AsyncJoin | None = None) -> int:
+        """The shard of a user, 0 to 63."""
+        return await self._one(_calls.SHARD_OF, {"user_id": user_id}, connection)

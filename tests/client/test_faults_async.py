@@ -1,0 +1,341 @@
+"""What a call says, and leaves behind, when something breaks while it is under way.
+
+The rule under test: a result, an error that means that nothing happened, or OutcomeUnknown; and
+one request id buys once, however often it is sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from seckill import (
+    NO_RETRY,
+    AsyncClient,
+    OutcomeUnknown,
+    ReserveResult,
+    RetryPolicy,
+    Unavailable,
+)
+from seckill.runtime import LOGINS, PgBouncer, Runtime
+from tests.client.fix_client import (
+    background_async,
+    blocked_pids,
+    finish_async,
+    held_by,
+    pool_locked,
+    until_async,
+)
+from tests.fix_database import Database
+from tests.fix_pgbouncer import PASSWORD
+from tests.fix_postgres import Server
+from tests.fix_sale import Sale, open_sale
+
+QUICK = RetryPolicy(settle_ms=1_000)
+
+
+@pytest.fixture
+def sale(operator: Connection[Any]) -> Sale:
+    return open_sale(operator, units=2)
+
+
+@pytest.fixture
+def own_pooler(server: Server) -> Iterator[PgBouncer]:
+    """A pooler to be maltreated, with one server connection."""
+    with PgBouncer(
+        server.postgres,
+        pool_size=1,
+        users=dict.fromkeys(LOGINS, PASSWORD),
+        settings={"query_wait_timeout": "1"},
+    ) as pooler:
+        yield pooler
+
+
+@pytest.fixture
+def cancels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Cancel requests that the driver was asked to send."""
+    asked: list[str] = []
+
+    def note(self: Any, *_: Any, **__: Any) -> None:
+        asked.append("cancel")
+
+    for kind in (psycopg.Connection, psycopg.AsyncConnection):
+        monkeypatch.setattr(kind, "cancel", note)
+        monkeypatch.setattr(kind, "cancel_safe", note)
+    return asked
+
+
+async def buy(client: AsyncClient, sale: Sale, request_id: UUID | None = None) -> ReserveResult:
+    return await client.reserve(
+        activity_id=sale.activity_id,
+        user_id="ann",
+        sku=sale.sku,
+        quantity=1,
+        request_id=request_id,
+    )
+
+
+# --- the connection is lost
+
+
+async def test_a_terminated_backend_is_settled_by_a_retry(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    async with AsyncClient(db.dsn("buyer")) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy(client, sale))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            lost = blocked_pids(superuser)
+            superuser.execute("select pg_terminate_backend(%s)", lost)
+            await until_async(lambda: bool(set(blocked_pids(superuser)) - set(lost)))
+        answer = await finish_async(running)
+    assert answer.ok
+    assert held_by(superuser, sale, "ann") == 1
+
+
+async def test_without_retries_the_outcome_is_unknown(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    request_id = uuid4()
+    async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy(client, sale, request_id))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+            with pytest.raises(OutcomeUnknown) as caught:
+                await finish_async(running)
+        assert caught.value.request_id == request_id
+        assert caught.value.sqlstate == "57P01"
+        assert caught.value.__cause__ is not None
+        assert (await buy(client, sale, request_id)).ok
+    assert held_by(superuser, sale, "ann") == 1
+
+
+async def test_a_made_up_request_id_is_told(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy(client, sale))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+            with pytest.raises(OutcomeUnknown) as caught:
+                await finish_async(running)
+        assert caught.value.request_id is not None
+        assert (await buy(client, sale, caught.value.request_id)).ok
+
+
+async def test_calls_that_may_not_repeat_are_not_repeated(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    with psycopg.connect(db.admin_dsn) as holder:
+        holder.execute("lock table seckill_private.activity in access exclusive mode")
+        async with AsyncClient(db.dsn("operator")) as client:
+            running = background_async(lambda: client.pause_activity(activity_id=sale.activity_id))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+            with pytest.raises(OutcomeUnknown) as caught:
+                await finish_async(running)
+    assert caught.value.request_id is None
+
+
+async def test_reads_are_never_an_open_question(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    with psycopg.connect(db.admin_dsn) as holder:
+        holder.execute("lock table seckill_private.activity in access exclusive mode")
+        async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY, timeout_ms=5_000) as client:
+            running = background_async(
+                lambda: client.availability(activity_id=sale.activity_id, sku=sale.sku)
+            )
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+            with pytest.raises(Unavailable) as caught:
+                await finish_async(running)
+    assert caught.value.sqlstate == "57P01"
+
+
+async def test_a_killed_pooler_is_settled_by_a_retry(
+    db: Database, sale: Sale, superuser: Connection[Any], own_pooler: PgBouncer
+) -> None:
+    dsn = own_pooler.dsn("seckill_buyer", PASSWORD, db.name)
+    async with AsyncClient(dsn) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy(client, sale))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            lost = blocked_pids(superuser)
+            own_pooler.kill()
+            own_pooler.start()
+            await until_async(lambda: bool(set(blocked_pids(superuser)) - set(lost)))
+        answer = await finish_async(running)
+        assert answer.ok
+        assert (await buy(client, sale)).ok
+    assert held_by(superuser, sale, "ann") == 2
+
+
+async def test_idle_connections_that_died_are_not_used(
+    db: Database, sale: Sale, own_pooler: PgBouncer
+) -> None:
+    dsn = own_pooler.dsn("seckill_buyer", PASSWORD, db.name)
+    async with AsyncClient(dsn, min_size=3, retry=NO_RETRY) as client:
+        own_pooler.kill()
+        with pytest.raises(Unavailable, match="cannot connect"):
+            await buy(client, sale)
+        own_pooler.start()
+        assert (await buy(client, sale)).ok
+
+
+async def test_a_full_pooler_means_nothing_happened(
+    db: Database, sale: Sale, superuser: Connection[Any], own_pooler: PgBouncer
+) -> None:
+    dsn = own_pooler.dsn("seckill_buyer", PASSWORD, db.name)
+    async with AsyncClient(dsn, retry=NO_RETRY) as client:
+        with psycopg.connect(dsn, prepare_threshold=None) as other:
+            other.execute("select 1")  # keeps the pooler's only server connection
+            with pytest.raises(Unavailable, match="query_wait_timeout") as caught:
+                await buy(client, sale)
+    assert caught.value.sqlstate == "08P01"
+    assert held_by(superuser, sale, "ann") == 0
+
+
+# --- the answer takes too long
+
+
+async def test_a_timeout_drops_the_connection_and_sends_no_cancel(
+    db: Database, sale: Sale, superuser: Connection[Any], cancels: list[str]
+) -> None:
+    request_id = uuid4()
+    async with AsyncClient(db.dsn("buyer"), timeout_ms=300, retry=NO_RETRY) as client:
+        pool: Any = client._pool
+        link = pool._idle[-1]
+        with pool_locked(db.admin_dsn, sale):
+            started = time.monotonic()
+            with pytest.raises(OutcomeUnknown, match="no answer in time") as caught:
+                await buy(client, sale, request_id)
+            assert 0.3 <= time.monotonic() - started < 1.5
+            assert link.closed
+            # PostgreSQL notices by itself that nobody waits for the answer any more.
+            await until_async(lambda: not blocked_pids(superuser))
+        assert caught.value.request_id == request_id
+        assert (await buy(client, sale, request_id)).ok
+    assert cancels == []
+    assert held_by(superuser, sale, "ann") == 1
+
+
+async def test_a_timeout_is_settled_by_a_retry(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    async with AsyncClient(db.dsn("buyer"), timeout_ms=500, retry=QUICK) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy(client, sale))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            first = blocked_pids(superuser)
+            await until_async(lambda: bool(set(blocked_pids(superuser)) - set(first)))
+        assert (await finish_async(running)).ok
+    assert held_by(superuser, sale, "ann") == 1
+
+
+async def test_unknown_to_the_end(db: Database, sale: Sale, superuser: Connection[Any]) -> None:
+    retry = RetryPolicy(deadline_ms=1_000)
+    async with AsyncClient(db.dsn("buyer"), timeout_ms=300, retry=retry) as client:
+        with pool_locked(db.admin_dsn, sale):
+            started = time.monotonic()
+            with pytest.raises(OutcomeUnknown):
+                await buy(client, sale)
+            assert 0.8 <= time.monotonic() - started < 3
+            await until_async(lambda: not blocked_pids(superuser))
+    assert held_by(superuser, sale, "ann") == 0
+
+
+async def test_a_refusal_after_a_lost_call_is_not_trusted_at_once(
+    db: Database, sale: Sale, superuser: Connection[Any], operator: Connection[Any]
+) -> None:
+    """The lost call might still be waiting in the server, and get what the retry did not."""
+    async with AsyncClient(db.dsn("buyer"), timeout_ms=400, retry=QUICK) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy(client, sale))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            # From now on every later call is refused without waiting for the pool.
+            operator.execute("select seckill.pause_activity(%s)", [sale.activity_id])
+            started = time.monotonic()
+            answer = await finish_async(running)
+            taken_s = time.monotonic() - started
+    assert answer.status == "paused"
+    assert taken_s > 1.0
+    assert held_by(superuser, sale, "ann") == 0
+
+
+async def test_a_lock_timeout_means_nothing_happened(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale), pytest.raises(Unavailable) as caught:
+            await buy(client, sale)
+        assert caught.value.sqlstate == "55P03"
+        assert (await buy(client, sale)).ok
+    assert held_by(superuser, sale, "ann") == 1
+
+
+# --- the server itself
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Runtime]:
+    """A server of our own, to be killed."""
+    with Runtime(pool_size=2) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def runtime_sale(runtime: Runtime) -> Sale:
+    with psycopg.connect(runtime.ops_dsn, autocommit=True, prepare_threshold=None) as connection:
+        connection.row_factory = psycopg.rows.namedtuple_row  # type: ignore[assignment]
+        return open_sale(connection, units=5)
+
+
+async def test_a_killed_server_is_waited_for(runtime: Runtime, runtime_sale: Sale) -> None:
+    async with AsyncClient(runtime.dsn) as client:
+        with pool_locked(runtime.superuser_dsn, runtime_sale) as holder:
+            running = background_async(lambda: buy(client, runtime_sale))
+            with psycopg.connect(runtime.superuser_dsn, autocommit=True) as watcher:
+                await until_async(lambda: bool(blocked_pids(watcher)))
+            runtime.postgres.kill()
+            holder.close()
+            runtime.postgres.start()
+        answer = await finish_async(running)
+    assert answer.ok
+    with psycopg.connect(runtime.superuser_dsn, autocommit=True) as watcher:
+        assert held_by(watcher, runtime_sale, "ann") == 1
+
+
+async def test_an_answer_that_did_not_wait_for_its_standby(
+    runtime: Runtime, runtime_sale: Sale
+) -> None:
+    """A cancelled wait is success with WARNING 01000, and must not pass for one."""
+    waiting = (
+        "select pid from pg_stat_activity where wait_event = 'SyncRep' and datname = 'seckill'"
+    )
+    request_id = uuid4()
+    with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
+        superuser.execute("alter system set synchronous_standby_names = 'nobody'")
+        superuser.execute("select pg_reload_conf()")
+        try:
+            async with AsyncClient(runtime.dsn, retry=NO_RETRY) as client:
+                running = background_async(lambda: buy(client, runtime_sale, request_id))
+                await until_async(lambda: superuser.execute(waiting).fetchone() is not None)
+                superuser.execute(f"select pg_cancel_backend(pid) from ({waiting}) as w".encode())
+                with pytest.raises(OutcomeUnknown, match="standby") as caught:
+                    await finish_async(running)
+                assert caught.value.sqlstate == "01000"
+        finally:
+            superuser.execute("alter system reset synchronous_standby_names")
+            superuser.execute("select pg_reload_conf()")
+        async with AsyncClient(runtime.dsn, retry=NO_RETRY) as client:
+            again = await buy(client, runtime_sale, request_id)
+    assert (again.ok, again.replayed) == (True, True)
