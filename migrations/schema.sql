@@ -219,7 +219,7 @@ begin
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id], null), 'allocate', 'inventory', 'available',
+    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
@@ -257,7 +257,7 @@ begin
   perform seckill_private.require_text('p_region', p_region);
   v_activity := (seckill_private.load_sale(p_activity_id)).activity;
   v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  v_now := seckill_private.now_at(null, array[v_pool_id], null);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
   v_result := seckill_private.pool_balance(p_activity_id, v_pool_id, v_now);
   v_result.status := seckill_private.sale_status(
     v_activity.state, v_activity.starts_at, v_activity.ends_at, v_now);
@@ -853,7 +853,8 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
 begin
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
@@ -1142,7 +1143,7 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
                  CASE
                      WHEN ((o.state = 'confirmed'::text) AND (NOT o.late)) THEN true
                      WHEN (o.state = 'cancelled'::text) THEN (p.decided_at < o.resolved_at)
-                     ELSE ((p.decided_at < o.expires_at) OR (o.late AND (o.resolved_at <= p.decided_at)))
+                     ELSE ((p.decided_at < o.expires_at) OR (o.late AND (o.resolved_at < p.decided_at)))
                  END)))))
            GROUP BY p.name, p.metric, p.maximum, p.reservation_id
          )
@@ -1360,7 +1361,8 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
 begin
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
@@ -1508,11 +1510,20 @@ declare
   v_first bigint := p_activity_id / 64 * 64;
   v_name text;
 begin
-  if to_regclass(format('seckill_private.movement_%s', v_first)) is not null then
+  if exists (
+    select from pg_class as c
+     where c.relnamespace = 'seckill_private'::regnamespace
+       and c.relname = 'movement_' || v_first
+  ) then
     return;
   end if;
   perform seckill_private.lock_subject('partition', v_first::text);
-  if to_regclass(format('seckill_private.movement_%s', v_first)) is not null then
+  -- pg_class and not to_regclass, whose cache would still answer no after the wait for the lock.
+  if exists (
+    select from pg_class as c
+     where c.relnamespace = 'seckill_private'::regnamespace
+       and c.relname = 'movement_' || v_first
+  ) then
     return;
   end if;
   foreach v_name in array array['reservation', 'movement'] loop
@@ -1941,17 +1952,19 @@ ALTER FUNCTION seckill_private.normalize_subject(p_value text) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.normalize_subject(p_value text) IS 'A subject''s value as it is compared: NFKC-normalised, trimmed of white space, lower case.';
 
-CREATE FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_seen_at timestamp with time zone) RETURNS timestamp with time zone
+CREATE FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint DEFAULT NULL::bigint, p_user_id text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE sql
     BEGIN ATOMIC
- SELECT GREATEST(COALESCE(now_at.p_now, clock_timestamp()), now_at.p_seen_at, max(s.seen_at)) AS "greatest"
-    FROM seckill_private.pool_slot s
-   WHERE (s.pool_id = ANY (now_at.p_pool_ids));
+ SELECT GREATEST(COALESCE(p_now, clock_timestamp()), ( SELECT max(s.seen_at) AS max
+            FROM seckill_private.pool_slot s
+           WHERE (s.pool_id = ANY (now_at.p_pool_ids))), ( SELECT max(GREATEST(r.created_at, r.resolved_at)) AS max
+            FROM seckill_private.reservation r
+           WHERE ((r.buyer_key = seckill_private.buyer_key(now_at.p_activity_id, now_at.p_user_id)) AND (r.user_id = now_at.p_user_id)))) AS "greatest";
 END;
 
-ALTER FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_seen_at timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_seen_at timestamp with time zone) IS 'The instant of a decision: the clock, but never before what these pools and p_seen_at have seen.';
+COMMENT ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) IS 'The instant of a decision: the clock, but never before what these pools and this user have seen.';
 
 CREATE TABLE seckill_private.ops_entry (
     entry_id bigint NOT NULL,
@@ -2171,7 +2184,9 @@ begin
     greatest(p_reservation.created_at, p_reservation.resolved_at));
   return seckill_private.show_reservation(
     p_reservation,
-    seckill_private.now_at(null, p_reservation.pool_ids, p_reservation.created_at));
+    seckill_private.now_at(
+      null, p_reservation.pool_ids, seckill_private.activity_of(p_reservation.reservation_id),
+      p_reservation.user_id));
 end
 $$;
 
@@ -2486,7 +2501,6 @@ declare
   v_sale seckill_private.sale;
   v_pool_id bigint;
   v_now timestamptz;
-  v_seen_at timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   v_sale := seckill_private.load_sale(p_activity_id);
@@ -2499,15 +2513,11 @@ begin
     if not seckill_private.same_request(v_row, p_region, array[p_sku], array[p_quantity]) then
       perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
     end if;
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_row.created_at);
+    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
   v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  select max(greatest(r.created_at, r.resolved_at)) into v_seen_at
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.user_id = p_user_id;
-  v_now := seckill_private.now_at(p_now, array[v_pool_id], v_seen_at);
+  v_now := seckill_private.now_at(p_now, array[v_pool_id], p_activity_id, p_user_id);
   v_result := seckill_private.refuse_sale(v_sale.activity, v_now);
   if v_result.status is null then
     v_result := seckill_private.refuse_stock(p_activity_id, v_pool_id, p_sku, p_quantity, v_now);
@@ -2577,7 +2587,7 @@ begin
    where s.pool_id = any (v_pool_ids)
      and s.available > 0;
   perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids, null), 'close', 'available', 'inventory', v_lines,
+    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
     p_actor);
   update seckill_private.pool_slot as s
      set closed = true
@@ -3198,7 +3208,7 @@ REVOKE ALL ON FUNCTION seckill_private.next_reservation_id(p_activity_id bigint)
 
 REVOKE ALL ON FUNCTION seckill_private.normalize_subject(p_value text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_seen_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.ops_record(p_call text, p_activity_id bigint, p_request_id uuid, p_arguments jsonb, p_answer jsonb, p_actor text) FROM PUBLIC;
 

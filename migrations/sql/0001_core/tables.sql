@@ -35,6 +35,13 @@ alter table seckill_private.alembic_version owner to seckill_owner;
 -- default.
 alter default privileges for role seckill_owner revoke execute on functions from public;
 
+-- A temporary table is a table in a schema that is searched first. Nobody needs one here.
+do $do$
+begin
+  execute pg_catalog.format('revoke temporary on database %I from public', current_database());
+end
+$do$;
+
 set local role seckill_owner;
 
 grant usage on schema seckill to seckill_app, seckill_ops, seckill_read;
