@@ -527,7 +527,7 @@ $$;
 
 ALTER FUNCTION seckill.inventory(p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Raises SK001.';
+COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of a hold that ends when its activity is closed arrive with the sweep (expire_due). Raises SK001.';
 
 CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 100) RETURNS SETOF seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1421,7 +1421,9 @@ begin
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
-         limits_revision = v_sale.limits_revision
+         limits_revision = case
+           when v_status is null then v_sale.limits_revision else r.limits_revision
+         end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
      and r.shard = p_reservation.shard
@@ -1824,6 +1826,7 @@ CREATE FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p
     AS $$
 declare
   v_line record;
+  v_balance seckill.availability_result;
 begin
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (p_reservation.pool_ids)
@@ -1840,11 +1843,20 @@ begin
     perform seckill_private.expire_holds(
       p_now, array[p_activity_id], v_line.pool_id, least(greatest(v_line.quantity, 100), 10000));
   end loop;
-  return not exists (
-    select from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-             as u (pool_id, slot, quantity)
+  for v_line in
+    select u.pool_id, u.quantity
+      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
+        as u (pool_id, slot, quantity)
       join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
-     where s.available < u.quantity);
+     where s.available < u.quantity
+  loop
+    v_balance := seckill_private.pool_balance(p_activity_id, v_line.pool_id, p_now);
+    if v_balance.available >= v_line.quantity then
+      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    end if;
+    return false;
+  end loop;
+  return true;
 end
 $$;
 
@@ -2166,6 +2178,7 @@ begin
       when 'SK006' then 'not allowed in this state'
       when 'SK007' then 'not enough units'
       when 'SK008' then 'unknown reservation'
+      when '55P03' then 'could not obtain lock'
     end,
     detail = p_detail;
 end
@@ -2173,7 +2186,7 @@ $$;
 
 ALTER FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) IS 'Raise one of the errors SK001 to SK008 with its constant message.';
+COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) IS 'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
 CREATE FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) RETURNS seckill.reservation_result
     LANGUAGE plpgsql
@@ -2528,7 +2541,7 @@ begin
   end if;
   if v_result.status is null then
     v_result := seckill_private.take_hold(
-      v_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
+      v_now, p_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -2728,21 +2741,21 @@ ALTER FUNCTION seckill_private.subject_digests(p_subjects jsonb) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) IS 'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
 
-CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
   v_activity_id bigint := (p_sale.activity).activity_id;
-  v_expires_at timestamptz := p_now + make_interval(secs => (p_sale.activity).hold_seconds);
+  v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_version bigint;
 begin
-  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, v_expires_at);
+  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
   if v_version is null then
     perform seckill_private.expire_holds(
       p_now, array[v_activity_id], p_pool_id, least(greatest(p_quantity, 100), 10000));
-    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, v_expires_at);
+    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
   end if;
   if v_version is null then
     v_result := seckill_private.refuse_stock(v_activity_id, p_pool_id, p_sku, p_quantity, p_now);
@@ -2755,22 +2768,22 @@ begin
   v_result.status := 'held';
   v_result.state := 'held';
   v_result.reservation_id := seckill_private.next_reservation_id(v_activity_id);
-  v_result.expires_at := v_expires_at;
+  v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
     limits_revision, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
+    v_result.expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
     array[p_quantity], array[v_version], p_digests);
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 CREATE FUNCTION seckill_private.validate_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3275,7 +3288,7 @@ REVOKE ALL ON FUNCTION seckill_private.state_at(p_state text, p_expires_at times
 
 REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.validate_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer) FROM PUBLIC;
 

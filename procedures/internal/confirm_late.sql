@@ -1,6 +1,7 @@
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
 -- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
 -- be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
 -- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
@@ -32,7 +33,9 @@ begin
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
-         limits_revision = v_sale.limits_revision
+         limits_revision = case
+           when v_status is null then v_sale.limits_revision else r.limits_revision
+         end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
      and r.shard = p_reservation.shard

@@ -1,5 +1,6 @@
--- The one table of our error codes. Messages are constant, so that logs can be grouped by them;
--- data stand in the detail, and never a subject's raw value.
+-- The one table of our error codes, and the one of PostgreSQL's that we raise ourselves. Messages
+-- are constant, so that logs can be grouped by them; data stand in the detail, and never a
+-- subject's raw value.
 create or replace function seckill_private.raise_error (
   p_sqlstate text,
   p_detail text
@@ -21,10 +22,11 @@ begin
       when 'SK006' then 'not allowed in this state'
       when 'SK007' then 'not enough units'
       when 'SK008' then 'unknown reservation'
+      when '55P03' then 'could not obtain lock'
     end,
     detail = p_detail;
 end
 $function$;
 
 comment on function seckill_private.raise_error (text, text) is
-  'Raise one of the errors SK001 to SK008 with its constant message.';
+  'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';

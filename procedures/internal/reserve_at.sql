@@ -54,7 +54,7 @@ begin
   end if;
   if v_result.status is null then
     v_result := seckill_private.take_hold(
-      v_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
+      v_now, p_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
   end if;
   v_result.replayed := false;
   return v_result;

@@ -5,8 +5,9 @@ set local lock_timeout = '3s';
 set local role seckill_owner;
 
 -- file: procedures/internal/raise_error.sql
--- The one table of our error codes. Messages are constant, so that logs can be grouped by them;
--- data stand in the detail, and never a subject's raw value.
+-- The one table of our error codes, and the one of PostgreSQL's that we raise ourselves. Messages
+-- are constant, so that logs can be grouped by them; data stand in the detail, and never a
+-- subject's raw value.
 create or replace function seckill_private.raise_error (
   p_sqlstate text,
   p_detail text
@@ -28,13 +29,14 @@ begin
       when 'SK006' then 'not allowed in this state'
       when 'SK007' then 'not enough units'
       when 'SK008' then 'unknown reservation'
+      when '55P03' then 'could not obtain lock'
     end,
     detail = p_detail;
 end
 $function$;
 
 comment on function seckill_private.raise_error (text, text) is
-  'Raise one of the errors SK001 to SK008 with its constant message.';
+  'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
 -- file: procedures/internal/require_text.sql
 -- Raises: SK001 when the text is null, empty or longer than 200 characters.
@@ -1395,9 +1397,12 @@ comment on function seckill_private.replay (seckill_private.reservation, timesta
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- first. When it is still short while there should be enough, somebody else has those holds in
 -- hand: that is busy, not sold_out.
+-- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
+-- p_clock is what tests pass; null means the clock.
 -- Locks: due holds by SKIP LOCKED, the pool's slot.
 create or replace function seckill_private.take_hold (
   p_now timestamptz,
+  p_clock timestamptz,
   p_sale seckill_private.sale,
   p_user_id text,
   p_sku text,
@@ -1414,14 +1419,14 @@ as $function$
 declare
   v_result seckill.reserve_result;
   v_activity_id bigint := (p_sale.activity).activity_id;
-  v_expires_at timestamptz := p_now + make_interval(secs => (p_sale.activity).hold_seconds);
+  v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_version bigint;
 begin
-  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, v_expires_at);
+  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
   if v_version is null then
     perform seckill_private.expire_holds(
       p_now, array[v_activity_id], p_pool_id, least(greatest(p_quantity, 100), 10000));
-    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, v_expires_at);
+    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
   end if;
   if v_version is null then
     v_result := seckill_private.refuse_stock(v_activity_id, p_pool_id, p_sku, p_quantity, p_now);
@@ -1434,21 +1439,21 @@ begin
   v_result.status := 'held';
   v_result.state := 'held';
   v_result.reservation_id := seckill_private.next_reservation_id(v_activity_id);
-  v_result.expires_at := v_expires_at;
+  v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
     limits_revision, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
+    v_result.expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
     array[p_quantity], array[v_version], p_digests);
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.take_hold (
-  timestamptz, seckill_private.sale, text, text, integer, uuid, bigint, bytea[]) is
+  timestamptz, timestamptz, seckill_private.sale, text, text, integer, uuid, bigint, bytea[]) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 -- file: procedures/internal/reserve_at.sql
@@ -1508,7 +1513,7 @@ begin
   end if;
   if v_result.status is null then
     v_result := seckill_private.take_hold(
-      v_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
+      v_now, p_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -1677,6 +1682,9 @@ comment on function seckill_private.record_duplicate_payment (
   'Leave an event for a second payment of a confirmed reservation; whether it was there already.';
 
 -- file: procedures/internal/lock_available.sql
+-- Short of units while somebody else is settling ended holds is no answer, since late_sold_out is
+-- final: that is an error, and the caller asks again.
+-- Raises: 55P03.
 -- Locks: the slots of a reservation, ascending; due holds by SKIP LOCKED, where units lack.
 create or replace function seckill_private.lock_available (
   p_now timestamptz,
@@ -1690,6 +1698,7 @@ create or replace function seckill_private.lock_available (
 as $function$
 declare
   v_line record;
+  v_balance seckill.availability_result;
 begin
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (p_reservation.pool_ids)
@@ -1706,11 +1715,20 @@ begin
     perform seckill_private.expire_holds(
       p_now, array[p_activity_id], v_line.pool_id, least(greatest(v_line.quantity, 100), 10000));
   end loop;
-  return not exists (
-    select from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-             as u (pool_id, slot, quantity)
+  for v_line in
+    select u.pool_id, u.quantity
+      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
+        as u (pool_id, slot, quantity)
       join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
-     where s.available < u.quantity);
+     where s.available < u.quantity
+  loop
+    v_balance := seckill_private.pool_balance(p_activity_id, v_line.pool_id, p_now);
+    if v_balance.available >= v_line.quantity then
+      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    end if;
+    return false;
+  end loop;
+  return true;
 end
 $function$;
 
@@ -1722,6 +1740,7 @@ comment on function seckill_private.lock_available (
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
 -- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
 -- be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
 -- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
@@ -1753,7 +1772,9 @@ begin
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
-         limits_revision = v_sale.limits_revision
+         limits_revision = case
+           when v_status is null then v_sale.limits_revision else r.limits_revision
+         end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
      and r.shard = p_reservation.shard
@@ -3315,7 +3336,7 @@ end
 $function$;
 
 comment on function seckill.inventory (text) is
-  'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Raises '
+  'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of a hold that ends when its activity is closed arrive with the sweep (expire_due). Raises '
   'SK001.';
 grant execute on function seckill.inventory (text) to seckill_read, seckill_app, seckill_ops;
 
