@@ -1720,8 +1720,8 @@ CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_ve
      l.maximum,
      l.sku,
      (COALESCE(sum(o.used), (0)::numeric))::bigint AS "coalesce",
-     (COALESCE(sum(o.used) FILTER (WHERE (o.state = 'held'::text)), (0)::numeric))::bigint AS "coalesce",
-     min(o.expires_at) FILTER (WHERE (o.state = 'held'::text)) AS min,
+     (COALESCE(sum(o.used) FILTER (WHERE (o.state <> 'confirmed'::text)), (0)::numeric))::bigint AS "coalesce",
+     min(o.expires_at) FILTER (WHERE (o.state <> 'confirmed'::text)) AS min,
      upper(w.bounds) AS upper
     FROM ((unnest(limit_usage_of.p_limits) l(activity_id, name, since_revision, until_revision, dimension, metric, window_kind, maximum, sku, period, time_zone, required)
       CROSS JOIN LATERAL seckill_private.window_of(l.window_kind, COALESCE(l.time_zone, limit_usage_of.p_time_zone), limit_usage_of.p_window_at) w(bounds))
@@ -1734,7 +1734,7 @@ CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_ve
             FROM ((seckill_private.reservation r
               CROSS JOIN LATERAL UNNEST(r.pool_ids, r.quantities) u(pool_id, quantity))
               JOIN seckill_private.pool p ON ((p.pool_id = u.pool_id)))
-           WHERE ((r.buyer_key = seckill_private.buyer_key(limit_usage_of.p_activity_id, limit_usage_of.p_user_id)) AND (r.user_id = limit_usage_of.p_user_id) AND (r.reservation_id IS DISTINCT FROM limit_usage_of.p_except) AND ((r.state = 'confirmed'::text) OR ((r.state = 'held'::text) AND (r.expires_at > limit_usage_of.p_now))) AND (r.created_at <@ w.bounds) AND ((l.sku IS NULL) OR (p.sku = l.sku)))
+           WHERE ((r.buyer_key = seckill_private.buyer_key(limit_usage_of.p_activity_id, limit_usage_of.p_user_id)) AND (r.user_id = limit_usage_of.p_user_id) AND (r.reservation_id IS DISTINCT FROM limit_usage_of.p_except) AND ((r.state = 'confirmed'::text) OR ((r.state = ANY (ARRAY['held'::text, 'expired'::text])) AND (r.expires_at > limit_usage_of.p_now))) AND (r.created_at <@ w.bounds) AND ((l.sku IS NULL) OR (p.sku = l.sku)))
            GROUP BY r.reservation_id, r.state, r.expires_at) o ON (true))
    GROUP BY l.name, l.metric, l.maximum, l.sku, w.bounds;
 END;

@@ -20,8 +20,8 @@ create or replace function seckill_private.limit_usage_of (
 begin atomic
   select l.name, l.metric, l.maximum, l.sku,
          coalesce(sum(o.used), 0)::bigint,
-         coalesce(sum(o.used) filter (where o.state = 'held'), 0)::bigint,
-         min(o.expires_at) filter (where o.state = 'held'),
+         coalesce(sum(o.used) filter (where o.state <> 'confirmed'), 0)::bigint,
+         min(o.expires_at) filter (where o.state <> 'confirmed'),
          upper(w.bounds)
     from unnest(p_limits) as l
    cross join lateral seckill_private.window_of(
@@ -35,7 +35,8 @@ begin atomic
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
               and r.user_id = p_user_id
               and r.reservation_id is distinct from p_except
-              and (r.state = 'confirmed' or r.state = 'held' and r.expires_at > p_now)
+              and (r.state = 'confirmed'
+                   or r.state in ('held', 'expired') and r.expires_at > p_now)
               and r.created_at <@ w.bounds
               and (l.sku is null or p.sku = l.sku)
             group by r.reservation_id, r.state, r.expires_at) as o on true
