@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -68,8 +69,12 @@ def required(value: str | None, option: str, variable: str) -> str:
 
 
 def emit(fields: Mapping[str, Any]) -> None:
-    """Print one JSON object on one line; dates and uuids as text."""
-    print(json.dumps(fields, default=str, ensure_ascii=False), flush=True)
+    """Print one JSON object on one line; instants as ISO 8601, uuids and paths as text."""
+    print(json.dumps(fields, default=_text, ensure_ascii=False), flush=True)
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 @cache

@@ -1,0 +1,155 @@
+"""What the commands of a sale share: the client, its errors, and their common options."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID, uuid5
+
+import typer
+
+from seckill.cli._common import ExitCode, fail, note, required
+
+if TYPE_CHECKING:
+    from seckill import Client
+
+# uuid5(NAMESPACE_DNS, "request.seckill"): any program can make the uuid of a text.
+REQUESTS = UUID("2d8599d3-1554-5524-8e45-ec211a260861")
+
+# What to do about an error, by its SQLSTATE.
+_HINTS = {
+    "SK002": "`seckill activity list` shows those that there are",
+    "SK003": "`seckill stock show --activity ID` shows its pools",
+    "SK004": "take another --request-id, or repeat the very same command",
+    "SK006": "`seckill activity show ID` says how it stands",
+    "SK007": "`seckill stock show SKU` says how many there are",
+    "SK008": "`seckill reservation list USER` shows those that there are",
+}
+# These speak of the set-up, not of the command line.
+_SET_UP = {
+    "3F000": "Seckill is not installed in this database: run seckill migrate",
+    "42883": "the database lacks this function: run seckill migrate, then seckill doctor",
+    "42P01": "the database lacks this view: run seckill migrate, then seckill doctor",
+    "42501": "SECKILL_DSN must log in as a member of seckill_ops; seckill doctor says more",
+}
+
+
+_INTERRUPTED = 130  # as a shell says it of Ctrl-C
+
+
+def request_uuid(text: str) -> UUID:
+    """A request id from what a person types: a uuid, or any text, which always gives the same."""
+    if not text.strip():
+        raise typer.BadParameter("must not be empty")
+    try:
+        return UUID(text)
+    except ValueError:
+        return uuid5(REQUESTS, text)
+
+
+RequestId = Annotated[
+    UUID | None,
+    typer.Option(
+        "--request-id",
+        parser=request_uuid,
+        metavar="TEXT",
+        help="Names this request: a uuid, or any text. Repeated under the same name it changes "
+        "nothing and answers the same. Default: a new one, which is shown.",
+    ),
+]
+Actor = Annotated[
+    str | None, typer.Option("--actor", help="Who asks, for the books; beside the login.")
+]
+Region = Annotated[str, typer.Option("--region", help="Of the pool; * where nothing is divided.")]
+ActivityId = Annotated[int, typer.Argument(metavar="ACTIVITY", help="Its id.")]
+
+
+def group(help_text: str) -> typer.Typer:
+    """A group of commands, which shows its help where none of them is named."""
+    app = typer.Typer(help=help_text, invoke_without_command=True)
+
+    def show_help(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            print(context.get_help())
+
+    app.callback()(show_help)
+    return app
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command's help."""
+    return "\n\n".join(["Examples:", *lines])
+
+
+@contextmanager
+def explained(request_id: UUID | None = None) -> Generator[None]:
+    """Turn errors of the database into one line that says what to do.
+
+    Args:
+        request_id: to repeat the command with, where its outcome is unknown.
+    """
+    import psycopg
+
+    from seckill import OutcomeUnknown, SeckillError, Unavailable
+
+    again = f"repeat it with --request-id {request_id}" if request_id else "look, then repeat it"
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"seckill: stopped; it may have happened or not: {again}")
+        raise SystemExit(_INTERRUPTED) from None
+    except OutcomeUnknown as error:
+        fail(f"{error}; it may have happened or not: {again}", ExitCode.UNKNOWN)
+    except Unavailable:
+        raise
+    except (SeckillError, psycopg.Error) as error:
+        if error.sqlstate in _SET_UP:
+            fail(f"{error}; {_SET_UP[error.sqlstate]}", ExitCode.ENVIRONMENT)
+        if error.sqlstate in _HINTS:
+            fail(f"{error}; {_HINTS[error.sqlstate]}", ExitCode.USAGE)
+        raise
+
+
+def usable_dsn(dsn: str | None, option: str = "--dsn", variable: str = "SECKILL_DSN") -> str:
+    """The DSN, or one line on stderr that does not quote it: it may hold a password."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    found = required(dsn, option, variable)
+    try:
+        conninfo_to_dict(found)
+    except psycopg.ProgrammingError:
+        fail(
+            f"{option} ({variable}) is neither key=value words nor a postgresql:// URI",
+            ExitCode.USAGE,
+        )
+    return found
+
+
+@contextmanager
+def sale(dsn: str | None, request_id: UUID | None = None) -> Generator[Client]:
+    """A client for one command; see :func:`explained` for its errors."""
+    from seckill import Client
+
+    with explained(request_id), Client(usable_dsn(dsn), max_size=1) as client:
+        yield client
+
+
+def tell_request(given: UUID | None, used: UUID) -> None:
+    """Show the request id that a command made up, for who wants to repeat it."""
+    if given is None:
+        note(f"request id {used}")
+
+
+def outcome(good: bool) -> None:
+    """End a command whose answer may be no."""
+    if not good:
+        raise typer.Exit(int(ExitCode.NO))
+
+
+def fields(answer: Any) -> dict[str, Any]:
+    """An answer of the client as a dictionary."""
+    from dataclasses import asdict
+
+    return asdict(answer)

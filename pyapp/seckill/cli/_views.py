@@ -1,0 +1,113 @@
+"""Lists, read from the public views of schema `seckill`; everything else goes by the client."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from seckill.cli._sale import explained, usable_dsn
+
+if TYPE_CHECKING:
+    from psycopg import Cursor
+
+Row = dict[str, Any]
+
+_ACTIVITIES: LiteralString = """
+select a.activity_id, a.name, a.state, s.status, a.starts_at, a.ends_at, a.hold_seconds,
+       a.time_zone, a.created_at, s.pools, s.total, s.available, s.held, s.sold
+  from seckill.activity as a
+  join seckill.sale_status as s on s.activity_id = a.activity_id
+"""
+
+
+class Views:
+    """The public views, through one connection."""
+
+    def __init__(self, cursor: Cursor[Row]) -> None:
+        self._cursor = cursor
+
+    def activities(self, limit: int) -> list[Row]:
+        """The newest activities with the units of all their pools, newest first."""
+        return self._rows(
+            _ACTIVITIES
+            + """
+             where a.activity_id in (select n.activity_id from seckill.activity as n
+                                      order by n.activity_id desc limit %(limit)s::bigint)
+             order by a.activity_id desc""",
+            limit=limit,
+        )
+
+    def activity(self, activity_id: int) -> Row:
+        """One activity; UnknownActivity where there is none."""
+        from seckill import UnknownActivity
+
+        rows = self._rows(
+            _ACTIVITIES + "where a.activity_id = %(activity_id)s::bigint", activity_id=activity_id
+        )
+        if not rows:
+            raise UnknownActivity(
+                "unknown activity", sqlstate="SK002", detail=f"activity {activity_id}"
+            )
+        return rows[0]
+
+    def named(self, name: str) -> list[Row]:
+        """Settings of the activities of that name."""
+        return self._rows(
+            """
+            select activity_id, starts_at, ends_at, hold_seconds, time_zone, created_at
+              from seckill.activity where name = %(name)s""",
+            name=name,
+        )
+
+    def ids(self) -> list[int]:
+        """All activities."""
+        rows = self._rows("select activity_id from seckill.activity order by activity_id")
+        return [row["activity_id"] for row in rows]
+
+    def pools(self, activity_id: int | None = None, sku: str | None = None) -> list[Row]:
+        """Pools of an activity, of a sku, or all."""
+        return self._rows(
+            """
+            select activity_id, sku, region, total, available, held, sold, epoch
+              from seckill.pool
+             where (%(activity_id)s::bigint is null or activity_id = %(activity_id)s::bigint)
+               and (%(sku)s::text is null or sku = %(sku)s::text)
+             order by activity_id, sku, region""",
+            activity_id=activity_id,
+            sku=sku,
+        )
+
+    def limits(self, activity_id: int | None = None) -> list[Row]:
+        """Limits that stand now, of an activity or of all."""
+        return self._rows(
+            """
+            select activity_id, name, dimension, metric, "window", maximum, sku, period,
+                   time_zone, required
+              from seckill.limit_rule
+             where %(activity_id)s::bigint is null or activity_id = %(activity_id)s::bigint
+             order by activity_id, name""",
+            activity_id=activity_id,
+        )
+
+    def _rows(self, query: LiteralString, **values: object) -> list[Row]:
+        return self._cursor.execute(query, values).fetchall()
+
+
+@contextmanager
+def views(dsn: str | None) -> Generator[Views]:
+    """The views for one command."""
+    import psycopg
+    from psycopg.rows import dict_row
+
+    with (
+        explained(),
+        psycopg.connect(
+            usable_dsn(dsn),
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=8,
+        ) as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        yield Views(cursor)

@@ -1,0 +1,228 @@
+"""``seckill reserve``, ``confirm``, ``cancel`` and ``reservation``: what a buyer does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from seckill.cli._common import Dsn, ExitCode, Json, emit, fail
+from seckill.cli._sale import (
+    ActivityId,
+    Region,
+    RequestId,
+    examples,
+    fields,
+    group,
+    outcome,
+    request_uuid,
+    sale,
+    tell_request,
+)
+from seckill.cli._show import plain, say, show_table
+
+if TYPE_CHECKING:
+    from seckill import ReservationResult, ReserveResult, ResolveResult
+
+app = group("Reservations of a user: show, find, list.")
+
+User = Annotated[str, typer.Argument(metavar="USER", help="The buyer's id.")]
+ReservationId = Annotated[int, typer.Argument(metavar="RESERVATION", help="Its id.")]
+
+RESERVE_EPILOG = examples(
+    "seckill reserve 1 ann phone",
+    "seckill reserve 1 ann phone 2 --region north --request-id click-1",
+    "seckill reserve 1 ann phone --subject device=a4f1 --subject ip=192.0.2.7",
+)
+CONFIRM_EPILOG = examples("seckill confirm ann 8589934593 --payment-ref pay-77")
+CANCEL_EPILOG = examples('seckill cancel ann 8589934593 --reason "changed her mind"')
+
+_HOPE = {
+    "final": "final",
+    "not_yet": "try later",
+    "may_return": "units or room are held unpaid and may return",
+    "busy": "too many callers: try again at once",
+}
+
+
+def reserve(
+    activity_id: ActivityId,
+    user_id: User,
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="What.")],
+    quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")] = 1,
+    region: Region = "*",
+    subject: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A further dimension of the buyer; may be repeated."
+        ),
+    ] = None,
+    request_id: RequestId = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Hold units for a buyer until they are paid for. Exit status 1: refused."""
+    subjects: dict[str, str] = {}
+    for one in subject or []:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            fail(f"--subject {one!r}: type NAME=VALUE, such as device=a4f1", ExitCode.USAGE)
+        subjects[name] = value
+    used = request_id or uuid4()
+    with sale(dsn, used) as client:
+        answer = client.reserve(
+            activity_id=activity_id,
+            user_id=user_id,
+            sku=sku,
+            quantity=quantity,
+            request_id=used,
+            region=region,
+            subjects=subjects,
+        )
+    if as_json:
+        emit({**fields(answer), "request_id": used})
+    else:
+        say(_told(answer, f"{quantity} of {sku} for {user_id}"), good=answer.ok)
+        tell_request(request_id, used)
+    outcome(answer.ok)
+
+
+def _told(answer: ReserveResult, what: str) -> str:
+    if answer.status == "held":
+        again = ", as answered before" if answer.replayed else ""
+        known = f"reservation {answer.reservation_id}{again}"
+        if answer.state == "held":
+            return f"held {what} until {plain(answer.expires_at)}: {known}"
+        return f"{answer.state} {what}: {known}"
+    parts: list[str] = []
+    if answer.limit_name is not None:
+        parts.append(f"limit {answer.limit_name} allows {answer.remaining} more")
+    elif answer.remaining is not None:
+        parts.append(f"{answer.remaining} of {answer.sku} left")
+    if answer.retry is not None:
+        parts.append(_HOPE.get(answer.retry, answer.retry))
+    if answer.retry_at is not None:
+        parts.append(f"not before {plain(answer.retry_at)}")
+    return f"{answer.status}: {'; '.join(parts)}" if parts else answer.status
+
+
+def confirm(
+    user_id: User,
+    reservation_id: ReservationId,
+    payment_ref: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The payment; another one later is refused.")
+    ] = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Record that a hold was paid: its units are sold. Exit status 1: not confirmed."""
+    with sale(dsn) as client:
+        answer = client.confirm(
+            user_id=user_id, reservation_id=reservation_id, payment_ref=payment_ref
+        )
+    _resolved(answer, "confirmed", as_json)
+
+
+def cancel(
+    user_id: User,
+    reservation_id: ReservationId,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Kept in the books.")] = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Give a hold back: its units are available at once. Exit status 1: not cancelled."""
+    with sale(dsn) as client:
+        answer = client.cancel(user_id=user_id, reservation_id=reservation_id, reason=reason)
+    _resolved(answer, "cancelled", as_json)
+
+
+def _resolved(answer: ResolveResult, wanted: str, as_json: bool) -> None:
+    good = answer.status == wanted
+    if as_json:
+        emit(fields(answer))
+    else:
+        notes = {
+            "late": bool(answer.late),
+            "as answered before": bool(answer.replayed),
+            "refund the buyer": answer.status.startswith("late_"),
+            "the buyer paid twice: refund one": answer.status == "duplicate_payment",
+        }
+        said = "".join(f", {note}" for note, applies in notes.items() if applies)
+        say(f"{answer.status} reservation {answer.reservation_id}{said}", good=good)
+    outcome(good)
+
+
+@app.command(epilog=examples("seckill reservation show ann 8589934593"))
+def show(
+    user_id: User, reservation_id: ReservationId, dsn: Dsn = None, as_json: Json = False
+) -> None:
+    """Show a reservation by its id."""
+    with sale(dsn) as client:
+        answer = client.get_reservation(user_id=user_id, reservation_id=reservation_id)
+    emit(fields(answer)) if as_json else _table([answer])
+
+
+@app.command(epilog=examples("seckill reservation find 1 ann click-1"))
+def find(
+    activity_id: ActivityId,
+    user_id: User,
+    request_id: Annotated[
+        UUID,
+        typer.Argument(
+            parser=request_uuid, metavar="REQUEST", help="The uuid, or the text given to reserve."
+        ),
+    ],
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Show the reservation that a request led to: what to ask when its answer was lost."""
+    with sale(dsn) as client:
+        answer = client.find_reservation(
+            activity_id=activity_id, user_id=user_id, request_id=request_id
+        )
+    emit(fields(answer)) if as_json else _table([answer])
+
+
+@app.command("list", epilog=examples("seckill reservation list ann --activity 1"))
+def list_(
+    user_id: User,
+    activity_id: Annotated[
+        int | None, typer.Option("--activity", metavar="ID", help="Only of this sale.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="The newest so many.")] = 100,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Show the reservations of a user, newest first."""
+    with sale(dsn) as client:
+        answers = client.list_reservations(user_id=user_id, activity_id=activity_id, limit=limit)
+    if as_json:
+        emit({"reservations": [fields(answer) for answer in answers]})
+    else:
+        _table(answers)
+
+
+def _table(answers: list[ReservationResult]) -> None:
+    show_table(
+        ["reservation", "status", "activity", "units", "region", "made", "ends", "resolved",
+         "payment"],
+        [
+            [
+                answer.reservation_id,
+                answer.status,
+                answer.activity_id,
+                ", ".join(
+                    f"{quantity} {sku}"
+                    for sku, quantity in zip(answer.skus, answer.quantities, strict=True)
+                ),
+                answer.region,
+                answer.created_at,
+                answer.expires_at,
+                answer.resolved_at,
+                answer.payment_ref,
+            ]
+            for answer in answers
+        ],
+        empty="There is no reservation.",
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Checks of the server: that it is there, and fit for us."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+import psycopg
+
+from seckill.doctor.context import Context, Finding, Skip, one_line, psql, row
+
+OLDEST, NEWEST = 15, 18
+
+
+def reachable(context: Context) -> Finding:
+    """Every connection string that was given leads somewhere."""
+    given = {"SECKILL_DSN": context.dsn, "SECKILL_ADMIN_DSN": context.admin_dsn}
+    broken: dict[str, str] = {}
+    for name, dsn in given.items():
+        if dsn is not None:
+            try:
+                row(context.link(dsn), "select 1")
+            except psycopg.Error as error:
+                broken[name] = one_line(error)
+    names = [name for name, dsn in given.items() if dsn is not None]
+    if not broken:
+        return Finding("ok", f"a server answers by {' and by '.join(names)}")
+    first = next(iter(broken))
+    server = "PgBouncer" if first == "SECKILL_DSN" else "PostgreSQL"
+    return Finding(
+        "fail",
+        f"cannot connect with {' and '.join(broken)}",
+        f"start {server}, or correct {first}",
+        [f"{name}: {said}" for name, said in broken.items()],
+    )
+
+
+def same_database(context: Context) -> Finding:
+    """The pooler and the direct connection lead to one database of one server."""
+    if context.admin_dsn is None or context.dsn is None:
+        raise Skip("takes both SECKILL_DSN and SECKILL_ADMIN_DSN")
+    query: LiteralString = """
+        select current_database()::text, oid::bigint, pg_postmaster_start_time(),
+               pg_is_in_recovery()
+          from pg_database where datname = current_database()"""
+    pooled, direct = row(context.sale(), query), row(context.catalogue(), query)
+    if pooled == direct:
+        return Finding("ok", f"both lead to database {pooled[0]} of one server")
+    where = "a standby" if pooled[3] else f"database {pooled[0]}"
+    return Finding(
+        "fail",
+        f"SECKILL_DSN leads to {where}, SECKILL_ADMIN_DSN to database {direct[0]} elsewhere",
+        "correct the database or host in pgbouncer.ini, or one of the two",
+    )
+
+
+def server_version(context: Context) -> Finding:
+    """PostgreSQL is one that we are tested with."""
+    number = int(row(context.catalogue(), "show server_version_num")[0])
+    major, minor = number // 10_000, number % 10_000
+    if major < OLDEST:
+        return Finding(
+            "fail",
+            f"PostgreSQL {major}.{minor} is older than {OLDEST}",
+            f"upgrade it to {OLDEST} or newer",
+        )
+    if major > NEWEST:
+        return Finding(
+            "warn", f"PostgreSQL {major}.{minor} is newer than any that this release was tested on"
+        )
+    return Finding("ok", f"PostgreSQL {major}.{minor}")
+
+
+def encoding(context: Context) -> Finding:
+    """Texts of any language can be stored, and are compared alike."""
+    found = str(row(context.catalogue(), "show server_encoding")[0])
+    if found == "UTF8":
+        return Finding("ok", "the database is encoded in UTF8")
+    return Finding(
+        "fail",
+        f"the database is encoded in {found}, not UTF8",
+        "createdb --encoding=UTF8 --template=template0 NAME, and move there",
+    )
+
+
+def durability(context: Context) -> Finding:
+    """A commit is on disk when the server says so (synchronous_commit we see to ourselves)."""
+    settings = ("fsync", "full_page_writes")
+    values = row(
+        context.catalogue(), "select current_setting('fsync'), current_setting('full_page_writes')"
+    )
+    off = [name for name, value in zip(settings, values, strict=True) if value == "off"]
+    if not off:
+        return Finding("ok", "a commit that was acknowledged is on disk")
+    return Finding(
+        "warn",
+        f"{' and '.join(off)} off: a crash of the machine loses sales",
+        psql(*(f"alter system set {name} = on" for name in off), "select pg_reload_conf()"),
+    )
