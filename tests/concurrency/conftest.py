@@ -1,0 +1,13 @@
+"""Races run on databases whose sessions find a deadlock in 100 ms and give up after 20 s."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.concurrency.sessions import use_short_fuses
+from tests.fix_database import Database
+
+
+@pytest.fixture(autouse=True)
+def short_fuses(db: Database) -> None:
+    use_short_fuses(db)

@@ -1,0 +1,207 @@
+"""Known-bad variants of sweeps, of the books, of lock orders and of durability (catalogue.py)."""
+
+from __future__ import annotations
+
+from tests.concurrency import (
+    checks_durable,
+    checks_order,
+    checks_running,
+    checks_single,
+    checks_sweep,
+)
+from tests.mutation.planting import Edit, Mutation
+
+SWEEPS = [
+    Mutation(
+        "take ended holds without SKIP LOCKED",
+        (Edit("expire_holds", "for update skip locked", "for update"),),
+        caught_by=checks_sweep.purchase_beside_sweeper,
+        symptom="a buyer waited for a sweeper",
+    ),
+    Mutation(
+        "the same, and a deadlock with it",
+        (Edit("expire_holds", "for update skip locked", "for update"),),
+        caught_by=checks_order.payment_never_waits_for_a_hold,
+        symptom="40P01",
+    ),
+    Mutation(
+        "sweep what was neither locked nor looked at again",
+        (
+            Edit("expire_holds", "\n               for update skip locked", ""),
+            Edit("expire_holds", "\n       and r.state = 'held'\n    returning", "\n    returning"),
+        ),
+        caught_by=checks_sweep.two_sweepers,
+        symptom="'23514': 1",
+    ),
+    Mutation(
+        "sold out while a sweeper has the holds in hand",
+        (Edit("take_hold", "v_result.status := 'busy';", "v_result.status := 'sold_out';"),),
+        caught_by=checks_sweep.purchase_beside_sweeper,
+        symptom=r"\('sold_out', 'busy'\)",
+    ),
+    Mutation(
+        "a late payment refused for good while a sweeper has the holds in hand",
+        (
+            Edit(
+                "lock_available",
+                "if v_balance.available >= v_line.quantity then",
+                "if false then",
+            ),
+        ),
+        caught_by=checks_sweep.late_confirm_beside_sweeper,
+        symptom="'late_sold_out', expected 'confirmed'",
+    ),
+    Mutation(
+        "a purchase that leaves ended holds to the sweeper",
+        (
+            Edit(
+                "take_hold",
+                "perform seckill_private.expire_holds(",
+                "perform from (select 1 where false) as n, seckill_private.expire_holds(",
+            ),
+        ),
+        caught_by=checks_sweep.purchase_takes_ended_holds,
+        symptom="reserve: 'busy'",
+    ),
+    Mutation(
+        "units of ended holds not counted as available",
+        (Edit("pool_balance", "if v_slots.next_expiry <= p_now then", "if false then"),),
+        caught_by=checks_sweep.purchase_takes_ended_holds,
+        symptom="available: 0, expected 3",
+    ),
+    Mutation(
+        "a hold that lasts from before the wait",
+        (
+            Edit(
+                "take_hold",
+                "greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold",
+                "p_now + v_hold",
+            ),
+        ),
+        caught_by=checks_sweep.hold_lasts_from_when_it_was_had,
+        symptom="a hold shorter than was sold",
+    ),
+    Mutation(
+        "a hold that does not say when it ends",
+        (
+            Edit(
+                "hold_units",
+                "next_expiry = least(s.next_expiry, p_expires_at)",
+                "next_expiry = s.next_expiry",
+            ),
+        ),
+        caught_by=checks_sweep.purchase_takes_ended_holds,
+        symptom="available: 0, expected 3",
+    ),
+    Mutation(
+        "next_expiry set anew beside an uncommitted purchase",
+        (Edit("refresh_next_expiry", "\n             for update of s skip locked", ""),),
+        caught_by=checks_sweep.sweep_beside_purchase,
+        symptom="next_expiry is no lower bound",
+    ),
+]
+
+BOOKS = [
+    Mutation(
+        "movements without a ledger row",
+        (
+            Edit(
+                "post_movements",
+                "     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;\n    v_pool_ids",
+                "     where false;\n    v_pool_ids",
+            ),
+        ),
+        caught_by=checks_single.cancelled_twice_in_turn,
+        symptom="reconcile: .*I2.*movements",
+    ),
+    Mutation(
+        "units for a pool that leave no inventory",
+        (Edit("post_movements", "having sum(u.delta) <> 0", "having false"),),
+        caught_by=checks_single.stock_is_not_made_up,
+        symptom="'no error', expected 'SK007'",
+    ),
+    Mutation(
+        "units that come back to a closed pool stay in it",
+        (Edit("post_movements", "v_slot.closed then 'inventory'", "false then 'inventory'"),),
+        caught_by=checks_single.closed_pool_keeps_nothing,
+        symptom=r"\(2, 1, 1, 0\), expected \(1, 0, 1, 0\)",
+    ),
+    Mutation(
+        "a pool that does not know that it is closed",
+        (Edit("return_unsold", "set closed = true", "set closed = s.closed"),),
+        caught_by=checks_running.close_beside_resolution,
+        symptom=r"\(2, 1, 1, 0\), expected \(1, 0, 1, 0\)",
+    ),
+    Mutation(
+        "stock that comes back in the same epoch",
+        (Edit("post_movements", " + (v_target = 'available')::integer", ""),),
+        caught_by=checks_single.epoch_grows_with_stock,
+        symptom="epochs .* do not grow",
+    ),
+    Mutation(
+        "slots locked in another order",
+        (
+            Edit(
+                "post_movements",
+                "order by l.pool_id, l.slot\n",
+                "order by l.pool_id desc, l.slot\n",
+            ),
+        ),
+        caught_by=checks_order.close_against_sweep,
+        symptom="40P01",
+    ),
+    Mutation(
+        "slots locked in another order by the close",
+        (
+            Edit(
+                "return_unsold",
+                "order by s.pool_id, s.slot\n",
+                "order by s.pool_id desc, s.slot\n",
+            ),
+        ),
+        caught_by=checks_order.close_against_sweep,
+        symptom="40P01",
+    ),
+    Mutation(
+        "inventory rows locked in the order of the pools",
+        (Edit("post_movements", 'order by p.sku collate "C", p.pool_id', "order by p.pool_id"),),
+        caught_by=checks_order.closes_with_shared_skus,
+        symptom="40P01",
+    ),
+    Mutation(
+        "the close of an activity that nobody locked",
+        (Edit("lock_activity", "\n     for no key update;", ";"),),
+        caught_by=checks_running.allocate_beside_close,
+        symptom="'23514'",
+    ),
+    Mutation(
+        "older snapshots let in",
+        (
+            Edit(
+                "begin_write",
+                "if current_setting('transaction_isolation') <> 'read committed' then",
+                "if false then",
+            ),
+        ),
+        caught_by=checks_single.older_snapshots_are_refused,
+        symptom="REPEATABLE_READ: .*expected 'SK005'",
+    ),
+    Mutation(
+        "synchronous_commit not raised",
+        (Edit("begin_write", "perform set_config('synchronous_commit', 'on', true);", "null;"),),
+        caught_by=checks_durable.answers_are_durable,
+        symptom="answered before its commit was on disk",
+    ),
+    Mutation(
+        "a replay that does not wait for the disk",
+        (Edit("ensure_durable", "perform pg_logical_emit_message(true, '', '');", "null;"),),
+        caught_by=checks_durable.replays_are_durable,
+        symptom="a repeated reserve answered by a commit that was not on disk",
+    ),
+    Mutation(
+        "digests without salt",
+        (Edit("subject_digests", "sha256(v_salt || convert_to(", "sha256(convert_to("),),
+        caught_by=checks_single.digests_are_salted,
+        symptom="does not depend on the salt",
+    ),
+]

@@ -1,0 +1,13 @@
+"""As for the races: sessions that find a deadlock early and end by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.concurrency.sessions import use_short_fuses
+from tests.fix_database import Database
+
+
+@pytest.fixture(autouse=True)
+def short_fuses(db: Database) -> None:
+    use_short_fuses(db)
