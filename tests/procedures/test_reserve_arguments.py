@@ -1,0 +1,126 @@
+"""seckill.reserve: arguments that make no sense, and those at the edge of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.fix_sale import (
+    Sale,
+    one,
+    open_sale,
+    reserve,
+    violations,
+)
+from tests.procedures.instants import (
+    BIGGEST_INT,
+    new_name,
+    refused,
+)
+
+GOOD: dict[str, Any] = {
+    "activity_id": 1,
+    "user": "ann",
+    "sku": "phone",
+    "quantity": 1,
+    "request_id": UUID(int=1),
+    "region": "*",
+    "subjects": "{}",
+}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("activity_id", None),
+        ("user", None),
+        ("user", ""),
+        ("user", "x" * 201),
+        ("sku", None),
+        ("sku", ""),
+        ("sku", "x" * 201),
+        ("quantity", None),
+        ("quantity", 0),
+        ("quantity", -1),
+        ("quantity", -(2**31)),
+        ("request_id", None),
+        ("region", None),
+        ("region", ""),
+        ("region", "x" * 201),
+        ("subjects", None),
+        ("subjects", "[]"),
+        ("subjects", "null"),
+        ("subjects", '"phone"'),
+        ("subjects", '{"user": "ann"}'),
+        ("subjects", '{"phone": 1}'),
+        ("subjects", '{"phone": null}'),
+        ("subjects", '{"phone": ""}'),
+        ("subjects", '{"phone": " "}'),
+        ("subjects", '{"": "1"}'),
+        ("subjects", '{"phone": {"a": "b"}}'),
+        ("subjects", json.dumps({"phone": "x" * 201})),
+        ("subjects", json.dumps({"x" * 201: "1"})),
+        ("subjects", json.dumps({f"d{number}": "1" for number in range(9)})),
+    ],
+)
+def test_a_callers_bug_is_an_invalid_argument(buyer, argument, value):
+    with refused("SK001"):
+        one(
+            buyer,
+            """
+            select * from seckill.reserve(
+                     p_activity_id => %(activity_id)s, p_user_id => %(user)s, p_sku => %(sku)s,
+                     p_quantity => %(quantity)s, p_request_id => %(request_id)s,
+                     p_region => %(region)s, p_subjects => %(subjects)s)""",
+            **(GOOD | {argument: value}),
+        )
+
+
+def test_two_hundred_characters_are_fine(operator, buyer):
+    name = "限" * 200
+    sale = open_sale(operator, sku=name, region=name)
+    assert reserve(buyer, sale, user=name).status == "held"
+
+
+def test_the_user_is_taken_exactly(operator, buyer):
+    sale = open_sale(operator, limit=1)
+    for user in ("ann", "Ann", " ann", "ann ", "ａｎｎ"):
+        assert reserve(buyer, sale, user=user).status == "held"
+    assert reserve(buyer, sale, user="Ann").status == "limit_exceeded"
+
+
+def test_the_biggest_quantity_is_only_sold_out(operator, buyer):
+    sale = open_sale(operator, limit=1)
+    answer = reserve(buyer, sale, quantity=BIGGEST_INT)
+    assert (answer.status, answer.remaining) == ("sold_out", 10)
+
+
+def test_the_biggest_quantity_can_be_bought(operator, buyer):
+    sale = open_sale(operator, units=3 * BIGGEST_INT, limit=3 * BIGGEST_INT, sku=new_name())
+    for _ in range(3):
+        assert reserve(buyer, sale, quantity=BIGGEST_INT).status == "held"
+    assert reserve(buyer, sale).status == "sold_out"
+    assert violations(operator, sale) == []
+
+
+@pytest.mark.parametrize("sku", ["PHONE", "phone ", "Phone"])
+def test_skus_are_matched_exactly(operator, buyer, sku):
+    sale = open_sale(operator, sku="phone")
+    with refused("SK003"):
+        reserve(buyer, sale, sku=sku)
+
+
+@pytest.mark.parametrize("region", ["*", "North", "north "])
+def test_regions_are_matched_exactly(operator, buyer, region):
+    sale = open_sale(operator, region="north")
+    with refused("SK003"):
+        reserve(buyer, sale, region=region)
+
+
+@pytest.mark.parametrize("activity_id", [0, -1, 2**31 - 1, 2**63 - 1, -(2**63)])
+def test_an_activity_that_never_was_is_unknown(buyer, activity_id):
+    with refused("SK002"):
+        reserve(buyer, Sale(activity_id, "phone", "*"))
