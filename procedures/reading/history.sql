@@ -39,8 +39,8 @@ end
 $function$;
 
 comment on function seckill.history (bigint, text, text, text, integer) is
-  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). '
-  'p_limit: rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
+  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). p_limit: '
+  'rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
   'reservation_id. cursor is null. Raises SK001, SK002.';
 grant execute on function seckill.history (bigint, text, text, text, integer)
    to seckill_read, seckill_app, seckill_ops;

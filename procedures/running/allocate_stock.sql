@@ -56,10 +56,10 @@ end
 $function$;
 
 comment on function seckill.allocate_stock (bigint, text, bigint, uuid, text, integer, text) is
-  'Move units from the inventory into a pool of an activity, also while it sells; the pool is '
-  'made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do '
-  'not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: '
-  'allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), '
-  'SK007 (the inventory has fewer).';
+  'Move units from the inventory into a pool of an activity, also while it sells; the pool is made '
+  'where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not '
+  'divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; '
+  'total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the '
+  'inventory has fewer).';
 grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;

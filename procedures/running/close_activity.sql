@@ -22,7 +22,7 @@ end
 $function$;
 
 comment on function seckill.close_activity (bigint, text) is
-  'End an activity for good. What is available returns to the inventory at once (quantity: '
-  'units); holds live on, and what they release later follows. status: closed; replayed where it '
-  'was closed already. Raises SK001, SK002, SK005.';
+  'End an activity for good. What is available returns to the inventory at once (quantity: units); '
+  'holds live on, and what they release later follows. status: closed; replayed where it was '
+  'closed already. Raises SK001, SK002, SK005.';
 grant execute on function seckill.close_activity (bigint, text) to seckill_ops;

@@ -58,10 +58,10 @@ $function$;
 comment on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
   'Set a limit, or change the one of that name: at most p_maximum of p_metric (units, orders) for '
-  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for '
-  'all (null). Several may apply; all must pass. It counts what was bought before; lowered below '
-  'what is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. '
-  'Other dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
+  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for all '
+  '(null). Several may apply; all must pass. It counts what was bought before; lowered below what '
+  'is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. Other '
+  'dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
   'status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 '
   '(closed).';
 grant execute on function seckill.set_limit (

@@ -2603,12 +2603,14 @@ end
 $function$;
 
 comment on function seckill.confirm (text, bigint, text) is
-  'Record that a reservation was paid: its units are sold. Answers: confirmed (late: the hold had '
-  'ended, and the units were taken again); late_sold_out or late_limit_exceeded (the hold had '
-  'ended, and stock or limit have gone to another purchase: refund the buyer; final); cancelled; '
-  'duplicate_payment (confirmed before with another payment_ref). The last three but cancelled '
-  'leave an event in the ledger. A repeat gives the same answer, replayed. Raises SK001, SK005, '
-  'SK008.';
+  'Record that a reservation was paid: its units are sold. p_payment_ref: the payment, if there is '
+  'one. Answers: confirmed (late: the hold had ended, and the units were taken again); '
+  'late_sold_out or late_limit_exceeded (the hold had ended, and stock or limit have gone to '
+  'another purchase: refund the buyer; final); cancelled; duplicate_payment (confirmed before, '
+  'with another payment_ref or none). late_sold_out, late_limit_exceeded and duplicate_payment '
+  'leave an event in the ledger. A repeat gives the same answer, replayed; so does one without a '
+  'payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of waiting, or when others '
+  'are just settling the units that a late payment needs: nothing happened, try again.';
 grant execute on function seckill.confirm (text, bigint, text) to seckill_app;
 
 -- file: procedures/buying/cancel.sql
@@ -2847,8 +2849,8 @@ comment on function seckill.create_activity (
   text, timestamptz, timestamptz, integer, text, uuid, text) is
   'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at, once '
   'it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name '
-  'that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a '
-  'repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
+  'that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat '
+  'gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
 grant execute on function seckill.create_activity (
   text, timestamptz, timestamptz, integer, text, uuid, text) to seckill_ops;
 
@@ -3009,9 +3011,9 @@ end
 $function$;
 
 comment on function seckill.close_activity (bigint, text) is
-  'End an activity for good. What is available returns to the inventory at once (quantity: '
-  'units); holds live on, and what they release later follows. status: closed; replayed where it '
-  'was closed already. Raises SK001, SK002, SK005.';
+  'End an activity for good. What is available returns to the inventory at once (quantity: units); '
+  'holds live on, and what they release later follows. status: closed; replayed where it was '
+  'closed already. Raises SK001, SK002, SK005.';
 grant execute on function seckill.close_activity (bigint, text) to seckill_ops;
 
 -- file: procedures/running/receive_stock.sql
@@ -3128,11 +3130,11 @@ end
 $function$;
 
 comment on function seckill.allocate_stock (bigint, text, bigint, uuid, text, integer, text) is
-  'Move units from the inventory into a pool of an activity, also while it sells; the pool is '
-  'made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do '
-  'not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: '
-  'allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), '
-  'SK007 (the inventory has fewer).';
+  'Move units from the inventory into a pool of an activity, also while it sells; the pool is made '
+  'where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not '
+  'divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; '
+  'total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the '
+  'inventory has fewer).';
 grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
 
@@ -3197,10 +3199,10 @@ $function$;
 comment on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
   'Set a limit, or change the one of that name: at most p_maximum of p_metric (units, orders) for '
-  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for '
-  'all (null). Several may apply; all must pass. It counts what was bought before; lowered below '
-  'what is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. '
-  'Other dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
+  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for all '
+  '(null). Several may apply; all must pass. It counts what was bought before; lowered below what '
+  'is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. Other '
+  'dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
   'status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 '
   '(closed).';
 grant execute on function seckill.set_limit (
@@ -3383,8 +3385,8 @@ end
 $function$;
 
 comment on function seckill.history (bigint, text, text, text, integer) is
-  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). '
-  'p_limit: rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
+  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). p_limit: '
+  'rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
   'reservation_id. cursor is null. Raises SK001, SK002.';
 grant execute on function seckill.history (bigint, text, text, text, integer)
    to seckill_read, seckill_app, seckill_ops;

@@ -153,8 +153,8 @@ create index reservation_due on seckill_private.reservation ((buyer_key >> 40), 
 create index reservation_subjects on seckill_private.reservation using gin (subjects)
   with (fastupdate = off) where subjects is not null;
 comment on table seckill_private.reservation is
-  'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came '
-  'from, and which movement of the slot took them.';
+  'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, '
+  'and which movement of the slot took them.';
 comment on column seckill_private.reservation.subjects is
   'Salted digests of the subjects the request carried, for limits set later.';
 comment on column seckill_private.reservation.late_status is
