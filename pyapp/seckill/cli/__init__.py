@@ -68,8 +68,8 @@ def _seckill(  # pyright: ignore[reportUnusedFunction]  # Typer calls it
 
 
 app.command("up")(up.up)
-app.command("demo")(demo.demo)
-app.command("replay")(replay.replay)
+app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.command("replay", epilog=replay.EPILOG)(replay.replay)
 app.command("test", context_settings=test.CONTEXT)(test.test)
 
 _DATABASE = "The database"

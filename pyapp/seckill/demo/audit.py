@@ -1,0 +1,180 @@
+"""The independent count: plain SQL of its own over the ledger, as the superuser.
+
+It shares nothing with `reconcile`, so that a mistake made there is not made again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from seckill.demo.calls import Acknowledged
+
+# A unit is sold when the ledger moves it there; nothing takes it back in this release.
+_SOLD = """
+select coalesce(sum(case when target = 'sold' then quantity else -quantity end), 0)::bigint
+  from seckill_private.movement
+ where activity_id = %(activity_id)s and 'sold' in (source, target)
+"""
+
+_ALLOCATED = """
+select coalesce(sum(case when source = 'inventory' then quantity else -quantity end), 0)::bigint
+  from seckill_private.movement
+ where activity_id = %(activity_id)s and 'inventory' in (source, target)
+"""
+
+_OPEN_HOLDS = """
+select count(*) from seckill_private.reservation
+ where buyer_key >> 40 = %(activity_id)s and state = 'held'
+"""
+
+_GREEDY = """
+select count(*) from (
+       select user_id from seckill_private.movement
+        where activity_id = %(activity_id)s and target = 'sold'
+        group by user_id having sum(quantity) > %(limit)s) as greedy
+"""
+
+# Everything that a user held at each of his purchases, that purchase included. A hold lasts until
+# it is cancelled or its time is up; what is paid in time lasts for ever, what is paid late begins
+# anew at the payment.
+_HELD_AT_ONCE = """
+with span as (
+  select r.reservation_id, r.user_id,
+         (select sum(q) from unnest(r.quantities) as q) as quantity,
+         tstzrange(r.created_at, case
+           when r.state = 'confirmed' and r.late_status is null then null
+           when r.state = 'cancelled' then r.resolved_at
+           else r.expires_at end) as span
+    from seckill_private.reservation as r
+   where r.buyer_key >> 40 = %(activity_id)s
+   union all
+  select r.reservation_id, r.user_id,
+         (select sum(q) from unnest(r.quantities) as q), tstzrange(r.resolved_at, null)
+    from seckill_private.reservation as r
+   where r.buyer_key >> 40 = %(activity_id)s and r.late_status = 'confirmed'
+)
+select count(distinct s.user_id)
+  from span as s
+ where not isempty(s.span)
+   and (select sum(o.quantity) from span as o
+         where o.user_id = s.user_id and o.span @> lower(s.span)) > %(limit)s
+"""
+
+_RESERVATIONS = """
+select reservation_id, user_id, request_id, state from seckill_private.reservation
+ where buyer_key >> 40 = %(activity_id)s
+"""
+
+_RECONCILE = "select count(*) from seckill.reconcile(p_activity_id => %(activity_id)s)"
+
+_NAIVE_SOLD = "select count(*) from naive_shop.purchase where state = 'paid'"
+
+_NAIVE_GREEDY = """
+select count(*) from (
+       select user_id from naive_shop.purchase
+        where state = 'paid' group by user_id having count(*) > 1) as greedy
+"""
+
+
+SOLD = "units sold"
+GREEDY = "users who got more than one"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was counted.
+
+    Attributes:
+        what: in words.
+        expected: the number it must be.
+        actual: the number it is.
+    """
+
+    what: str
+    expected: int
+    actual: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the two agree."""
+        return self.expected == self.actual
+
+
+def _number(connection: psycopg.Connection[Any], query: str, **values: object) -> int:
+    row = connection.execute(query.encode(), values).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def count(
+    superuser_dsn: str,
+    activity_id: int,
+    *,
+    units: int,
+    sold: int,
+    limit: int,
+    acknowledged: Sequence[Acknowledged],
+) -> list[Check]:
+    """Count one sale in the ledger.
+
+    Args:
+        superuser_dsn: direct.
+        activity_id: the sale.
+        units: that it was given.
+        sold: units that must have been sold.
+        limit: units a user may have.
+        acknowledged: what buyers were told.
+    """
+    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        sale = {"activity_id": activity_id}
+        told = sum(one.status == "confirmed" for one in acknowledged)
+        return [
+            Check("units that the sale was given", units, _number(connection, _ALLOCATED, **sale)),
+            Check(SOLD, sold, _number(connection, _SOLD, **sale)),
+            Check("units whose buyer was told so", sold, told),
+            Check("holds left open", 0, _number(connection, _OPEN_HOLDS, **sale)),
+            Check(GREEDY, 0, _number(connection, _GREEDY, **sale, limit=limit)),
+            Check(
+                "users who ever held more than one",
+                0,
+                _number(connection, _HELD_AT_ONCE, **sale, limit=limit),
+            ),
+            Check(
+                "answers missing from the books",
+                0,
+                len(lost(connection, activity_id, acknowledged)),
+            ),
+            Check("rows from reconcile", 0, _number(connection, _RECONCILE, **sale)),
+        ]
+
+
+def lost(
+    connection: psycopg.Connection[Any], activity_id: int, acknowledged: Sequence[Acknowledged]
+) -> list[str]:
+    """Every answer that a buyer was given and that the books do not show, a line each.
+
+    Args:
+        connection: the superuser's.
+        activity_id: the sale.
+        acknowledged: what buyers were told.
+    """
+    found = connection.execute(_RESERVATIONS.encode(), {"activity_id": activity_id}).fetchall()
+    books = {row[0]: row[1:] for row in found}
+    lines: list[str] = []
+    for told in acknowledged:
+        row = books.get(told.reservation_id)
+        if row is None or row[:2] != (told.user_id, told.request_id):
+            lines.append(f"reservation {told.reservation_id}: not there, was {told.status}")
+        elif told.status != "held" and row[2] != told.status:
+            lines.append(f"reservation {told.reservation_id}: {row[2]}, was {told.status}")
+    return lines
+
+
+def count_naive(superuser_dsn: str) -> tuple[int, int]:
+    """Units that the naive shop sold, and users who got more than one."""
+    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        return _number(connection, _NAIVE_SOLD), _number(connection, _NAIVE_GREEDY)

@@ -1,0 +1,226 @@
+"""The demo from start to end: the sale, the crowd, the count."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from seckill.client import Client
+from seckill.demo import audit, naive
+from seckill.demo.audit import Check
+from seckill.demo.crowd import buyer
+from seckill.demo.shop import SKU, Stock
+from seckill.demo.view import View
+from seckill.demo.worker import Order
+from seckill.demo.workers import Result, WorkerFailed, Workers
+from seckill.errors import Unavailable
+from seckill.retry import NO_RETRY
+from seckill.runtime import Runtime
+
+# A crowd that takes longer hangs.
+_LONGEST_S = 600.0
+_LOOK_S = 0.25
+_LIMIT = 1
+# Connections of the whole crowd. More callers than this only queue for the same row.
+_BUYING = 8
+_PAYING = 4
+
+
+class Interrupted(Exception):
+    """The user wants it to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose.
+
+    Attributes:
+        buyers: in the crowd.
+        units: on sale.
+        processes: that the crowd comes from.
+        seed: who does what.
+        hold_seconds: how long a hold lasts unpaid.
+    """
+
+    buyers: int = 10_000
+    units: int = 1_000
+    processes: int = 4
+    seed: int = 1
+    hold_seconds: int = 4
+
+    @property
+    def expected(self) -> int:
+        """Units that must be sold in the end.
+
+        Who wants to pay waits as long as anything may come back, so all that is left unsold has
+        nobody who would pay for it.
+        """
+        payers = sum(buyer(self.seed, n).then == "pay" for n in range(self.buyers))
+        return min(self.units, payers)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One run of the crowd.
+
+    Attributes:
+        result: what the buyers saw.
+        sold: units sold, by the independent count.
+        greedy: users who got more than one, by the independent count.
+        checks: what was counted; empty for the naive shop, of which nothing is asked.
+    """
+
+    result: Result
+    sold: int
+    greedy: int
+    checks: list[Check]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything agrees."""
+        return all(check.ok for check in self.checks)
+
+
+def open_sale(ops_dsn: str, options: Options) -> int:
+    """Create and open the sale; its activity id.
+
+    Args:
+        ops_dsn: of a member of `seckill_ops`.
+        options: units, hold seconds.
+    """
+    now = datetime.now(UTC)
+    with Client(ops_dsn) as client:
+        activity_id = client.create_activity(
+            name="demo",
+            starts_at=now - timedelta(minutes=1),
+            ends_at=now + timedelta(hours=1),
+            hold_seconds=options.hold_seconds,
+        )
+        client.receive_stock(sku=SKU, quantity=options.units, request_id=uuid4())
+        client.allocate_stock(
+            activity_id=activity_id, sku=SKU, quantity=options.units, request_id=uuid4()
+        )
+        client.set_limit(
+            activity_id=activity_id,
+            name="one_per_user",
+            dimension="user",
+            metric="units",
+            window="activity",
+            maximum=_LIMIT,
+        )
+        client.open_activity(activity_id=activity_id)
+    return activity_id
+
+
+def orders(dsn: str, activity_id: int | None, options: Options) -> list[Order]:
+    """What each process of the crowd is told.
+
+    Args:
+        dsn: of the buyers, through PgBouncer.
+        activity_id: the sale; None: the naive shop.
+        options: buyers, processes, seed.
+    """
+    return [
+        Order(
+            dsn=dsn,
+            activity_id=activity_id,
+            seed=options.seed,
+            first=number,
+            step=options.processes,
+            buyers=options.buyers,
+            buying=max(_BUYING // options.processes, 1),
+            paying=max(_PAYING // options.processes, 1),
+        )
+        for number in range(options.processes)
+    ]
+
+
+def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) -> Played:
+    """Run the crowd against Seckill and count.
+
+    Raises:
+        Interrupted: `stop` was set.
+        WorkerFailed: a process of the crowd could not go on.
+    """
+    view.stage("opening the sale, starting the crowd")
+    activity_id = open_sale(runtime.ops_dsn, options)
+    with Client(runtime.ops_dsn, retry=NO_RETRY) as client:
+
+        def stock() -> Stock:
+            said = client.availability(activity_id=activity_id, sku=SKU)
+            return Stock(said.total, said.available, said.held, said.sold)
+
+        with Workers(orders(runtime.dsn, activity_id, options)) as workers:
+            result = _watch(runtime, workers, stock, view, stop)
+        view.stage("counting")
+        _wait_for_holds(stock, stop)
+        while client.expire_due():
+            pass
+    checks = audit.count(
+        runtime.superuser_dsn,
+        activity_id,
+        units=options.units,
+        sold=options.expected,
+        limit=_LIMIT,
+        acknowledged=result.acknowledged,
+    )
+    checks.append(Check("answers that contradict each other", 0, len(result.broken)))
+    counted = {check.what: check.actual for check in checks}
+    return Played(result, counted[audit.SOLD], counted[audit.GREEDY], checks)
+
+
+def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.Event) -> Played:
+    """Run the same crowd against the naive shop and count.
+
+    Raises:
+        Interrupted: `stop` was set.
+        WorkerFailed: a process of the crowd could not go on.
+    """
+    view.stage("the same crowd, in the shop that reads, checks and writes back")
+    naive.set_up(
+        runtime.superuser_dsn,
+        "seckill_buyer",
+        units=options.units,
+        hold_seconds=options.hold_seconds,
+    )
+    with (
+        naive.window(runtime.superuser_dsn) as stock,
+        Workers(orders(runtime.dsn, None, options)) as workers,
+    ):
+        result = _watch(runtime, workers, stock, view, stop)
+    sold, greedy = audit.count_naive(runtime.superuser_dsn)
+    return Played(result, sold, greedy, [])
+
+
+def _watch(
+    runtime: Runtime,
+    workers: Workers,
+    stock: Callable[[], Stock],
+    view: View,
+    stop: threading.Event,
+) -> Result:
+    """Let them go, and show how it goes until the last buyer is done."""
+    workers.go()
+    while True:
+        workers.listen(_LOOK_S)
+        if stop.is_set():
+            raise Interrupted
+        if (died := runtime.dead()) is not None:
+            raise WorkerFailed(died)
+        if workers.running_s > _LONGEST_S:
+            raise WorkerFailed(f"the crowd was not done after {_LONGEST_S:.0f} seconds")
+        with contextlib.suppress(Unavailable):
+            view.show(max(workers.running_s, 0.0), stock(), workers.progress)
+        if workers.done:
+            return workers.result()
+
+
+def _wait_for_holds(stock: Callable[[], Stock], stop: threading.Event) -> None:
+    """Wait until the last unpaid hold has ended; where buyers were many, it has."""
+    while stock().held:
+        if stop.wait(_LOOK_S):
+            raise Interrupted

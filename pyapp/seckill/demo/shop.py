@@ -1,0 +1,142 @@
+"""What a buyer can do in a shop, and Seckill as such a shop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from seckill.client_async import AsyncClient
+from seckill.retry import RetryPolicy
+
+SKU = "phone"
+
+# Long enough to outlive a restart of PostgreSQL. The runtime's server notices within 200 ms that
+# its client has gone (client_connection_check_interval), so a lost call is settled sooner than
+# the default assumes.
+_RETRY = RetryPolicy(deadline_ms=60_000, max_attempts=200, cap_ms=500, settle_ms=1_500)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a shop says to one call.
+
+    Attributes:
+        status: as the SQL API names it: `held`, `sold_out`, `confirmed` …
+        reservation_id: of the hold; None where refused.
+        replayed: the same request had been answered before.
+        may_return: refused now, but units are held unpaid and may come back.
+    """
+
+    status: str
+    reservation_id: int | None = None
+    replayed: bool = False
+    may_return: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The units of the sale at an instant."""
+
+    total: int
+    available: int
+    held: int
+    sold: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing can be had any more, now or later."""
+        return self.available <= 0 and self.held == 0
+
+
+class Shop(Protocol):
+    """What the crowd calls; one object a process."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
+        """Ask for one unit."""
+        ...
+
+    async def pay(self, user_id: str, reservation_id: int) -> Answer:
+        """Pay for a hold."""
+        ...
+
+    async def cancel(self, user_id: str, reservation_id: int) -> Answer:
+        """Give a hold back."""
+        ...
+
+    async def stock(self) -> Stock:
+        """Look at the shop window."""
+        ...
+
+
+class SeckillShop:
+    """Seckill, through PgBouncer.
+
+    Args:
+        dsn: of a member of `seckill_app`.
+        activity_id: the sale.
+        buying: connections for `reserve`.
+        paying: connections for everything else: a payment does not queue behind the crowd.
+    """
+
+    def __init__(self, dsn: str, activity_id: int, *, buying: int, paying: int) -> None:
+        self._activity_id = activity_id
+        self._buying = AsyncClient(dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY)
+        # One more, for the shop window.
+        self._paying = AsyncClient(dsn, max_size=paying + 1, timeout_ms=20_000, retry=_RETRY)
+
+    async def __aenter__(self) -> Self:
+        await self._buying.open()
+        await self._paying.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._buying.close()
+        await self._paying.close()
+
+    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
+        """seckill.reserve of one unit."""
+        said = await self._buying.reserve(
+            activity_id=self._activity_id,
+            user_id=user_id,
+            sku=SKU,
+            quantity=1,
+            request_id=request_id,
+        )
+        return Answer(
+            said.status, said.reservation_id, bool(said.replayed), said.retry == "may_return"
+        )
+
+    async def pay(self, user_id: str, reservation_id: int) -> Answer:
+        """seckill.confirm; the payment is named after the hold it pays for."""
+        said = await self._paying.confirm(
+            user_id=user_id,
+            reservation_id=reservation_id,
+            payment_ref=f"payment-{reservation_id}",
+        )
+        return Answer(said.status, reservation_id, bool(said.replayed))
+
+    async def cancel(self, user_id: str, reservation_id: int) -> Answer:
+        """seckill.cancel."""
+        said = await self._paying.cancel(user_id=user_id, reservation_id=reservation_id)
+        return Answer(said.status, reservation_id, bool(said.replayed))
+
+    async def stock(self) -> Stock:
+        """seckill.availability."""
+        said = await self._paying.availability(activity_id=self._activity_id, sku=SKU)
+        return Stock(said.total, said.available, said.held, said.sold)

@@ -1,0 +1,144 @@
+"""The independent count: it agrees with honest books, and sees each way in which they may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from psycopg import Connection
+
+from seckill.demo import audit
+from seckill.demo.calls import Acknowledged
+from tests.fix_database import Database
+from tests.fix_sale import Sale, cancel, confirm, open_sale, reserve
+
+
+@dataclass(slots=True)
+class Books:
+    """A sale of three units, all sold, one of them after a buyer cancelled."""
+
+    db: Database
+    sale: Sale
+    told: list[Acknowledged]
+    superuser: Connection[Any]
+
+    def wrong(self) -> dict[str, int]:
+        """What the count finds, where it is not as it should be."""
+        checks = audit.count(
+            self.db.admin_dsn,
+            self.sale.activity_id,
+            units=3,
+            sold=3,
+            limit=1,
+            acknowledged=self.told,
+        )
+        return {check.what: check.actual for check in checks if not check.ok}
+
+    def lie(self, statement: str) -> None:
+        """Change the ledger behind everybody's back; `%(id)s` is ann's reservation."""
+        self.superuser.execute(statement.encode(), {"id": self.told[0].reservation_id})
+
+
+@pytest.fixture
+def books(
+    db: Database,
+    operator: Connection[Any],
+    buyer: Connection[Any],
+    superuser: Connection[Any],
+) -> Books:
+    sale = open_sale(operator, units=3, limit=1)
+    told: list[Acknowledged] = []
+    for user, status in [
+        ("ann", "confirmed"),
+        ("ben", "cancelled"),
+        ("ben", "confirmed"),
+        ("cat", "confirmed"),
+    ]:
+        request_id = uuid4()
+        held = reserve(buyer, sale, user=user, request_id=request_id)
+        resolve: Callable[..., Any] = confirm if status == "confirmed" else cancel
+        assert resolve(buyer, held.reservation_id, user=user).status == status
+        told.append(Acknowledged(user, request_id, held.reservation_id, status))
+    return Books(db, sale, told, superuser)
+
+
+def test_honest_books_agree(books: Books) -> None:
+    assert books.wrong() == {}
+
+
+def test_other_sales_are_not_counted(books: Books, operator: Any, buyer: Any) -> None:
+    other = open_sale(operator, units=5)
+    for _ in range(2):
+        confirm(buyer, reserve(buyer, other, user="ann").reservation_id, user="ann")
+    assert books.wrong() == {}
+
+
+def test_lost_reservation(books: Books) -> None:
+    books.lie("delete from seckill_private.reservation where reservation_id = %(id)s")
+    wrong = books.wrong()
+    assert wrong.pop("rows from reconcile") > 0
+    assert wrong == {"answers missing from the books": 1}
+
+
+def test_reservation_of_another_user(books: Books) -> None:
+    books.lie(
+        "update seckill_private.reservation set user_id = 'eve' where reservation_id = %(id)s"
+    )
+    assert books.wrong()["answers missing from the books"] == 1
+
+
+def test_payment_undone(books: Books) -> None:
+    books.lie(
+        "update seckill_private.reservation set state = 'held', resolved_at = null"
+        " where reservation_id = %(id)s"
+    )
+    wrong = books.wrong()
+    assert wrong["answers missing from the books"] == 1
+    assert wrong["holds left open"] == 1
+
+
+def test_second_unit_for_a_user(books: Books) -> None:
+    books.lie(
+        """
+        insert into seckill_private.movement (
+          activity_id, shard, pool_id, slot, kind, source, target, quantity, version,
+          reservation_id, user_id, at)
+        select activity_id, shard, pool_id, slot, kind, source, target, quantity, 99,
+               reservation_id, user_id, at
+          from seckill_private.movement
+         where reservation_id = %(id)s and target = 'sold'
+        """
+    )
+    wrong = books.wrong()
+    assert wrong[audit.GREEDY] == 1
+    assert wrong[audit.SOLD] == 4
+
+
+def test_two_at_once(books: Books) -> None:
+    books.lie(
+        """
+        insert into seckill_private.reservation
+        select (jsonb_populate_record(r, jsonb_build_object(
+                  'request_id', gen_random_uuid(), 'reservation_id', r.reservation_id + 1000,
+                  'state', 'cancelled', 'created_at', r.created_at + interval '1 microsecond',
+                  'resolved_at', r.created_at + interval '1 second'))).*
+          from seckill_private.reservation as r where r.reservation_id = %(id)s
+        """
+    )
+    assert books.wrong()["users who ever held more than one"] == 1
+
+
+def test_units_from_nowhere(books: Books) -> None:
+    books.lie(
+        "update seckill_private.movement set quantity = 4"
+        " where source = 'inventory' and target = 'available' and %(id)s > 0"
+    )
+    assert books.wrong()["units that the sale was given"] == 4
+
+
+def test_buyer_who_was_never_told(books: Books) -> None:
+    books.told.pop()
+    assert books.wrong() == {"units whose buyer was told so": 2}

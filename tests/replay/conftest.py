@@ -1,0 +1,5 @@
+"""Replays run in this process, as the other commands' tests do."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import run as run
