@@ -360,7 +360,7 @@ $$;
 
 ALTER FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) IS 'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at, once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
+COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) IS 'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at (years 1970 to 9998), once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
 
 CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -416,6 +416,7 @@ CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET lock_timeout TO '5s'
     AS $$
 declare
   v_row seckill_private.reservation;
@@ -424,6 +425,7 @@ begin
   if p_request_id is null then
     perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
   end if;
+  perform seckill_private.lock_subject('user', p_user_id);
   select r.* into v_row
     from seckill_private.reservation as r
    where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -439,7 +441,7 @@ $$;
 
 ALTER FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) IS 'The reservation that a request id of this user led to: how a caller who got no answer learns it. Raises SK001; SK008 where there is none.';
+COMMENT ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) IS 'The reservation that a request id of this user led to: how a caller who got no answer learns it. A call that is being decided is waited for; one that has not reached the server yet is not, so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 where there is none; 55P03 after five seconds of waiting.';
 
 CREATE FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint) RETURNS seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -827,9 +829,7 @@ begin
     perform seckill_private.raise_error(
       'SK005', 'isolation is ' || current_setting('transaction_isolation'));
   end if;
-  if current_setting('synchronous_commit') in ('off', 'local') then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
+  perform seckill_private.commit_durably();
 end
 $$;
 
@@ -1353,6 +1353,21 @@ ALTER FUNCTION seckill_private.check_slots(p_activity_id bigint) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.check_slots(p_activity_id bigint) IS 'Counters of an activity that break I1, or I2 against its ledger.';
 
+CREATE FUNCTION seckill_private.commit_durably() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.commit_durably() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.commit_durably() IS 'Make this transaction''s commit wait for the disk, whatever the session says.';
+
 CREATE FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) RETURNS seckill.resolve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1379,12 +1394,17 @@ begin
         v_result.replayed := true;
       else
         v_result.status := 'duplicate_payment';
-        v_result.replayed := seckill_private.record_duplicate_payment(v_now, v_row, p_payment_ref);
+        v_result.replayed := seckill_private.record_payment(
+          v_now, v_row, v_result.status, p_payment_ref);
       end if;
     when 'expired' then
-      v_result.replayed := v_row.late_status is not null;
-      v_result.status := coalesce(
-        v_row.late_status, seckill_private.confirm_late(v_now, v_row, p_payment_ref));
+      if v_row.late_status is null then
+        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+      else
+        v_result.status := v_row.late_status;
+        v_result.replayed := true;
+        perform seckill_private.record_payment(v_now, v_row, v_result.status, p_payment_ref);
+      end if;
       v_result.late := v_result.status = 'confirmed';
     else
       v_result.status := v_row.state;
@@ -1456,7 +1476,7 @@ CREATE FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint
  SELECT COALESCE(sum(u.quantity), (0)::bigint) AS "coalesce"
     FROM (seckill_private.reservation r
       CROSS JOIN LATERAL UNNEST(r.pool_ids, r.quantities) u(pool_id, quantity))
-   WHERE ((r.state = 'held'::text) AND ((r.buyer_key >> 40) = due_units.p_activity_id) AND (r.buyer_key >= (due_units.p_activity_id << 40)) AND (r.buyer_key < ((due_units.p_activity_id + 1) << 40)) AND (r.expires_at <= due_units.p_now) AND (u.pool_id = due_units.p_pool_id));
+   WHERE ((r.state = 'held'::text) AND ((r.buyer_key >> 40) = due_units.p_activity_id) AND (r.expires_at <= due_units.p_now) AND (u.pool_id = due_units.p_pool_id));
 END;
 
 ALTER FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) OWNER TO seckill_owner;
@@ -1491,10 +1511,8 @@ CREATE FUNCTION seckill_private.ensure_durable(p_written_at timestamp with time 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if p_written_at > clock_timestamp() - interval '2 seconds' and not pg_is_in_recovery() then
-    if current_setting('synchronous_commit') in ('off', 'local') then
-      perform set_config('synchronous_commit', 'on', true);
-    end if;
+  if p_written_at > clock_timestamp() - interval '10 seconds' and not pg_is_in_recovery() then
+    perform seckill_private.commit_durably();
     perform pg_logical_emit_message(true, '', '');
   end if;
 end
@@ -1615,8 +1633,6 @@ begin
               from seckill_private.reservation as r
              where r.state = 'held'
                and (r.buyer_key >> 40) = v_activity_id
-               and r.buyer_key >= v_activity_id << 40
-               and r.buyer_key < (v_activity_id + 1) << 40
                and r.expires_at <= p_now
                and (p_pool_id is null or p_pool_id = any (r.pool_ids))
              order by r.expires_at
@@ -1679,7 +1695,7 @@ CREATE FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id big
  SELECT min(h.expires_at) AS min
     FROM ( SELECT r.expires_at
             FROM seckill_private.reservation r
-           WHERE ((r.state = 'held'::text) AND ((r.buyer_key >> 40) = first_expiry.p_activity_id) AND (r.buyer_key >= (first_expiry.p_activity_id << 40)) AND (r.buyer_key < ((first_expiry.p_activity_id + 1) << 40)) AND (r.expires_at > first_expiry.p_after) AND (first_expiry.p_pool_id = ANY (r.pool_ids)))
+           WHERE ((r.state = 'held'::text) AND ((r.buyer_key >> 40) = first_expiry.p_activity_id) AND (r.expires_at > first_expiry.p_after) AND (first_expiry.p_pool_id = ANY (r.pool_ids)))
            ORDER BY r.expires_at
           LIMIT 1) h;
 END;
@@ -1920,7 +1936,7 @@ begin
   returning * into v_row;
   if not found then
     perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || -p_delta);
-  elsif v_row.quantity > 1000000000000000 then
+  elsif p_kind = 'receive' and v_row.quantity > 1000000000000000 then
     perform seckill_private.raise_error('SK001', 'the inventory takes 10^15 units of a sku');
   end if;
   insert into seckill_private.inventory_movement (
@@ -2040,7 +2056,7 @@ begin
   elsif v_entry.call <> p_call or v_entry.arguments <> p_arguments then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
-  perform seckill_private.ensure_durable(v_entry.at);
+  perform seckill_private.ensure_durable(clock_timestamp());
   return v_entry.answer;
 end
 $$;
@@ -2207,29 +2223,6 @@ ALTER FUNCTION seckill_private.read_reservation(p_reservation seckill_private.re
 
 COMMENT ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) IS 'A reservation as its buyer sees it now, once it is on disk.';
 
-CREATE FUNCTION seckill_private.record_duplicate_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  if exists (
-    select from seckill_private.movement as m
-     where m.activity_id = seckill_private.activity_of(p_reservation.reservation_id)
-       and m.reservation_id = p_reservation.reservation_id
-       and m.kind = 'duplicate_payment'
-       and m.note = p_payment_ref
-  ) then
-    return true;
-  end if;
-  perform seckill_private.record_event(p_now, p_reservation, 'duplicate_payment', p_payment_ref);
-  return false;
-end
-$$;
-
-ALTER FUNCTION seckill_private.record_duplicate_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.record_duplicate_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Leave an event for a second payment of a confirmed reservation; whether it was there already.';
-
 CREATE FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2270,6 +2263,29 @@ END;
 ALTER FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) IS 'Write into the ledger what happened to a reservation without moving a unit, a line for each pool.';
+
+CREATE FUNCTION seckill_private.record_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_payment_ref text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if exists (
+    select from seckill_private.movement as m
+     where m.activity_id = seckill_private.activity_of(p_reservation.reservation_id)
+       and m.reservation_id = p_reservation.reservation_id
+       and m.kind = p_kind
+       and (p_payment_ref is null or m.note = p_payment_ref)
+  ) then
+    return true;
+  end if;
+  perform seckill_private.record_event(p_now, p_reservation, p_kind, p_payment_ref);
+  return false;
+end
+$$;
+
+ALTER FUNCTION seckill_private.record_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_payment_ref text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.record_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_payment_ref text) IS 'Leave an event for a payment that bought nothing, once; whether it was there already.';
 
 CREATE FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zone, p_activity_ids bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -2408,8 +2424,7 @@ CREATE FUNCTION seckill_private.replay(p_reservation seckill_private.reservation
 declare
   v_result seckill.reserve_result;
 begin
-  perform seckill_private.ensure_durable(
-    greatest(p_reservation.created_at, p_reservation.resolved_at));
+  perform seckill_private.ensure_durable(clock_timestamp());
   v_result.status := 'held';
   v_result.reservation_id := p_reservation.reservation_id;
   v_result.replayed := true;
@@ -2792,8 +2807,9 @@ CREATE FUNCTION seckill_private.validate_activity(p_name text, p_starts_at times
 begin
   perform seckill_private.require_text('p_name', p_name);
   if p_starts_at is null or p_ends_at is null
-     or not isfinite(p_starts_at) or not isfinite(p_ends_at) then
-    perform seckill_private.raise_error('SK001', 'p_starts_at and p_ends_at must be finite');
+     or p_starts_at < '1970-01-01 00:00:00+00' or p_ends_at > '9999-01-01 00:00:00+00' then
+    perform seckill_private.raise_error(
+      'SK001', 'p_starts_at and p_ends_at must lie between 1970 and 9999');
   elsif p_starts_at >= p_ends_at then
     perform seckill_private.raise_error('SK001', 'p_ends_at must be after p_starts_at');
   elsif p_hold_seconds is null or p_hold_seconds not between 1 and 2592000 then
@@ -2945,7 +2961,7 @@ ALTER TABLE seckill_private.activity ALTER COLUMN activity_id ADD GENERATED ALWA
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
-    MAXVALUE 8388607
+    MAXVALUE 8388543
     CACHE 1
 );
 
@@ -3173,6 +3189,8 @@ REVOKE ALL ON FUNCTION seckill_private.ledger_of(p_activity_id bigint) FROM PUBL
 
 REVOKE ALL ON FUNCTION seckill_private.check_slots(p_activity_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
@@ -3239,11 +3257,11 @@ REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail tex
 
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.record_duplicate_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.record_payment(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zone, p_activity_ids bigint[]) FROM PUBLIC;
 

@@ -25,6 +25,7 @@
 \ir internal/dimension_tag.sql
 \ir internal/subject_digests.sql
 \ir internal/lock_subject.sql
+\ir internal/commit_durably.sql
 \ir internal/begin_write.sql
 \ir internal/ensure_durable.sql
 \ir internal/now_at.sql
@@ -69,7 +70,7 @@
 \ir internal/resolve_reservation.sql
 \ir internal/settle_reservation.sql
 \ir internal/record_event.sql
-\ir internal/record_duplicate_payment.sql
+\ir internal/record_payment.sql
 \ir internal/lock_available.sql
 \ir internal/confirm_late.sql
 \ir internal/confirm_at.sql

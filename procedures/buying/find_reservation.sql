@@ -1,4 +1,6 @@
--- For the caller whose connection broke before the answer came.
+-- For the caller whose connection broke before the answer came: a call of this user that is still
+-- being decided is waited for.
+-- Locks: the user.
 create or replace function seckill.find_reservation (
   p_activity_id bigint,
   p_user_id text,
@@ -10,6 +12,7 @@ create or replace function seckill.find_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
 as $function$
 declare
   v_row seckill_private.reservation;
@@ -18,6 +21,7 @@ begin
   if p_request_id is null then
     perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
   end if;
+  perform seckill_private.lock_subject('user', p_user_id);
   select r.* into v_row
     from seckill_private.reservation as r
    where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -33,5 +37,7 @@ $function$;
 
 comment on function seckill.find_reservation (bigint, text, uuid) is
   'The reservation that a request id of this user led to: how a caller who got no answer learns '
-  'it. Raises SK001; SK008 where there is none.';
+  'it. A call that is being decided is waited for; one that has not reached the server yet is not, '
+  'so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 '
+  'where there is none; 55P03 after five seconds of waiting.';
 grant execute on function seckill.find_reservation (bigint, text, uuid) to seckill_app;

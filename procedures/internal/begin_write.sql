@@ -2,8 +2,6 @@
 --
 -- Isolation: in an older snapshot a lock shows nothing of what its last owner did, and a limit of 1
 --   sold 2 without any error. So anything but READ COMMITTED is refused.
--- Durability: a session's synchronous_commit = off leaks through a pooler to whoever comes next.
---   An answer must not rest on a commit that is not on disk, so it is raised for this transaction.
 -- Raises: SK005.
 create or replace function seckill_private.begin_write ()
   returns void
@@ -16,9 +14,7 @@ begin
     perform seckill_private.raise_error(
       'SK005', 'isolation is ' || current_setting('transaction_isolation'));
   end if;
-  if current_setting('synchronous_commit') in ('off', 'local') then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
+  perform seckill_private.commit_durably();
 end
 $function$;
 

@@ -34,12 +34,17 @@ begin
         v_result.replayed := true;
       else
         v_result.status := 'duplicate_payment';
-        v_result.replayed := seckill_private.record_duplicate_payment(v_now, v_row, p_payment_ref);
+        v_result.replayed := seckill_private.record_payment(
+          v_now, v_row, v_result.status, p_payment_ref);
       end if;
     when 'expired' then
-      v_result.replayed := v_row.late_status is not null;
-      v_result.status := coalesce(
-        v_row.late_status, seckill_private.confirm_late(v_now, v_row, p_payment_ref));
+      if v_row.late_status is null then
+        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+      else
+        v_result.status := v_row.late_status;
+        v_result.replayed := true;
+        perform seckill_private.record_payment(v_now, v_row, v_result.status, p_payment_ref);
+      end if;
       v_result.late := v_result.status = 'confirmed';
     else
       v_result.status := v_row.state;

@@ -13,8 +13,6 @@ begin atomic
    cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
    where r.state = 'held'
      and (r.buyer_key >> 40) = p_activity_id
-     and r.buyer_key >= p_activity_id << 40
-     and r.buyer_key < (p_activity_id + 1) << 40
      and r.expires_at <= p_now
      and u.pool_id = p_pool_id;
 end;

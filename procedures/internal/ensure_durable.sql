@@ -1,7 +1,7 @@
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
--- ends with a commit record of its own, whose flush takes everything before it along. After two
--- seconds the WAL writer has long flushed it. A standby shows only what is on disk, and can write
--- nothing.
+-- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
+-- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
+-- long flushed it. A standby shows only what is on disk, and can write nothing.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
 )
@@ -11,10 +11,8 @@ create or replace function seckill_private.ensure_durable (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if p_written_at > clock_timestamp() - interval '2 seconds' and not pg_is_in_recovery() then
-    if current_setting('synchronous_commit') in ('off', 'local') then
-      perform set_config('synchronous_commit', 'on', true);
-    end if;
+  if p_written_at > clock_timestamp() - interval '10 seconds' and not pg_is_in_recovery() then
+    perform seckill_private.commit_durably();
     perform pg_logical_emit_message(true, '', '');
   end if;
 end

@@ -29,8 +29,6 @@ begin
               from seckill_private.reservation as r
              where r.state = 'held'
                and (r.buyer_key >> 40) = v_activity_id
-               and r.buyer_key >= v_activity_id << 40
-               and r.buyer_key < (v_activity_id + 1) << 40
                and r.expires_at <= p_now
                and (p_pool_id is null or p_pool_id = any (r.pool_ids))
              order by r.expires_at

@@ -1,4 +1,6 @@
--- By the index of open holds: the first that touches the pool ends the search.
+-- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
+-- range of buyer_key here, in due_units and expire_holds: it would prune partitions, and tempt the
+-- planner to read every hold by the other index and sort.
 create or replace function seckill_private.first_expiry (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -13,8 +15,6 @@ begin atomic
             from seckill_private.reservation as r
            where r.state = 'held'
              and (r.buyer_key >> 40) = p_activity_id
-             and r.buyer_key >= p_activity_id << 40
-             and r.buyer_key < (p_activity_id + 1) << 40
              and r.expires_at > p_after
              and p_pool_id = any (r.pool_ids)
            order by r.expires_at

@@ -27,7 +27,7 @@ begin
   elsif v_entry.call <> p_call or v_entry.arguments <> p_arguments then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
-  perform seckill_private.ensure_durable(v_entry.at);
+  perform seckill_private.ensure_durable(clock_timestamp());
   return v_entry.answer;
 end
 $function$;

@@ -11,8 +11,7 @@ as $function$
 declare
   v_result seckill.reserve_result;
 begin
-  perform seckill_private.ensure_durable(
-    greatest(p_reservation.created_at, p_reservation.resolved_at));
+  perform seckill_private.ensure_durable(clock_timestamp());
   v_result.status := 'held';
   v_result.reservation_id := p_reservation.reservation_id;
   v_result.replayed := true;

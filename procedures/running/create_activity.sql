@@ -47,9 +47,10 @@ $function$;
 
 comment on function seckill.create_activity (
   text, timestamptz, timestamptz, integer, text, uuid, text) is
-  'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at, once '
-  'it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name '
-  'that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat '
-  'gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
+  'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at (years '
+  '1970 to 9998), once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. '
+  'p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. '
+  'p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, '
+  'SK004, SK005.';
 grant execute on function seckill.create_activity (
   text, timestamptz, timestamptz, integer, text, uuid, text) to seckill_ops;

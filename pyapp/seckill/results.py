@@ -79,7 +79,7 @@ class ReserveResult(_Answer):
         remaining: units left of that sku, or what the limit would still allow.
         epoch: grows with every increase of the pool's stock; orders two answers `sold_out`.
         retry: whether the same request may succeed later. `final`: no. `may_return`: units are
-            held unpaid. `not_yet`: at `retry_at`. `busy`: at once, too many callers.
+            held unpaid. `not_yet`: at `retry_at`. `busy`: after a short pause.
         retry_at: when the answer can first change by itself.
         error_code: SQLSTATE of this request's error; in batches only.
     """

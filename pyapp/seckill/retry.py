@@ -70,7 +70,7 @@ class Tries:
         self._deadline = now + policy.deadline_ms / 1000
         self._attempts = 0
         self._open: OutcomeUnknown | None = None  # an attempt whose outcome nobody knows yet
-        self._lost_at: float | None = None  # when; None when the server surely ended with it
+        self._lost_at: float | None = None  # the last one that the server may still be at
 
     def attempt_ends(self, now: float, timeout_s: float) -> float:
         """When an attempt that starts now must have its answer."""
@@ -96,7 +96,9 @@ class Tries:
             if self._effect == "once" or isinstance(error, UnknownStatus):
                 raise error
             self._open = error
-            self._lost_at = now if _may_still_run(error) else None
+            # An earlier attempt may still run, even where this one surely ended.
+            if _may_still_run(error):
+                self._lost_at = now
         elif not isinstance(error, Unavailable):
             # An error of the arguments or the state: final, once it speaks for all attempts.
             wait = self._wait_to_settle(now) if self._lost_at is not None else None

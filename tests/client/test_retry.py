@@ -93,6 +93,14 @@ def test_a_refusal_settles_at_once_when_the_server_said_that_the_call_ended() ->
     assert run.after_answer(now=1.1, proof=False) is None
 
 
+def test_the_end_of_one_attempt_says_nothing_about_an_earlier_one() -> None:
+    asked = tries()
+    asked.after_error(OutcomeUnknown("no answer in time"), 1.0)
+    asked.after_error(OutcomeUnknown("terminated", sqlstate="57P01"), 1.5)
+    assert asked.after_answer(1.6, proof=False) == pytest.approx(1.4)
+    assert asked.after_answer(3.0, proof=False) is None
+
+
 def test_a_refusal_too_late_to_settle_is_no_answer() -> None:
     run = tries()
     run.after_error(OutcomeUnknown("lost"), now=9.0)

@@ -109,13 +109,8 @@ def test_the_same_kill_finds_functions_that_answer_too_soon() -> None:
         with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
             superuser.execute("alter role seckill_buyer set synchronous_commit = off")
             superuser.execute(
-                """
-                create or replace function seckill_private.begin_write () returns void
-                  language plpgsql as 'begin end';
-                create or replace function seckill_private.ensure_durable (
-                  p_written_at timestamptz) returns void
-                  language plpgsql as 'begin end';
-                """
+                "create or replace function seckill_private.commit_durably () returns void"
+                " language plpgsql as 'begin end'"
             )
         result = crowd_with_kills(runtime, activity_id, [80])
         with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:

@@ -169,6 +169,20 @@ def test_late_sold_out_is_final_even_if_stock_returns(operator, superuser):
     assert availability(operator, sale).available == 6
 
 
+def test_every_payment_that_came_too_late_leaves_an_event_once(operator, superuser):
+    sale = sale_between(operator, superuser, units=1)
+    old = hold_at(superuser, sale, OPENS)
+    hold_at(superuser, sale, LATE, user="bob")
+    for payment in ("first", "second", "second", "first", None):
+        assert confirm_at(superuser, old, LATE, payment_ref=payment).status == "late_sold_out"
+    events = superuser.execute(
+        "select note from seckill_private.movement where reservation_id = %s and kind = %s "
+        "order by movement_id",
+        [old, "late_sold_out"],
+    ).fetchall()
+    assert [event.note for event in events] == ["first", "second"]
+
+
 def test_too_few_units_are_as_good_as_none(operator, superuser):
     sale = sale_between(operator, superuser, units=3)
     old = hold_at(superuser, sale, OPENS, quantity=3)

@@ -161,9 +161,22 @@ def test_a_sale_of_one_microsecond_is_fine(operator):
 
 @pytest.mark.parametrize(
     ("starts_at", "ends_at"),
-    [("4714-11-24 00:00:00+00 BC", "294276-12-31 23:59:59+00"), ("0001-01-01", "9999-12-31")],
+    [
+        ("4714-11-24 BC", "2030-01-01"),
+        ("1969-12-31 23:59:59+00", "2030-01-01"),
+        ("2030-01-01", "9999-01-01 00:00:01+00"),
+        ("2030-01-01", "294276-12-31"),
+    ],
 )
-def test_any_finite_window_is_fine(operator, starts_at, ends_at):
+def test_years_that_clients_cannot_read_are_refused(operator, starts_at, ends_at):
+    with refused("SK001"):
+        create(operator, starts_at=starts_at, ends_at=ends_at)
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at"), [("1970-01-01 00:00:00+00", "9999-01-01 00:00:00+00")]
+)
+def test_a_sale_of_all_years_is_fine(operator, starts_at, ends_at):
     request_id = uuid4()
     first = create(operator, starts_at=starts_at, ends_at=ends_at, request_id=request_id)
     assert create(operator, starts_at=starts_at, ends_at=ends_at, request_id=request_id) == first

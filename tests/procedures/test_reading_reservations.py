@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import Connection
 
+from tests.fix_database import Database, wait_for_lock
 from tests.fix_sale import (
     Row,
     cancel,
@@ -253,3 +255,26 @@ def test_reading_does_not_change_the_isolation_it_needs(operator, buyer):
         with buyer.transaction():
             buyer.execute(f"set transaction isolation level {isolation}")
             assert get_reservation(buyer, held.reservation_id).status == "held"
+
+
+def test_find_waits_for_a_call_of_the_user_that_is_being_decided(db: Database):
+    """SK008 in the middle of it would read as "nothing happened", and it does happen."""
+    request_id = uuid4()
+    find = (
+        "select * from seckill.find_reservation(p_activity_id => %(activity_id)s, "
+        "p_user_id => 'ann', p_request_id => %(request_id)s)"
+    )
+    with db.connect("operator") as operator:
+        sale = open_sale(operator)
+    with (
+        db.connect("buyer", direct=True) as buyer,
+        db.connect("buyer", direct=True) as asker,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with buyer.transaction():
+            held = reserve(buyer, sale, request_id=request_id)
+            found = pool.submit(
+                one, asker, find, activity_id=sale.activity_id, request_id=request_id
+            )
+            wait_for_lock(db)
+        assert found.result(20).reservation_id == held.reservation_id

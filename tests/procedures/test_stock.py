@@ -389,3 +389,21 @@ def test_inventory_says_whether_there_is_any(reader, operator):
 def test_a_sku_that_makes_no_sense_has_no_inventory(reader, sku):
     with refused("SK001"):
         one(reader, "select * from seckill.inventory(p_sku => %(sku)s)", sku=sku)
+
+
+def test_units_come_back_even_into_a_full_inventory(operator, superuser):
+    """The bound is for what is received: what returns was in there before."""
+    sale = open_sale(operator, units=5, sku=new_name())
+    held = reserve(operator, sale, quantity=5).reservation_id
+    close_activity(operator, sale)
+    superuser.execute(
+        "update seckill_private.inventory set quantity = 10::bigint ^ 15 where sku = %s", [sale.sku]
+    )
+    answer = one(
+        operator,
+        "select * from seckill.cancel(p_user_id => 'ann', p_reservation_id => %(held)s)",
+        held=held,
+    )
+    assert answer.status == "cancelled"
+    with refused("SK001"):
+        receive(operator, sale.sku, 1)

@@ -377,13 +377,31 @@ end;
 comment on function seckill_private.lock_subject (text, text) is
   'Take the transaction-level advisory lock of a subject.';
 
+-- file: procedures/internal/commit_durably.sql
+-- A session's synchronous_commit = off leaks through a pooler to whoever comes next. An answer must
+-- not rest on a commit that is not on disk, here and on a synchronous standby, so it is raised for
+-- this transaction.
+create or replace function seckill_private.commit_durably ()
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.commit_durably () is
+  'Make this transaction''s commit wait for the disk, whatever the session says.';
+
 -- file: procedures/internal/begin_write.sql
 -- First step of every call that writes.
 --
 -- Isolation: in an older snapshot a lock shows nothing of what its last owner did, and a limit of 1
 --   sold 2 without any error. So anything but READ COMMITTED is refused.
--- Durability: a session's synchronous_commit = off leaks through a pooler to whoever comes next.
---   An answer must not rest on a commit that is not on disk, so it is raised for this transaction.
 -- Raises: SK005.
 create or replace function seckill_private.begin_write ()
   returns void
@@ -396,9 +414,7 @@ begin
     perform seckill_private.raise_error(
       'SK005', 'isolation is ' || current_setting('transaction_isolation'));
   end if;
-  if current_setting('synchronous_commit') in ('off', 'local') then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
+  perform seckill_private.commit_durably();
 end
 $function$;
 
@@ -407,9 +423,9 @@ comment on function seckill_private.begin_write () is
 
 -- file: procedures/internal/ensure_durable.sql
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
--- ends with a commit record of its own, whose flush takes everything before it along. After two
--- seconds the WAL writer has long flushed it. A standby shows only what is on disk, and can write
--- nothing.
+-- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
+-- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
+-- long flushed it. A standby shows only what is on disk, and can write nothing.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
 )
@@ -419,10 +435,8 @@ create or replace function seckill_private.ensure_durable (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if p_written_at > clock_timestamp() - interval '2 seconds' and not pg_is_in_recovery() then
-    if current_setting('synchronous_commit') in ('off', 'local') then
-      perform set_config('synchronous_commit', 'on', true);
-    end if;
+  if p_written_at > clock_timestamp() - interval '10 seconds' and not pg_is_in_recovery() then
+    perform seckill_private.commit_durably();
     perform pg_logical_emit_message(true, '', '');
   end if;
 end
@@ -567,8 +581,6 @@ begin atomic
    cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
    where r.state = 'held'
      and (r.buyer_key >> 40) = p_activity_id
-     and r.buyer_key >= p_activity_id << 40
-     and r.buyer_key < (p_activity_id + 1) << 40
      and r.expires_at <= p_now
      and u.pool_id = p_pool_id;
 end;
@@ -577,7 +589,9 @@ comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
   'Units of a pool that unswept holds still count as held, though they ended by this instant.';
 
 -- file: procedures/internal/first_expiry.sql
--- By the index of open holds: the first that touches the pool ends the search.
+-- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
+-- range of buyer_key here, in due_units and expire_holds: it would prune partitions, and tempt the
+-- planner to read every hold by the other index and sort.
 create or replace function seckill_private.first_expiry (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -592,8 +606,6 @@ begin atomic
             from seckill_private.reservation as r
            where r.state = 'held'
              and (r.buyer_key >> 40) = p_activity_id
-             and r.buyer_key >= p_activity_id << 40
-             and r.buyer_key < (p_activity_id + 1) << 40
              and r.expires_at > p_after
              and p_pool_id = any (r.pool_ids)
            order by r.expires_at
@@ -1046,7 +1058,8 @@ comment on function seckill_private.moved (text, text, text) is
 
 -- file: procedures/internal/move_inventory.sql
 -- Locks: the sku's inventory row, the last in the lock order.
--- Raises: SK007 when fewer units are there than are taken out; SK001 above 10^15 of one sku.
+-- Raises: SK007 when fewer units are there than are taken out; SK001 when more than 10^15
+--   of one sku are received (what comes back was in there before).
 create or replace function seckill_private.move_inventory (
   p_now timestamptz,
   p_sku text,
@@ -1072,7 +1085,7 @@ begin
   returning * into v_row;
   if not found then
     perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || -p_delta);
-  elsif v_row.quantity > 1000000000000000 then
+  elsif p_kind = 'receive' and v_row.quantity > 1000000000000000 then
     perform seckill_private.raise_error('SK001', 'the inventory takes 10^15 units of a sku');
   end if;
   insert into seckill_private.inventory_movement (
@@ -1236,8 +1249,6 @@ begin
               from seckill_private.reservation as r
              where r.state = 'held'
                and (r.buyer_key >> 40) = v_activity_id
-               and r.buyer_key >= v_activity_id << 40
-               and r.buyer_key < (v_activity_id + 1) << 40
                and r.expires_at <= p_now
                and (p_pool_id is null or p_pool_id = any (r.pool_ids))
              order by r.expires_at
@@ -1379,8 +1390,7 @@ as $function$
 declare
   v_result seckill.reserve_result;
 begin
-  perform seckill_private.ensure_durable(
-    greatest(p_reservation.created_at, p_reservation.resolved_at));
+  perform seckill_private.ensure_durable(clock_timestamp());
   v_result.status := 'held';
   v_result.reservation_id := p_reservation.reservation_id;
   v_result.replayed := true;
@@ -1651,11 +1661,12 @@ comment on function seckill_private.record_event (
   'Write into the ledger what happened to a reservation without moving a unit, a line for each '
   'pool.';
 
--- file: procedures/internal/record_duplicate_payment.sql
+-- file: procedures/internal/record_payment.sql
 -- True when this payment was recorded before: a repeated call writes no second event.
-create or replace function seckill_private.record_duplicate_payment (
+create or replace function seckill_private.record_payment (
   p_now timestamptz,
   p_reservation seckill_private.reservation,
+  p_kind text,
   p_payment_ref text
 )
   returns boolean
@@ -1668,19 +1679,19 @@ begin
     select from seckill_private.movement as m
      where m.activity_id = seckill_private.activity_of(p_reservation.reservation_id)
        and m.reservation_id = p_reservation.reservation_id
-       and m.kind = 'duplicate_payment'
-       and m.note = p_payment_ref
+       and m.kind = p_kind
+       and (p_payment_ref is null or m.note = p_payment_ref)
   ) then
     return true;
   end if;
-  perform seckill_private.record_event(p_now, p_reservation, 'duplicate_payment', p_payment_ref);
+  perform seckill_private.record_event(p_now, p_reservation, p_kind, p_payment_ref);
   return false;
 end
 $function$;
 
-comment on function seckill_private.record_duplicate_payment (
-  timestamptz, seckill_private.reservation, text) is
-  'Leave an event for a second payment of a confirmed reservation; whether it was there already.';
+comment on function seckill_private.record_payment (
+  timestamptz, seckill_private.reservation, text, text) is
+  'Leave an event for a payment that bought nothing, once; whether it was there already.';
 
 -- file: procedures/internal/lock_available.sql
 -- Short of units while somebody else is settling ended holds is no answer, since late_sold_out is
@@ -1831,12 +1842,17 @@ begin
         v_result.replayed := true;
       else
         v_result.status := 'duplicate_payment';
-        v_result.replayed := seckill_private.record_duplicate_payment(v_now, v_row, p_payment_ref);
+        v_result.replayed := seckill_private.record_payment(
+          v_now, v_row, v_result.status, p_payment_ref);
       end if;
     when 'expired' then
-      v_result.replayed := v_row.late_status is not null;
-      v_result.status := coalesce(
-        v_row.late_status, seckill_private.confirm_late(v_now, v_row, p_payment_ref));
+      if v_row.late_status is null then
+        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+      else
+        v_result.status := v_row.late_status;
+        v_result.replayed := true;
+        perform seckill_private.record_payment(v_now, v_row, v_result.status, p_payment_ref);
+      end if;
       v_result.late := v_result.status = 'confirmed';
     else
       v_result.status := v_row.state;
@@ -1951,7 +1967,7 @@ begin
   elsif v_entry.call <> p_call or v_entry.arguments <> p_arguments then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
-  perform seckill_private.ensure_durable(v_entry.at);
+  perform seckill_private.ensure_durable(clock_timestamp());
   return v_entry.answer;
 end
 $function$;
@@ -2003,6 +2019,7 @@ comment on function seckill_private.ops_repeat (jsonb) is
   'A journalled answer, marked as replayed.';
 
 -- file: procedures/internal/validate_activity.sql
+-- The years are those that every client's calendar has.
 -- Raises: SK001.
 create or replace function seckill_private.validate_activity (
   p_name text,
@@ -2018,8 +2035,9 @@ as $function$
 begin
   perform seckill_private.require_text('p_name', p_name);
   if p_starts_at is null or p_ends_at is null
-     or not isfinite(p_starts_at) or not isfinite(p_ends_at) then
-    perform seckill_private.raise_error('SK001', 'p_starts_at and p_ends_at must be finite');
+     or p_starts_at < '1970-01-01 00:00:00+00' or p_ends_at > '9999-01-01 00:00:00+00' then
+    perform seckill_private.raise_error(
+      'SK001', 'p_starts_at and p_ends_at must lie between 1970 and 9999');
   elsif p_starts_at >= p_ends_at then
     perform seckill_private.raise_error('SK001', 'p_ends_at must be after p_starts_at');
   elsif p_hold_seconds is null or p_hold_seconds not between 1 and 2592000 then
@@ -2724,7 +2742,9 @@ comment on function seckill.get_reservation (text, bigint) is
 grant execute on function seckill.get_reservation (text, bigint) to seckill_app;
 
 -- file: procedures/buying/find_reservation.sql
--- For the caller whose connection broke before the answer came.
+-- For the caller whose connection broke before the answer came: a call of this user that is still
+-- being decided is waited for.
+-- Locks: the user.
 create or replace function seckill.find_reservation (
   p_activity_id bigint,
   p_user_id text,
@@ -2736,6 +2756,7 @@ create or replace function seckill.find_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
 as $function$
 declare
   v_row seckill_private.reservation;
@@ -2744,6 +2765,7 @@ begin
   if p_request_id is null then
     perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
   end if;
+  perform seckill_private.lock_subject('user', p_user_id);
   select r.* into v_row
     from seckill_private.reservation as r
    where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -2759,7 +2781,9 @@ $function$;
 
 comment on function seckill.find_reservation (bigint, text, uuid) is
   'The reservation that a request id of this user led to: how a caller who got no answer learns '
-  'it. Raises SK001; SK008 where there is none.';
+  'it. A call that is being decided is waited for; one that has not reached the server yet is not, '
+  'so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 '
+  'where there is none; 55P03 after five seconds of waiting.';
 grant execute on function seckill.find_reservation (bigint, text, uuid) to seckill_app;
 
 -- file: procedures/buying/list_reservations.sql
@@ -2847,10 +2871,11 @@ $function$;
 
 comment on function seckill.create_activity (
   text, timestamptz, timestamptz, integer, text, uuid, text) is
-  'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at, once '
-  'it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name '
-  'that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat '
-  'gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
+  'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at (years '
+  '1970 to 9998), once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. '
+  'p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. '
+  'p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, '
+  'SK004, SK005.';
 grant execute on function seckill.create_activity (
   text, timestamptz, timestamptz, integer, text, uuid, text) to seckill_ops;
 

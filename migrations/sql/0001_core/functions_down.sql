@@ -148,8 +148,8 @@ drop function if exists seckill_private.confirm_late;
 -- file: procedures/internal/lock_available.sql (dropped)
 drop function if exists seckill_private.lock_available;
 
--- file: procedures/internal/record_duplicate_payment.sql (dropped)
-drop function if exists seckill_private.record_duplicate_payment;
+-- file: procedures/internal/record_payment.sql (dropped)
+drop function if exists seckill_private.record_payment;
 
 -- file: procedures/internal/record_event.sql (dropped)
 drop function if exists seckill_private.record_event;
@@ -258,6 +258,9 @@ drop function if exists seckill_private.ensure_durable;
 
 -- file: procedures/internal/begin_write.sql (dropped)
 drop function if exists seckill_private.begin_write;
+
+-- file: procedures/internal/commit_durably.sql (dropped)
+drop function if exists seckill_private.commit_durably;
 
 -- file: procedures/internal/lock_subject.sql (dropped)
 drop function if exists seckill_private.lock_subject;

@@ -62,7 +62,7 @@ select sha256(
 
 -- 23 bits of activity stand in front of every hot key (seckill_private.buyer_key), hence the bound.
 create table seckill_private.activity (
-  activity_id bigint generated always as identity (maxvalue 8388607) primary key,
+  activity_id bigint generated always as identity (maxvalue 8388543) primary key,
   name text not null,
   starts_at timestamptz not null,
   ends_at timestamptz not null,

@@ -39,7 +39,7 @@ Hold = Annotated[
         "--hold",
         parser=duration,
         metavar="DURATION",
-        help="How long a hold lasts unpaid, say 5m. New: 15m.",
+        help="How long a hold lasts unpaid, say 5m (a new sale: 15m unless given).",
     ),
 ]
 
@@ -248,7 +248,7 @@ def close(
 
 @app.command("list", epilog=examples("seckill activity list", "seckill activity list --json"))
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many, newest first.")] = 50,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:

@@ -17,13 +17,13 @@ AVAILABILITY_EPILOG = examples(
 HISTORY_EPILOG = examples("seckill history 1", "seckill history 1 --user ann --limit 1000")
 RECONCILE_EPILOG = examples("seckill reconcile 1", "seckill reconcile    (all activities)")
 EXPIRE_EPILOG = examples(
-    "seckill expire", "*/5 * * * *  seckill expire    (in a crontab: every five minutes)"
+    "seckill expire", "*/5 * * * *  SECKILL_DSN=postgresql://… seckill expire    (in a crontab)"
 )
 
 
 def availability(
     activity_id: ActivityId,
-    sku: Annotated[str, typer.Argument(metavar="SKU", help="What.")],
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="The article's code.")],
     region: Region = "*",
     dsn: Dsn = None,
     as_json: Json = False,
@@ -45,7 +45,9 @@ def history(
     user_id: Annotated[
         str | None, typer.Option("--user", metavar="USER", help="Only of this buyer.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="The newest so many, 10000 at most.")] = 100,
+    limit: Annotated[
+        int, typer.Option(help="Show at most so many, newest first; up to 10000.")
+    ] = 100,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:

@@ -42,14 +42,14 @@ _HOPE = {
     "final": "final",
     "not_yet": "try later",
     "may_return": "units or room are held unpaid and may return",
-    "busy": "too many callers: try again at once",
+    "busy": "others are just taking ended holds back: try again after a short pause",
 }
 
 
 def reserve(
     activity_id: ActivityId,
     user_id: User,
-    sku: Annotated[str, typer.Argument(metavar="SKU", help="What.")],
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="The article's code.")],
     quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")] = 1,
     region: Region = "*",
     subject: Annotated[
@@ -116,7 +116,11 @@ def confirm(
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
-    """Record that a hold was paid: its units are sold. Exit status 1: not confirmed."""
+    """Record that a hold was paid: its units are sold.
+
+    Exit status 1: not confirmed. After late_sold_out, late_limit_exceeded and duplicate_payment
+    the buyer is to be refunded.
+    """
     with sale(dsn) as client:
         answer = client.confirm(
             user_id=user_id, reservation_id=reservation_id, payment_ref=payment_ref
@@ -190,7 +194,7 @@ def list_(
     activity_id: Annotated[
         int | None, typer.Option("--activity", metavar="ID", help="Only of this sale.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="The newest so many.")] = 100,
+    limit: Annotated[int, typer.Option(help="Show at most so many, newest first.")] = 100,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:

@@ -26,9 +26,13 @@ _INTERRUPTED = 130
 
 
 def demo(
-    buyers: Annotated[int, typer.Option(min=1, max=1_000_000, help="In the crowd.")] = 10_000,
-    units: Annotated[int, typer.Option(min=1, max=1_000_000, help="On sale.")] = 1_000,
-    processes: Annotated[int, typer.Option(min=1, max=16, help="That the crowd comes from.")] = 4,
+    buyers: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Buyers in the crowd.")
+    ] = 10_000,
+    units: Annotated[int, typer.Option(min=1, max=1_000_000, help="Units on sale.")] = 1_000,
+    processes: Annotated[
+        int, typer.Option(min=1, max=16, help="Processes that send the calls.")
+    ] = 4,
     seed: Annotated[int, typer.Option(help="Decides who does what; who wins, the race.")] = 1,
     hold_seconds: Annotated[
         int, typer.Option(min=1, max=60, help="How long a hold lasts unpaid.")
@@ -36,7 +40,9 @@ def demo(
     naive: Annotated[
         bool,
         typer.Option(
-            "--naive", help="Send the same crowd to a shop that reads, checks and writes back."
+            "--naive",
+            help="Then send the same crowd to a shop that reads the stock, checks it and "
+            "writes it back, and show both.",
         ),
     ] = False,
     svg: Annotated[

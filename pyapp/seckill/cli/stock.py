@@ -25,7 +25,7 @@ from seckill.cli.activity import show_pools
 
 app = group("Units: into the inventory, and from there into sales.")
 
-Sku = Annotated[str, typer.Argument(metavar="SKU", help="What.")]
+Sku = Annotated[str, typer.Argument(metavar="SKU", help="The article's code.")]
 
 
 @app.command(

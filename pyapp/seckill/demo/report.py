@@ -55,7 +55,12 @@ def report(options: Options, ours: Played, naive: Played | None = None) -> Rende
     table.add_column("Seckill", justify="right")
     if naive is not None:
         table.add_column("naive shop", justify="right")
-    for rows in (_sale_rows, _answer_rows, _speed_rows):
+    for heading, rows in (
+        ("Buyers and units", _sale_rows),
+        ("Answers to calls", _answer_rows),
+        ("Speed", _speed_rows),
+    ):
+        table.add_row(f"[bold]{heading}[/]")
         for name, *cells in rows(options, runs):
             table.add_row(name, *cells)
         table.add_section()
@@ -188,7 +193,7 @@ def _speed_rows(options: Options, runs: list[Played]) -> list[list[str]]:
             *(f"{options.buyers / run.result.answered_s:,.0f}" for run in runs),
         ],
         ["calls a second", *(f"{_measured(r) / r.result.total_s:,.0f}" for r in runs)],
-        ["seconds until all was sold", *(f"{r.result.total_s:.1f}" for r in runs)],
+        ["seconds until the last buyer was done", *(f"{r.result.total_s:.1f}" for r in runs)],
     ]
     for kind, what in (("reserve", "reserve"), ("pay", "confirm")):
         rows.append(

@@ -23,14 +23,14 @@ ANSWERS = {
     "reserve replay": ("replayed", "green"),
     "reserve sold_out": ("sold out", "red"),
     "reserve limit_exceeded": ("over the limit", "yellow"),
-    "reserve busy": ("busy", "yellow"),
+    "reserve busy": ("busy, asked again", "yellow"),
     "pay confirmed": ("paid", "bold green"),
     "pay late_sold_out": ("paid too late", "yellow"),
     "cancel cancelled": ("cancelled", "cyan"),
     "cancel expired": ("cancelled too late", "yellow"),
 }
 
-REFUSALS = ("reserve sold_out", "reserve limit_exceeded", "reserve busy")
+REFUSALS = ("reserve sold_out", "reserve limit_exceeded")
 
 
 class View(Protocol):
@@ -154,7 +154,9 @@ def picture(
     answers = Text()
     for name, (words, style) in ANSWERS.items():
         if progress.answers[name]:
-            answers.append(f"{words} ").append(f"{progress.answers[name]:,}   ", style)
+            # Only the gap between two answers may break the line.
+            answers.append(words.replace(" ", "\u00a0") + "\u00a0")
+            answers.append(f"{progress.answers[name]:,}", style).append("   ")
     facts.add_row("answers", answers)
     facts.add_row(
         "crowd",
