@@ -43,6 +43,22 @@ ALTER TYPE seckill.change OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: units. actor: who asked, else the database login; null for a hold. cursor is null in history.';
 
+CREATE TYPE seckill.check_result AS (
+	status text,
+	check_name text,
+	limit_name text,
+	dimension text,
+	used bigint,
+	maximum bigint,
+	remaining bigint,
+	resets_at timestamp with time zone,
+	retry text
+);
+
+ALTER TYPE seckill.check_result OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill.check_result IS 'One check of a purchase. status: pass, fail. check_name: replay, sale, stock, blocked, eligible, limit. limit_name, dimension: of the limit or list. used, maximum, remaining: of a limit, in units or orders; of the stock, units held or sold, in total, and available. resets_at: when the window turns over, or when the answer can first change by itself. retry, of a failed check: final, not_yet, may_return.';
+
 CREATE TYPE seckill.inventory_result AS (
 	status text,
 	sku text,
@@ -52,6 +68,19 @@ CREATE TYPE seckill.inventory_result AS (
 ALTER TYPE seckill.inventory_result OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill.inventory_result IS 'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received).';
+
+CREATE TYPE seckill.ops_entry AS (
+	at timestamp with time zone,
+	actor text,
+	login text,
+	call text,
+	activity_id bigint,
+	arguments jsonb
+);
+
+ALTER TYPE seckill.ops_entry OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill.ops_entry IS 'An ops call as the journal has it. actor: who asked, as the caller named it. login: the database login that called. arguments: what was asked for.';
 
 CREATE TYPE seckill.ops_result AS (
 	status text,
@@ -104,7 +133,7 @@ CREATE TYPE seckill.reserve_result AS (
 
 ALTER TYPE seckill.reserve_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.reserve_result IS 'Answer of reserve. status: held, not_started, paused, ended, sold_out, limit_exceeded, busy. ordinal: position in a batch, else 1. state: what became of the reservation (held, confirmed, cancelled, expired). limit_name: the limit that refused. sku, remaining, epoch: what is sold out, units left of it, age of that answer. remaining also: units or orders the limit would still allow. retry: final, not_yet, may_return, busy. retry_at: the earliest instant at which the answer can change by itself.';
+COMMENT ON TYPE seckill.reserve_result IS 'Answer of reserve. status: held, not_started, paused, ended, sold_out, not_eligible, limit_exceeded, busy. ordinal: position in a batch, else 1. state: what became of the reservation (held, confirmed, cancelled, expired). limit_name: the limit that refused. sku, remaining, epoch: what is sold out, units left of it, age of that answer. remaining also: units or orders the limit would still allow. retry: final, not_yet, may_return, busy. retry_at: the earliest instant at which the answer can change by itself.';
 
 CREATE TYPE seckill.resolve_result AS (
 	status text,
@@ -129,6 +158,37 @@ ALTER TYPE seckill.violation OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill.violation IS 'A disagreement in the books. invariant: I1 to I4 and I7. subject: where. expected: what the ledger or the rule says. actual: what stands there.';
 
+CREATE TYPE seckill_private."check" AS (
+	answer text,
+	check_name text,
+	limit_name text,
+	dimension text,
+	sku text,
+	used bigint,
+	maximum bigint,
+	remaining bigint,
+	epoch bigint,
+	resets_at timestamp with time zone,
+	retry text,
+	retry_at timestamp with time zone
+);
+
+ALTER TYPE seckill_private."check" OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private."check" IS 'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+
+CREATE TYPE seckill_private.limit_use AS (
+	used bigint,
+	unpaid bigint,
+	first_expiry timestamp with time zone,
+	resets_at timestamp with time zone,
+	seen_at timestamp with time zone
+);
+
+ALTER TYPE seckill_private.limit_use OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private.limit_use IS 'Use of a limit by one subject. unpaid: what of it are open holds, and first_expiry when the first of them ends. resets_at: when the window turns over. seen_at: the latest instant at which one of the counted reservations was moved.';
+
 CREATE TABLE seckill_private.activity (
     activity_id bigint NOT NULL,
     name text NOT NULL,
@@ -138,6 +198,7 @@ CREATE TABLE seckill_private.activity (
     time_zone text NOT NULL,
     state text DEFAULT 'draft'::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
@@ -168,15 +229,27 @@ ALTER TABLE seckill_private.limit_version OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.limit_version IS 'Limits and what they were before: a purchase is judged by the limits of the revision it recorded. A null activity means all of them.';
 
+CREATE TABLE seckill_private.list_dimension (
+    activity_id bigint NOT NULL,
+    dimension text NOT NULL,
+    required boolean DEFAULT false NOT NULL,
+    blocking boolean DEFAULT false NOT NULL
+);
+
+ALTER TABLE seckill_private.list_dimension OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.list_dimension IS 'Dimensions with lists. required: who buys must be on the list of eligible subjects. blocking: subjects were blocked.';
+
 CREATE TYPE seckill_private.sale AS (
 	activity seckill_private.activity,
 	limits seckill_private.limit_version[],
-	limits_revision bigint
+	limits_revision bigint,
+	lists seckill_private.list_dimension[]
 );
 
 ALTER TYPE seckill_private.sale OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill_private.sale IS 'An activity and its limits, read in one snapshot.';
+COMMENT ON TYPE seckill_private.sale IS 'An activity, the limits that apply in it and its lists, read in one snapshot.';
 
 CREATE TYPE seckill_private.unit_line AS (
 	pool_id bigint,
@@ -967,8 +1040,8 @@ CREATE TABLE seckill_private.movement (
     note text,
     CONSTRAINT movement_moves_or_tells CHECK ((((source IS NULL) = (target IS NULL)) AND ((source IS NULL) = (version IS NULL)) AND ((source IS NULL) OR (source <> target)))),
     CONSTRAINT movement_quantity CHECK ((quantity > 0)),
-    CONSTRAINT movement_source CHECK ((source = ANY (ARRAY['inventory'::text, 'available'::text, 'held'::text, 'sold'::text]))),
-    CONSTRAINT movement_target CHECK ((target = ANY (ARRAY['inventory'::text, 'available'::text, 'held'::text, 'sold'::text])))
+    CONSTRAINT movement_source CHECK ((source = ANY (ARRAY['inventory'::text, 'available'::text, 'held'::text, 'sold'::text, 'unreleased'::text]))),
+    CONSTRAINT movement_target CHECK ((target = ANY (ARRAY['inventory'::text, 'available'::text, 'held'::text, 'sold'::text, 'unreleased'::text, 'written_off'::text])))
 )
 PARTITION BY RANGE (activity_id);
 
@@ -1063,17 +1136,19 @@ CREATE TABLE seckill_private.reservation (
     slots smallint[] NOT NULL,
     quantities integer[] NOT NULL,
     versions bigint[] NOT NULL,
+    refunded integer[],
+    restored integer[],
     subjects bytea[],
     payment_ref text,
     CONSTRAINT reservation_late_status CHECK ((late_status = ANY (ARRAY['confirmed'::text, 'late_sold_out'::text, 'late_limit_exceeded'::text]))),
     CONSTRAINT reservation_resolved CHECK (((state = 'held'::text) = (resolved_at IS NULL))),
-    CONSTRAINT reservation_state CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text])))
+    CONSTRAINT reservation_state CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'refunded'::text])))
 )
 PARTITION BY RANGE (buyer_key);
 
 ALTER TABLE seckill_private.reservation OWNER TO seckill_owner;
 
-COMMENT ON TABLE seckill_private.reservation IS 'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, and which movement of the slot took them.';
+COMMENT ON TABLE seckill_private.reservation IS 'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, and which movement of the slot took them; refunded and restored (null: none) are parallel too: units of each line that were refunded, and that were given back to the limits.';
 
 COMMENT ON COLUMN seckill_private.reservation.late_status IS 'The final answer to a payment that came after the hold had ended.';
 
@@ -1263,15 +1338,20 @@ CREATE TABLE seckill_private.pool_slot (
     available bigint DEFAULT 0 NOT NULL,
     held bigint DEFAULT 0 NOT NULL,
     sold bigint DEFAULT 0 NOT NULL,
+    unreleased bigint DEFAULT 0 NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
     version bigint DEFAULT 0 NOT NULL,
     epoch bigint DEFAULT 0 NOT NULL,
     next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
     seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     closed boolean DEFAULT false NOT NULL,
     CONSTRAINT pool_slot_available CHECK ((available >= 0)),
     CONSTRAINT pool_slot_held CHECK ((held >= 0)),
+    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
     CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = ((available + held) + sold)))
+    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
+    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
 
@@ -1279,11 +1359,17 @@ ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
 
+COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
+
 COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
 
 COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
 
 COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
 
 COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
 
@@ -1300,9 +1386,12 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.available,
              s.held,
              s.sold,
+             s.unreleased,
+             s.owed,
              s.version,
              s.epoch,
              s.next_expiry,
+             s.next_release,
              s.seen_at,
              s.closed,
              p.sku,
@@ -2975,6 +3064,17 @@ ALTER TABLE seckill_private.limits_revision OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.limits_revision IS 'How often the limits have changed.';
 
+CREATE TABLE seckill_private.listed_subject (
+    activity_id bigint NOT NULL,
+    list text NOT NULL,
+    subject bytea NOT NULL,
+    CONSTRAINT listed_subject_list CHECK ((list = ANY (ARRAY['eligible'::text, 'blocked'::text])))
+);
+
+ALTER TABLE seckill_private.listed_subject OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.listed_subject IS 'Subjects on the lists of an activity, as salted digests, users too.';
+
 ALTER TABLE seckill_private.ops_entry ALTER COLUMN entry_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME seckill_private.ops_entry_entry_id_seq
     START WITH 1
@@ -3004,6 +3104,17 @@ ALTER TABLE seckill_private.secret OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.secret IS 'The salt of the subject digests. It stands in dumps: digests are pseudonymous.';
 
+CREATE TABLE seckill_private.stock_release (
+    pool_id bigint NOT NULL,
+    release_at timestamp with time zone NOT NULL,
+    quantity bigint NOT NULL,
+    CONSTRAINT stock_release_quantity CHECK ((quantity > 0))
+);
+
+ALTER TABLE seckill_private.stock_release OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.stock_release IS 'Units of a pool that are not yet released, and when they are. A release that was moved to available is deleted here; the ledger keeps it.';
+
 ALTER TABLE ONLY seckill_private.activity
     ADD CONSTRAINT activity_pkey PRIMARY KEY (activity_id);
 
@@ -3021,6 +3132,12 @@ ALTER TABLE ONLY seckill_private.limit_version
 
 ALTER TABLE ONLY seckill_private.limits_revision
     ADD CONSTRAINT limits_revision_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY seckill_private.list_dimension
+    ADD CONSTRAINT list_dimension_pkey PRIMARY KEY (activity_id, dimension);
+
+ALTER TABLE ONLY seckill_private.listed_subject
+    ADD CONSTRAINT listed_subject_pkey PRIMARY KEY (activity_id, list, subject);
 
 ALTER TABLE ONLY seckill_private.movement
     ADD CONSTRAINT movement_pkey PRIMARY KEY (activity_id, movement_id, shard);
@@ -3045,6 +3162,9 @@ ALTER TABLE ONLY seckill_private.reservation
 
 ALTER TABLE ONLY seckill_private.secret
     ADD CONSTRAINT secret_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY seckill_private.stock_release
+    ADD CONSTRAINT stock_release_pkey PRIMARY KEY (pool_id, release_at);
 
 CREATE UNIQUE INDEX limit_version_current ON seckill_private.limit_version USING btree (activity_id, name) NULLS NOT DISTINCT WHERE (until_revision IS NULL);
 
@@ -3074,8 +3194,14 @@ CREATE OR REPLACE VIEW seckill.sale_status AS
 ALTER TABLE ONLY seckill_private.limit_version
     ADD CONSTRAINT limit_version_activity_id_fkey FOREIGN KEY (activity_id) REFERENCES seckill_private.activity(activity_id);
 
+ALTER TABLE ONLY seckill_private.list_dimension
+    ADD CONSTRAINT list_dimension_activity_id_fkey FOREIGN KEY (activity_id) REFERENCES seckill_private.activity(activity_id);
+
 ALTER TABLE ONLY seckill_private.pool
     ADD CONSTRAINT pool_activity_id_fkey FOREIGN KEY (activity_id) REFERENCES seckill_private.activity(activity_id);
+
+ALTER TABLE ONLY seckill_private.stock_release
+    ADD CONSTRAINT stock_release_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES seckill_private.pool(pool_id);
 
 GRANT USAGE ON SCHEMA seckill TO seckill_app;
 GRANT USAGE ON SCHEMA seckill TO seckill_ops;

@@ -70,6 +70,7 @@ create table seckill_private.activity (
   time_zone text not null,
   state text not null default 'draft',
   created_at timestamptz not null,
+  closed_at timestamptz,
   constraint activity_window check (starts_at < ends_at),
   constraint activity_hold check (hold_seconds > 0),
   constraint activity_state check (state in ('draft', 'open', 'paused', 'closed'))
@@ -95,29 +96,52 @@ create table seckill_private.pool_slot (
   available bigint not null default 0,
   held bigint not null default 0,
   sold bigint not null default 0,
+  unreleased bigint not null default 0,
+  owed bigint not null default 0,
   version bigint not null default 0,
   epoch bigint not null default 0,
   next_expiry timestamptz not null default 'infinity',
+  next_release timestamptz not null default 'infinity',
   seen_at timestamptz not null default '-infinity',
   closed boolean not null default false,
   primary key (pool_id, slot, shard),
   constraint pool_slot_available check (available >= 0),
   constraint pool_slot_held check (held >= 0),
   constraint pool_slot_sold check (sold >= 0),
-  constraint pool_slot_total check (total = available + held + sold)
+  constraint pool_slot_unreleased check (unreleased >= 0),
+  constraint pool_slot_owed check (owed >= 0),
+  constraint pool_slot_total check (total = available + held + sold + unreleased)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 comment on table seckill_private.pool_slot is
   'A share of a pool: the counters that a purchase moves.';
+comment on column seckill_private.pool_slot.unreleased is
+  'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+comment on column seckill_private.pool_slot.owed is
+  'Units that were cut while they were held or sold: what comes back pays this debt first.';
 comment on column seckill_private.pool_slot.version is
   'Counts the movements of the row; the books replay in this order.';
 comment on column seckill_private.pool_slot.epoch is
   'Counts the increases of available; a sold-out flag of an older epoch is stale.';
 comment on column seckill_private.pool_slot.next_expiry is
   'No open hold on this row ends before this instant (a lower bound).';
+comment on column seckill_private.pool_slot.next_release is
+  'No release of this row is due before this instant (a lower bound).';
 comment on column seckill_private.pool_slot.seen_at is
   'The latest instant at which the row was moved; time does not run back behind it.';
 comment on column seckill_private.pool_slot.closed is
   'The activity is closed: what comes back goes on to the inventory.';
+
+-- A staged release: from release_at on the units count as available, moved or not.
+create table seckill_private.stock_release (
+  pool_id bigint not null references seckill_private.pool,
+  release_at timestamptz not null,
+  quantity bigint not null,
+  primary key (pool_id, release_at),
+  constraint stock_release_quantity check (quantity > 0)
+);
+comment on table seckill_private.stock_release is
+  'Units of a pool that are not yet released, and when they are. A release that was moved to '
+  'available is deleted here; the ledger keeps it.';
 
 -- One row per reservation, which is also the ledger row of its hold (available -> held).
 -- buyer_key = activity << 40 | 40 bits of the user's hash: one probe finds what a user did in an
@@ -138,10 +162,13 @@ create table seckill_private.reservation (
   slots smallint[] not null,
   quantities integer[] not null,
   versions bigint[] not null,
+  refunded integer[],
+  restored integer[],
   subjects bytea[],
   payment_ref text,
   primary key (buyer_key, request_id, shard),
-  constraint reservation_state check (state in ('held', 'confirmed', 'cancelled', 'expired')),
+  constraint reservation_state check (
+    state in ('held', 'confirmed', 'cancelled', 'expired', 'refunded')),
   constraint reservation_late_status check (
     late_status in ('confirmed', 'late_sold_out', 'late_limit_exceeded')),
   constraint reservation_resolved check ((state = 'held') = (resolved_at is null))
@@ -154,7 +181,8 @@ create index reservation_subjects on seckill_private.reservation using gin (subj
   with (fastupdate = off) where subjects is not null;
 comment on table seckill_private.reservation is
   'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, '
-  'and which movement of the slot took them.';
+  'and which movement of the slot took them; refunded and restored (null: none) are parallel too: '
+  'units of each line that were refunded, and that were given back to the limits.';
 comment on column seckill_private.reservation.subjects is
   'Salted digests of the subjects the request carried, for limits set later.';
 comment on column seckill_private.reservation.late_status is
@@ -185,8 +213,10 @@ create table seckill_private.movement (
   login text not null default session_user,
   note text,
   primary key (activity_id, movement_id, shard),
-  constraint movement_source check (source in ('inventory', 'available', 'held', 'sold')),
-  constraint movement_target check (target in ('inventory', 'available', 'held', 'sold')),
+  constraint movement_source check (
+    source in ('inventory', 'available', 'held', 'sold', 'unreleased')),
+  constraint movement_target check (
+    target in ('inventory', 'available', 'held', 'sold', 'unreleased', 'written_off')),
   constraint movement_moves_or_tells check (
     (source is null) = (target is null) and (source is null) = (version is null)
     and (source is null or source <> target)),
@@ -256,6 +286,29 @@ create unique index limit_version_current on seckill_private.limit_version (acti
 comment on table seckill_private.limit_version is
   'Limits and what they were before: a purchase is judged by the limits of the revision it '
   'recorded. A null activity means all of them.';
+
+-- Lists of subjects (eligible, blocked). Which dimensions have one is a row of its own, so that a
+-- sale without lists pays nothing.
+create table seckill_private.list_dimension (
+  activity_id bigint not null references seckill_private.activity,
+  dimension text not null,
+  required boolean not null default false,
+  blocking boolean not null default false,
+  primary key (activity_id, dimension)
+);
+comment on table seckill_private.list_dimension is
+  'Dimensions with lists. required: who buys must be on the list of eligible subjects. blocking: '
+  'subjects were blocked.';
+
+create table seckill_private.listed_subject (
+  activity_id bigint not null,
+  list text not null,
+  subject bytea not null,
+  primary key (activity_id, list, subject),
+  constraint listed_subject_list check (list in ('eligible', 'blocked'))
+);
+comment on table seckill_private.listed_subject is
+  'Subjects on the lists of an activity, as salted digests, users too.';
 
 -- The journal of the ops calls: who asked for what, and the answer that a repeat gets again.
 create table seckill_private.ops_entry (

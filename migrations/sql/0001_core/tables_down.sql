@@ -7,7 +7,11 @@ set local role seckill_owner;
 -- The private types have tables' rows as fields.
 drop type
   seckill_private.sale,
+  seckill_private.limit_use,
+  seckill_private.check,
   seckill_private.unit_line,
+  seckill.ops_entry,
+  seckill.check_result,
   seckill.inventory_result,
   seckill.violation,
   seckill.change,
@@ -18,12 +22,15 @@ drop type
   seckill.reserve_result;
 drop table
   seckill_private.ops_entry,
+  seckill_private.listed_subject,
+  seckill_private.list_dimension,
   seckill_private.limit_version,
   seckill_private.limits_revision,
   seckill_private.inventory_movement,
   seckill_private.inventory,
   seckill_private.movement,
   seckill_private.reservation,
+  seckill_private.stock_release,
   seckill_private.pool_slot,
   seckill_private.pool,
   seckill_private.activity,

@@ -20,7 +20,8 @@ create type seckill.reserve_result as (
   error_code text
 );
 comment on type seckill.reserve_result is
-  'Answer of reserve. status: held, not_started, paused, ended, sold_out, limit_exceeded, busy. '
+  'Answer of reserve. status: held, not_started, paused, ended, sold_out, not_eligible, '
+  'limit_exceeded, busy. '
   'ordinal: position in a batch, else 1. state: what became of the reservation (held, confirmed, '
   'cancelled, expired). limit_name: the limit that refused. sku, remaining, epoch: what is sold '
   'out, units left of it, age of that answer. remaining also: units or orders the limit would '
@@ -112,6 +113,36 @@ comment on type seckill.violation is
   'A disagreement in the books. invariant: I1 to I4 and I7. subject: where. expected: what the '
   'ledger or the rule says. actual: what stands there.';
 
+create type seckill.check_result as (
+  status text,
+  check_name text,
+  limit_name text,
+  dimension text,
+  used bigint,
+  maximum bigint,
+  remaining bigint,
+  resets_at timestamptz,
+  retry text
+);
+comment on type seckill.check_result is
+  'One check of a purchase. status: pass, fail. check_name: replay, sale, stock, blocked, eligible, '
+  'limit. limit_name, dimension: of the limit or list. used, maximum, remaining: of a limit, in '
+  'units or orders; of the stock, units held or sold, in total, and available. resets_at: when the '
+  'window turns over, or when the answer can first change by itself. retry, of a failed check: '
+  'final, not_yet, may_return.';
+
+create type seckill.ops_entry as (
+  at timestamptz,
+  actor text,
+  login text,
+  call text,
+  activity_id bigint,
+  arguments jsonb
+);
+comment on type seckill.ops_entry is
+  'An ops call as the journal has it. actor: who asked, as the caller named it. login: the '
+  'database login that called. arguments: what was asked for.';
+
 create type seckill.inventory_result as (
   status text,
   sku text,
@@ -134,8 +165,39 @@ comment on type seckill_private.unit_line is 'Units that move, and whose they ar
 create type seckill_private.sale as (
   activity seckill_private.activity,
   limits seckill_private.limit_version[],
-  limits_revision bigint
+  limits_revision bigint,
+  lists seckill_private.list_dimension[]
 );
-comment on type seckill_private.sale is 'An activity and its limits, read in one snapshot.';
+comment on type seckill_private.sale is
+  'An activity, the limits that apply in it and its lists, read in one snapshot.';
+
+create type seckill_private.check as (
+  answer text,
+  check_name text,
+  limit_name text,
+  dimension text,
+  sku text,
+  used bigint,
+  maximum bigint,
+  remaining bigint,
+  epoch bigint,
+  resets_at timestamptz,
+  retry text,
+  retry_at timestamptz
+);
+comment on type seckill_private.check is
+  'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+
+create type seckill_private.limit_use as (
+  used bigint,
+  unpaid bigint,
+  first_expiry timestamptz,
+  resets_at timestamptz,
+  seen_at timestamptz
+);
+comment on type seckill_private.limit_use is
+  'Use of a limit by one subject. unpaid: what of it are open holds, and first_expiry when the '
+  'first of them ends. resets_at: when the window turns over. seen_at: the latest instant at which '
+  'one of the counted reservations was moved.';
 
 reset role;
