@@ -2231,7 +2231,8 @@ begin
     if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
       return null;
     end if;
-  else
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
@@ -4103,7 +4104,8 @@ comment on function seckill_private.check_limits (bigint) is
 
 -- file: procedures/buying/reserve.sql
 -- Precedence, locks and refusals: seckill_private.reserve_at.
--- Plans are made once and kept, whatever the statistics say of a table that was empty an hour ago.
+-- Plans are made once and kept (plan_cache_mode), and by an index (enable_seqscan): a table that is
+-- empty when the first buyer comes has 100,000 rows a minute later. So all that buy or run a sale.
 create or replace function seckill.reserve (
   p_activity_id bigint,
   p_user_id text,
@@ -4119,6 +4121,7 @@ create or replace function seckill.reserve (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4167,6 +4170,7 @@ create or replace function seckill.reserve_lines (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4210,6 +4214,8 @@ create or replace function seckill.explain (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.validate_request(
@@ -4243,6 +4249,8 @@ create or replace function seckill.limit_usage (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
@@ -4272,6 +4280,7 @@ create or replace function seckill.confirm (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4304,6 +4313,7 @@ create or replace function seckill.cancel (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4332,6 +4342,7 @@ create or replace function seckill.availability (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 declare
   v_result seckill.availability_result;
@@ -4375,6 +4386,7 @@ create or replace function seckill.get_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 declare
   v_row seckill_private.reservation;
@@ -4416,6 +4428,7 @@ create or replace function seckill.find_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4458,6 +4471,8 @@ create or replace function seckill.list_reservations (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
@@ -4498,6 +4513,8 @@ create or replace function seckill.create_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4554,6 +4571,8 @@ create or replace function seckill.update_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4609,6 +4628,8 @@ create or replace function seckill.open_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4633,6 +4654,8 @@ create or replace function seckill.pause_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4658,6 +4681,8 @@ create or replace function seckill.resume_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4682,6 +4707,8 @@ create or replace function seckill.close_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4715,6 +4742,8 @@ create or replace function seckill.receive_stock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4772,6 +4801,8 @@ create or replace function seckill.allocate_stock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4845,6 +4876,8 @@ create or replace function seckill.set_limit (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4913,6 +4946,8 @@ create or replace function seckill.drop_limit (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4959,6 +4994,8 @@ create or replace function seckill.require_eligibility (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5008,6 +5045,8 @@ create or replace function seckill.add_eligible (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5036,6 +5075,8 @@ create or replace function seckill.remove_eligible (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5064,6 +5105,8 @@ create or replace function seckill.block (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5092,6 +5135,8 @@ create or replace function seckill.unblock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5124,6 +5169,8 @@ create or replace function seckill.move_stock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5187,6 +5234,8 @@ create or replace function seckill.schedule_release (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5247,6 +5296,8 @@ create or replace function seckill.expire_due (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
