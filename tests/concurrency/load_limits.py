@@ -150,10 +150,10 @@ def require_bounds(db: Database, pools: list[Sale], orders: dict[int, Order]) ->
         ):
             subjects = {"phone": phone, "address": address}
             order = Order(0, "*", ((pools[0].sku, 1),), subjects | {"user": user})
+            checks = model.checks(now, order)
+            assert not isinstance(checks, str)
             expected = [
-                (row.limit_name, row.used, row.remaining)
-                for row in model.checks(now, order)
-                if not isinstance(row, str) and row.name == "limit"
+                (row.limit_name, row.used, row.remaining) for row in checks if row.name == "limit"
             ]
             rows = explain_at(superuser, pools[0], now, order.lines, user=user, subjects=subjects)
             told = [

@@ -202,10 +202,8 @@ class Model:
         sale = self.activities[order.activity]
         rows = []
         for dimension, values in sorted(sale.blocked.items()):
-            value = order.subjects.get(dimension)
-            if values and value is not None:
-                fails = value in values
-                rows.append(self.check_list("blocked", dimension, fails))
+            fails = order.subjects.get(dimension) in values
+            rows.append(self.check_list("blocked", dimension, fails))
         for dimension in sorted(sale.required):
             fails = order.subjects.get(dimension) not in sale.eligible[dimension]
             rows.append(self.check_list("eligible", dimension, fails))

@@ -101,7 +101,6 @@ class Operators(Walk):
 
     @rule(number=sales, dimension=dimensions, value=st.sampled_from([0, 1]), block=st.booleans())
     def block_or_unblock(self, number: int, dimension: str, value: int, block: bool) -> None:
-        blocked = self.model.activities[number].blocked[dimension]
         text = f"{self.tag} {VALUES[dimension][value]}"
         call = "block" if block else "unblock"
         if self.model.activities[number].state == "closed":
@@ -109,6 +108,7 @@ class Operators(Walk):
                 change_list(self.operator, call, self.sales[number], dimension, [text])
             return
         answer = change_list(self.operator, call, self.sales[number], dimension, [text])
+        blocked = self.model.activities[number].blocked[dimension]
         assert answer.quantity == ((text in blocked) != block)
         (blocked.add if block else blocked.discard)(text)
 
