@@ -1974,9 +1974,12 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(
-    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz;
 begin
+  perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
@@ -1997,7 +2000,8 @@ begin
       end if;
     when 'expired' then
       if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+        v_result.status := seckill_private.confirm_late(
+          v_now, v_sale, v_row, p_payment_ref);
       else
         v_result.status := v_row.late_status;
         v_result.replayed := true;
@@ -2015,25 +2019,23 @@ ALTER FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user
 
 COMMENT ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
 
-CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
+CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
-  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
   v_status text;
 begin
-  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
+  elsif seckill_private.exceeds_limit(p_sale, p_reservation, p_now) then
     v_status := 'late_limit_exceeded';
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
          limits_revision = case
-           when v_status is null then v_sale.limits_revision else r.limits_revision
+           when v_status is null then p_sale.limits_revision else r.limits_revision
          end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
@@ -2049,9 +2051,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
+COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
 CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4795,7 +4797,7 @@ REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) FROM PUBLIC;
 

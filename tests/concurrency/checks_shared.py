@@ -169,6 +169,26 @@ def payment_as_a_shared_hold_ends(db: Database) -> None:
     require_books(db, *pools)
 
 
+def late_payment_beside_a_cancel(db: Database) -> None:
+    """A late payment waits for its pool, and meanwhile the hold that stood in its way is cancelled.
+
+    It is good then, and the books must show it after the cancel.
+    """
+    pools = two_pools(db)
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        set_limit(operator, pools[0], "phone", maximum=1, dimension="phone")
+        late = reserve(buyer, pools[0], subjects=PHONE).reservation_id
+        let_holds_end(db, pools[0])
+        open_hold = reserve(buyer, pools[1], user="bob", subjects=PHONE).reservation_id
+        with Session(db) as paying, Gate(db) as gate:
+            gate.lock_slots(pools[0])
+            require(paying.start(confirm, late).blocked, "the payment did not wait for the slot")
+            require_equal(describe(cancel(buyer, open_hold, user="bob")), "cancelled", "cancel")
+            gate.open()
+            require_equal(describe(paying.finish()), "confirmed", "the late payment")
+    require_books(db, *pools)
+
+
 def shorten_hold(db: Database, reservation_id: int, left: timedelta) -> None:
     """Make a hold end so much from now."""
     with db.connect("superuser") as superuser:

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -28,9 +28,9 @@ from tests.procedures.model import Activity, Model, Pool
 from tests.procedures.model_limits import Limit, Order
 from tests.procedures.rules import explain_at, reserve_lines, set_rule
 
-USERS = [f"user {number}" for number in range(12)]
-PHONES = [f"phone {number}" for number in range(8)]
-ADDRESSES = [f"address {number}" for number in range(5)]
+USERS = [f"user {number}" for number in range(48)]
+PHONES = [f"phone {number}" for number in range(40)]
+ADDRESSES = [f"address {number}" for number in range(20)]
 LIMITS = {
     "1 user": Limit("user", "units", "activity", 4),
     "2 phone": Limit("phone", "orders", "rolling", 3, period=timedelta(days=1)),
@@ -107,12 +107,7 @@ def shared_limits(
     orders: dict[int, Order] = {}
     clock = Clock(db.connect("superuser"))
     connections = [clock.connection]
-    strikes = max(calls // 4, 1)
-    threads = [
-        threading.Thread(
-            target=work, args=(crowd, [clock.strike], random.Random(seed), strikes), daemon=True
-        )
-    ]
+    threads: list[threading.Thread] = []
     for number in range(sessions):
         choices = random.Random(f"{seed}.{number}")
         connection = db.connect("operator", **options)
@@ -126,6 +121,10 @@ def shared_limits(
         )
     for thread in threads:
         thread.start()
+    # Holds end as long as anybody is at work.
+    while any(thread.is_alive() for thread in threads):
+        work(crowd, [clock.strike], random.Random(seed), 1)
+        threads[-1].join(0.05)
     for thread in threads:
         thread.join()
     for connection in connections:
@@ -145,9 +144,7 @@ def require_bounds(db: Database, pools: list[Sale], orders: dict[int, Order]) ->
             for value in values:
                 use = model.use((limit, False), 0, value, now)
                 require(use.used <= limit.maximum, f"{name} of {value}: {use.used}")
-        for user, phone, address in zip(
-            USERS, PHONES + PHONES, ADDRESSES + ADDRESSES + ADDRESSES, strict=False
-        ):
+        for user, phone, address in zip(USERS, cycle(PHONES), cycle(ADDRESSES), strict=False):
             subjects = {"phone": phone, "address": address}
             order = Order(0, "*", ((pools[0].sku, 1),), subjects | {"user": user})
             checks = model.checks(now, order)

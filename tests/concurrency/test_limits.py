@@ -30,6 +30,7 @@ def test_one_per_phone(db: Database) -> None:
         shared.expiry_frees_one,
         shared.late_payments_of_one_phone,
         shared.payment_as_a_shared_hold_ends,
+        shared.late_payment_beside_a_cancel,
         lines.opposite_lines,
         lines.lines_against_close,
         lines.lines_that_take_ended_holds,

@@ -2894,11 +2894,11 @@ comment on function seckill_private.exceeds_limit (
 -- be returned. A closed pool has nothing available, so late payments end with the activity. Only
 -- limits on units and orders are asked: those against hoarding want holds to be paid.
 -- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
--- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they come
---   after it does no harm); slots ascending, all before the first is judged; due holds by SKIP
---   LOCKED.
+-- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED. The caller has
+--   locked the subjects, by the limits of p_sale.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
+  p_sale seckill_private.sale,
   p_reservation seckill_private.reservation,
   p_payment_ref text
 )
@@ -2909,19 +2909,17 @@ create or replace function seckill_private.confirm_late (
 as $function$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
-  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
   v_status text;
 begin
-  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
+  elsif seckill_private.exceeds_limit(p_sale, p_reservation, p_now) then
     v_status := 'late_limit_exceeded';
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
          limits_revision = case
-           when v_status is null then v_sale.limits_revision else r.limits_revision
+           when v_status is null then p_sale.limits_revision else r.limits_revision
          end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
@@ -2938,13 +2936,16 @@ end
 $function$;
 
 comment on function seckill_private.confirm_late (
-  timestamptz, seckill_private.reservation, text) is
+  timestamptz, seckill_private.sale, seckill_private.reservation, text) is
   'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
 -- file: procedures/internal/confirm_at.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: lock_reservation, then slots ascending.
+-- The other subjects of the reservation are locked before the clock is read, as a purchase does: else
+-- somebody who shares one could take the hold for ended while it is being paid.
+-- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its row,
+--   so that they come after it does no harm); slots ascending.
 create or replace function seckill_private.confirm_at (
   p_now timestamptz,
   p_user_id text,
@@ -2960,9 +2961,12 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(
-    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz;
 begin
+  perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
@@ -2983,7 +2987,8 @@ begin
       end if;
     when 'expired' then
       if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+        v_result.status := seckill_private.confirm_late(
+          v_now, v_sale, v_row, p_payment_ref);
       else
         v_result.status := v_row.late_status;
         v_result.replayed := true;
