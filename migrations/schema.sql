@@ -1561,7 +1561,7 @@ declare
 begin
   if p_limit.metric = 'expired_holds' then
     if p_units > 0 then
-      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+      return query select p_row.created_at, p_row.created_at, 0::bigint, not v_late;
     end if;
     if v_ended then
       return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
@@ -1569,8 +1569,7 @@ begin
     return;
   end if;
   return query
-    select p_row.created_at, p_row.created_at, p_units,
-           not v_late or p_limit.metric = 'open_holds';
+    select p_row.created_at, p_row.created_at, p_units, not v_late;
   if v_ended then
     return query select p_row.expires_at, p_row.created_at, -p_units, false;
   elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then
@@ -1594,7 +1593,7 @@ ALTER FUNCTION seckill_private.window_of(p_window text, p_period interval, p_tim
 
 COMMENT ON FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) IS 'The window of a limit (order, hour, day, week, month, activity, rolling) for an instant.';
 
-CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, judged boolean)
+CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, revision bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, decided boolean, judged boolean)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  WITH bound AS (
@@ -1648,9 +1647,11 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
              ELSE (lower(seckill_private.window_of((p.rule).window_kind, NULL::interval, p.zone, e.dated)))::text
          END AS lower,
      p.reservation_id,
+     (p."row").limits_revision AS limits_revision,
      e.at,
      e.dated,
      e.delta,
+     ((e.delta > 0) <> ((p.rule).metric = 'expired_holds'::text)),
      (e.judged AND p.judged)
     FROM (purchase p
       CROSS JOIN LATERAL seckill_private.use_events(p.rule, p."row", p.units) e(at, dated, delta, judged))
@@ -1673,12 +1674,14 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.subject,
              e.part,
              e.reservation_id,
+             e.revision,
              e.at,
              e.dated,
              e.delta,
+             e.decided,
              e.judged,
              (e.delta = 0) AS only_judged
-            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, at, dated, delta, judged)
+            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, revision, at, dated, delta, decided, judged)
          ), running AS (
           SELECT e.name,
              e.activity_id,
@@ -1688,12 +1691,14 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.subject,
              e.part,
              e.reservation_id,
+             e.revision,
              e.at,
              e.dated,
              e.delta,
+             e.decided,
              e.judged,
              e.only_judged,
-             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.judged, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
+             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.decided, e.revision, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
             FROM event e
          ), usage AS (
           SELECT r.name,
@@ -1708,7 +1713,7 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
                      WHEN (r.period IS NULL) THEN r.total
                      ELSE ( SELECT sum(o.delta) AS sum
                         FROM event o
-                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.judged, o.reservation_id) <= ROW(r.at, r.judged, r.reservation_id))))
+                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.decided, o.revision, o.reservation_id) <= ROW(r.at, r.decided, r.revision, r.reservation_id))))
                  END) AS used
             FROM running r
            WHERE r.judged

@@ -254,7 +254,8 @@ class Walk(RuleBasedStateMachine):
     def the_books_agree(self) -> None:
         """reconcile of both sales."""
         for sale in self.sales:
-            assert violations(self.operator, sale) == []
+            found = violations(self.operator, sale)
+            assert found == [], found
 
     def units_that_came_back(self, sku: str) -> int:
         """Units of a sku that closed sales returned to the inventory."""

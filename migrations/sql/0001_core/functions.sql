@@ -3921,7 +3921,8 @@ comment on function seckill_private.check_reservations (bigint) is
 
 -- file: procedures/internal/use_events.sql
 -- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late payment
--- takes again: then that is what is judged. A hold that ended unpaid is one expired hold from its
+-- takes again: then that is what is judged, since the reservation recorded its revision anew. A hold
+-- that ended unpaid is one expired hold from its
 -- end on; the purchases in between are judged without adding.
 create or replace function seckill_private.use_events (
   p_limit seckill_private.limit_version,
@@ -3939,7 +3940,7 @@ declare
 begin
   if p_limit.metric = 'expired_holds' then
     if p_units > 0 then
-      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+      return query select p_row.created_at, p_row.created_at, 0::bigint, not v_late;
     end if;
     if v_ended then
       return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
@@ -3947,8 +3948,7 @@ begin
     return;
   end if;
   return query
-    select p_row.created_at, p_row.created_at, p_units,
-           not v_late or p_limit.metric = 'open_holds';
+    select p_row.created_at, p_row.created_at, p_units, not v_late;
   if v_ended then
     return query select p_row.expires_at, p_row.created_at, -p_units, false;
   elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then
@@ -3969,14 +3969,15 @@ comment on function seckill_private.use_events (
 -- time: judged are the purchases of this activity that the limit applied to, as it stood at the
 -- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
 -- that crosses activities counts those of all. What was refunded counts as if never bought, so a
--- breach may be missed for it, never made up.
+-- breach may be missed for it, never made up. decided: the event is a decision of its own, which saw
+-- whatever else happened at that instant.
 create or replace function seckill_private.limit_events (
   p_activity_id bigint
 )
   returns table (
     name text, activity_id bigint, since_revision bigint, maximum bigint, period interval,
-    subject bytea, part text, reservation_id bigint, at timestamptz, dated timestamptz,
-    delta bigint, judged boolean
+    subject bytea, part text, reservation_id bigint, revision bigint, at timestamptz,
+    dated timestamptz, delta bigint, decided boolean, judged boolean
   )
   language sql
   stable
@@ -4029,7 +4030,8 @@ begin atomic
            else lower(seckill_private.window_of(
              (p.rule).window_kind, null, p.zone, e.dated))::text
          end,
-         p.reservation_id, e.at, e.dated, e.delta, e.judged and p.judged
+         p.reservation_id, (p.row).limits_revision, e.at, e.dated, e.delta,
+         (e.delta > 0) <> ((p.rule).metric = 'expired_holds'), e.judged and p.judged
     from purchase as p
    cross join lateral seckill_private.use_events(p.rule, p.row, p.units) as e
    where p.subject is not null
@@ -4041,7 +4043,8 @@ comment on function seckill_private.limit_events (bigint) is
 
 -- file: procedures/internal/check_limits.sql
 -- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. At one instant what is given back comes first. An expired hold is counted at
+-- that it recorded. At one instant what is given back comes first, then decisions in the order of
+-- their revisions: one that was made under later limits was made later. An expired hold is counted at
 -- the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
@@ -4057,7 +4060,7 @@ begin atomic
     select e.*,
            sum(e.delta) over (
              partition by e.name, e.activity_id, e.since_revision, e.subject, e.part
-             order by e.at, e.judged, e.reservation_id
+             order by e.at, e.decided, e.revision, e.reservation_id
              rows between unbounded preceding and current row) as total
       from event as e
   ), usage as (
@@ -4074,8 +4077,8 @@ begin atomic
                         and o.dated <= r.dated
                         and o.dated > r.dated
                             - make_interval(secs => extract(epoch from r.period)::double precision)
-                        and (o.at, o.judged, o.reservation_id)
-                            <= (r.at, r.judged, r.reservation_id))
+                        and (o.at, o.decided, o.revision, o.reservation_id)
+                            <= (r.at, r.decided, r.revision, r.reservation_id))
              end as used
       from running as r
      where r.judged
