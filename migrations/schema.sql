@@ -2030,12 +2030,21 @@ CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_s
     AS $$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
+  v_now timestamptz := p_now;
+  v_check seckill_private.check;
   v_status text;
 begin
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  elsif seckill_private.exceeds_limit(p_sale, p_reservation, p_now) then
-    v_status := 'late_limit_exceeded';
+  else
+    v_check := seckill_private.late_check(p_sale, p_reservation, v_now);
+    if v_check.seen_at > v_now then
+      v_now := v_check.seen_at;
+      v_check := seckill_private.late_check(p_sale, p_reservation, v_now);
+    end if;
+    if v_check.answer is not null then
+      v_status := 'late_limit_exceeded';
+    end if;
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
@@ -2047,11 +2056,11 @@ begin
      and r.shard = p_reservation.shard
      and r.state = 'expired';
   if v_status is not null then
-    perform seckill_private.record_event(p_now, p_reservation, v_status, p_payment_ref);
+    perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
   perform seckill_private.resolve_reservation(
-    p_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
+    v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
 end
 $$;
@@ -2236,26 +2245,6 @@ $$;
 ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
-
-CREATE FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-begin
-  return exists (
-    select from seckill_private.limit_checks(
-           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
-           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c
-     where c.answer is not null);
-end
-$$;
-
-ALTER FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late.';
 
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
@@ -2581,6 +2570,28 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
 
+CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  select min(c.answer), greatest(max(c.seen_at), p_now)
+    into v_check.answer, v_check.seen_at
+    from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
+
 CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) RETURNS SETOF seckill_private.reservation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -2636,18 +2647,24 @@ COMMENT ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id t
 CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- SELECT (min(d.dated) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) + make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision))
-    FROM ( SELECT u.dated,
-             sum(u.used) OVER (ORDER BY u.dated, u.reservation_id) AS running
+ SELECT min(d.leaves_at) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) AS min
+    FROM ( SELECT u.leaves_at,
+             sum(u.used) OVER (ORDER BY u.leaves_at, u.reservation_id) AS running
             FROM ( SELECT
-                         CASE (leaves_at.p_limit).metric
-                             WHEN 'expired_holds'::text THEN r.expires_at
+                         CASE
+                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN r.expires_at
                              ELSE r.created_at
                          END AS dated,
+                         CASE
+                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN (r.expires_at + p.length)
+                             WHEN (r.state = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
+                             ELSE (r.created_at + p.length)
+                         END AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
-           WHERE (u.dated <@ leaves_at.p_window)) d;
+                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                      CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
+           WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
 
 ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) OWNER TO seckill_owner;
@@ -2769,7 +2786,10 @@ begin
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
             from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
-  if p_limit.window_kind = 'rolling' then
+  if p_limit.window_kind = 'rolling' and p_except is not null then
+    v_use.used := seckill_private.rolling_peak(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
+  elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
       v_use.used + p_wanted - p_limit.maximum);
@@ -3867,6 +3887,26 @@ ALTER FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_a
 
 COMMENT ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) IS 'Give what is available in an activity back to the inventory, and shut its pools; units returned.';
 
+CREATE FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (COALESCE(max(w.used), (0)::numeric))::bigint AS "coalesce"
+    FROM ( SELECT u.dated,
+             ( SELECT sum(seckill_private.counted((rolling_peak.p_limit).metric, r.*, rolling_peak.p_only, rolling_peak.p_now)) AS sum
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                   WHERE ((r.reservation_id IS DISTINCT FROM rolling_peak.p_except) AND (r.created_at <= u.dated) AND (r.created_at > (u.dated - u.length)))) AS used,
+             u.length
+            FROM ( SELECT r.created_at AS dated,
+                     make_interval(secs => (EXTRACT(epoch FROM (rolling_peak.p_limit).period))::double precision) AS length
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
+           WHERE (u.dated <@ rolling_peak.p_window)) w
+   WHERE (w.dated >= (lower(rolling_peak.p_window) + w.length));
+END;
+
+ALTER FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'The most that any rolling window holds which a late payment falls into, without itself.';
+
 CREATE FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_state = 'closed'::text) OR (p_now >= p_ends_at)) THEN 'ended'::text WHEN ((p_state = 'draft'::text) OR (p_now < p_starts_at)) THEN 'not_started'::text WHEN (p_state = 'paused'::text) THEN 'paused'::text ELSE 'on_sale'::text END;
@@ -4820,8 +4860,6 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FR
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
@@ -4843,6 +4881,8 @@ REVOKE ALL ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_
 REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
 
@@ -4945,6 +4985,8 @@ REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_read;
