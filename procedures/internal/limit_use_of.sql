@@ -40,7 +40,10 @@ begin
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
             from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
-  if p_limit.window_kind = 'rolling' then
+  if p_limit.window_kind = 'rolling' and p_except is not null then
+    v_use.used := seckill_private.rolling_peak(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
+  elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
       v_use.used + p_wanted - p_limit.maximum);
