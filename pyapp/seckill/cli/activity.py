@@ -295,19 +295,22 @@ def show_pools(pools: list[Row], empty: str) -> None:
 def show_limits(limits: list[Row], empty: str) -> None:
     """Print a table of limits."""
     show_table(
-        ["activity", "limit", "at most", "metric", "per", "window", "sku", "time zone"],
+        ["activity", "limit", "at most", "metric", "per", "window", "period", "sku", "time zone",
+         "required"],
         [
             [
-                rule["activity_id"],
+                "all" if rule["activity_id"] is None else str(rule["activity_id"]),
                 rule["name"],
                 rule["maximum"],
                 rule["metric"],
                 rule["dimension"],
                 rule["window"],
+                rule["period"],
                 rule["sku"] or "all",
                 rule["time_zone"] or "the sale's",
+                rule["required"],
             ]
             for rule in limits
         ],
         empty=empty,
-    )
+    )  # fmt: skip
