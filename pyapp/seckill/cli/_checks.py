@@ -52,7 +52,7 @@ def show_usage(
     """Print what a buyer has used of each limit."""
     texts = _named(rules)
     show_table(
-        ["limit", "rule", "used", "of", "left", "starts afresh"],
+        ["limit", "rule", "used", "of", "left", "frees up"],
         [
             [
                 check.limit_name,
@@ -126,21 +126,24 @@ def _standing(check: CheckResult) -> str:
     if check.maximum is None:
         return ""
     if check.check_name == "stock":
-        return f"{check.used} of {check.maximum} are taken, {check.remaining} are left"
+        used, left = check.used or 0, check.remaining or 0
+        later = check.maximum - used - left
+        waiting = f", {later} are released later" if later > 0 else ""
+        return f"{used} of {check.maximum} are taken, {left} are left{waiting}"
     return f"{check.used} of {check.maximum} used, {check.remaining} left"
 
 
 def _change(check: CheckResult) -> str:
     at = plain(check.resets_at)
     if check.ok:
-        return f"the count starts afresh at {at}" if at else ""
+        return f"frees up at {at}" if at else ""
     match check.retry:
         case "final":
             return "not by itself"
         case "not_yet":
             return f"at {at}" if at else "later, nobody has said when"
         case "may_return":
-            held = "what is held unpaid may come back"
-            return f"{held}, at {at} at the earliest by itself" if at else held
+            held = "once an unpaid hold is given back"
+            return f"{held}, or ends at {at}" if at else held
         case _:
             return f"at {at}" if at else ""

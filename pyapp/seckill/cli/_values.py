@@ -7,13 +7,16 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
 from seckill.cli._common import ExitCode, fail
 
 BATCH = 10_000  # what a call takes
+
+
+class _Unreadable(Exception):
+    """The file is not what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,61 +73,66 @@ def batches(source: Source, so_far: Callable[[], str]) -> Iterator[Batch]:
 
     Args:
         source: where they come from.
-        so_far: what to say beside an error in the file.
+        so_far: what to say beside an error in the file; the batch at hand is not given out.
     """
     left_out = first = last = read = 0
     values: list[str] = []
-    with _opened(source.file) as file:
-        for line, value in _cells(file, source, so_far):
-            if left_out < source.skip:
-                left_out += 1
-                continue
-            first = first if values else line
-            last = line
-            values.append(value)
-            if len(values) == BATCH:
-                yield Batch(values, first, last, line - read)
-                values, read = [], line
+    try:
+        with _opened(source.file) as file:
+            for line, value in _cells(file, source):
+                if left_out < source.skip:
+                    left_out += 1
+                    continue
+                first = first if values else line
+                last = line
+                values.append(value)
+                if len(values) == BATCH:
+                    yield Batch(values, first, last, line - read)
+                    values, read = [], line
+    except _Unreadable as error:
+        fail(f"{source.file}: {error}; {so_far()}", ExitCode.USAGE)
     if values:
         yield Batch(values, first, last, last - read)
 
 
 @contextmanager
-def _opened(name: str) -> Generator[IO[str]]:
-    # A mark of the byte order at the start is no part of the first value.
+def _opened(name: str) -> Generator[IO[bytes]]:
     if name == "-":
-        yield TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
+        yield sys.stdin.buffer
     else:
-        with Path(name).open(encoding="utf-8-sig", newline="") as file:
+        with Path(name).open("rb") as file:
             yield file
 
 
-def _cells(file: IO[str], source: Source, so_far: Callable[[], str]) -> Iterator[tuple[int, str]]:
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    # Decoded one by one, so that an error knows its line. A mark of the byte order at the start
+    # is no part of the first value.
+    for number, line in enumerate(file, start=1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise _Unreadable(f"line {number} is not UTF-8") from None
+
+
+def _cells(file: IO[bytes], source: Source) -> Iterator[tuple[int, str]]:
     """Each value that is not empty, and its line."""
-    line = 0
+    if source.column is None:
+        for number, line in enumerate(_lines(file), start=1):
+            if value := line.strip():
+                yield number, value
+        return
+    reader = csv.reader(_lines(file), delimiter=_delimiter(source.delimiter), strict=True)
+    place = int(source.column) - 1 if source.column.isdecimal() else None
     try:
-        if source.column is None:
-            for line, text in enumerate(file, start=1):
-                if value := text.strip():
-                    yield line, value
-            return
-        reader = csv.reader(file, delimiter=_delimiter(source.delimiter), strict=True)
-        place: int | None = int(source.column) - 1 if source.column.isdecimal() else None
         for row in reader:
-            line = reader.line_num
             if place is None:
                 place = _place(row, source.column)
-            elif not row:
-                continue
-            elif not 0 <= place < len(row):
-                fail(f"{source.file}, line {line}: no column {source.column}; {so_far()}",
-                     ExitCode.USAGE)  # fmt: skip
-            elif value := row[place].strip():
-                yield line, value
-    except UnicodeDecodeError:
-        fail(f"{source.file}: not UTF-8 after line {line}; {so_far()}", ExitCode.USAGE)
+            elif row and not 0 <= place < len(row):
+                raise _Unreadable(f"line {reader.line_num} has no column {source.column}")
+            elif row and (value := row[place].strip()):
+                yield reader.line_num, value
     except csv.Error as error:
-        fail(f"{source.file}, line {line + 1}: {error}; {so_far()}", ExitCode.USAGE)
+        raise _Unreadable(f"line {reader.line_num}: {error}") from None
 
 
 def _delimiter(text: str) -> str:
