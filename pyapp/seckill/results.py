@@ -151,11 +151,11 @@ class ResolveResult(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityResult(_Answer):
-    """Answer of `availability`: `total = available + held + sold`, of one instant.
+    """Answer of `availability`: the units of a pool, of one instant.
 
     Attributes:
         status: `on_sale`, `sold_out`, `not_started`, `paused` or `ended`.
-        total: units of the pool.
+        total: `available + held + sold`, and those that are to be released later.
         available: units that may be reserved now; holds past their end count here.
         held: units reserved and not yet paid.
         sold: units confirmed.

@@ -93,7 +93,7 @@ def test_the_window_is_rolling_where_there_is_a_period(ops: Run, sale: int) -> N
     ("words", "said"),
     [
         (["one", "x", 1], "ACTIVITY 'one': type its id, or 'all'"),
-        ([1, "x", "many"], "'many' is not a valid int"),
+        ([1, "x", "many"], "Invalid value for 'MAXIMUM'"),
         ([1, "x", 1, "--period", "1y"], "'1y' is no duration"),
     ],
 )

@@ -284,11 +284,16 @@ def show(activity_id: ActivityId, dsn: Dsn = None, as_json: Json = False) -> Non
 
 def show_pools(pools: list[Row], empty: str) -> None:
     """Print a table of pools."""
-    columns = ("activity_id", "sku", "region", "total", "available", "held", "sold")
+    columns = ["activity_id", "sku", "region", "total", "available", "held", "sold"]
+    later = [
+        pool["total"] - pool["available"] - pool["held"] - pool["sold"] for pool in pools
+    ]  # what `seckill stock schedule` keeps back
+    rows = [
+        [*(pool[name] for name in columns), *([units] if any(later) else [])]
+        for pool, units in zip(pools, later, strict=True)
+    ]
     show_table(
-        ["activity", *columns[1:]],
-        [[pool[name] for name in columns] for pool in pools],
-        empty=empty,
+        ["activity", *columns[1:], *(["unreleased"] if any(later) else [])], rows, empty=empty
     )
 
 
