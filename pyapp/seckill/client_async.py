@@ -816,9 +816,6 @@ class AsyncClient(AsyncCore):
         Args:
             activity_id: the sale; None: all, and calls that belong to none.
             limit: rows.
-
-        Raises:
-            UnknownActivity: no such sale.
         """
         parameters = {"activity_id": activity_id, "limit": limit}
         return await self._rows(_calls.OPS_HISTORY, parameters, connection)

@@ -410,6 +410,8 @@ def test_a_load_shows_how_far_it_got(
 
 def test_stock_moves_between_regions(ops: Run, sale: int) -> None:
     move = ("stock", "move", sale, "phone", 4, "--from", "*", "--to", "north")
+    assert "SK003" in ops(*move, "--request-id", "early").complaint
+    ops("stock", "allocate", sale, "phone", 1, "--region", "north")
     done = ops(*move, "--request-id", "monday", "--actor", "olga")
     assert done.status == 0
     assert done.out.startswith("Moved 4 of phone from region * to north;")
@@ -417,7 +419,7 @@ def test_stock_moves_between_regions(ops: Run, sale: int) -> None:
     again = ops(*move, "--request-id", "monday")
     assert "before, nothing changed" in again.out
     pools = ops("stock", "show", "--activity", sale, "--json").json["pools"]
-    assert [(pool["region"], pool["total"]) for pool in pools] == [("*", 6), ("north", 4)]
+    assert [(pool["region"], pool["total"]) for pool in pools] == [("*", 6), ("north", 5)]
     short = ops("stock", "move", sale, "phone", 7, "--from", "*", "--to", "north", "--json")
     assert short.status == 2
     assert "SK007" in short.err
@@ -450,9 +452,7 @@ def test_a_schedule_is_in_the_sales_zone(ops: Run) -> None:
     ops("stock", "allocate", sale, "phone", 5)
     ops("stock", "schedule", sale, "phone", "2@2099-11-11T20:00")
     (entry,) = ops("ops-history", sale, "--limit", 1, "--json").json["entries"]
-    assert "2099-11-11" in str(entry["arguments"])
-    at = datetime.fromisoformat(entry["arguments"]["release_at"][0])
-    assert at == datetime(2099, 11, 11, 12, tzinfo=UTC)
+    assert "2099-11-11T12:00:00" in entry["arguments"]["release_at"][0]  # in UTC
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,14 @@ def client(db: Database) -> Iterator[Client]:
 
 @pytest.fixture
 def sale(operator: Connection[Any]) -> Sale:
-    """Ten units, no limit."""
-    return open_sale(operator, units=10)
+    """Ten units, no limit, and a few more in the inventory."""
+    sale = open_sale(operator, units=10)
+    receive = (
+        "select * from seckill.receive_stock("
+        "p_sku => %(sku)s, p_quantity => 5, p_request_id => gen_random_uuid())"
+    )
+    one(operator, receive, sku=sale.sku)
+    return sale
 
 
 def buy(
@@ -319,6 +325,9 @@ def test_ten_thousand_values_a_call(client: Client, sale: Sale, name: str) -> No
 
 def test_stock_moves_between_regions_once(client: Client, sale: Sale) -> None:
     request_id = uuid4()
+    client.allocate_stock(
+        activity_id=sale.activity_id, sku=sale.sku, quantity=1, request_id=uuid4(), region="north"
+    )
 
     def move(quantity: int, request_id: UUID) -> OpsResult:
         return client.move_stock(
@@ -335,9 +344,18 @@ def test_stock_moves_between_regions_once(client: Client, sale: Sale) -> None:
         moved = move(4, request_id)
         assert (moved.status, moved.replayed, moved.quantity) == ("moved", replayed, 4)
     assert available(client, sale, sale.sku) == 6
-    assert available(client, sale, sale.sku, "north") == 4
+    assert available(client, sale, sale.sku, "north") == 5
     with pytest.raises(StockShortfall):
         move(7, uuid4())
+    with pytest.raises(UnknownPool):
+        client.move_stock(
+            activity_id=sale.activity_id,
+            sku=sale.sku,
+            quantity=1,
+            from_region="north",
+            to_region="south",
+            request_id=uuid4(),
+        )
     with pytest.raises(RequestConflict):
         move(5, request_id)
     assert client.reconcile(activity_id=sale.activity_id) == []
@@ -387,5 +405,3 @@ def test_who_did_what(client: Client, sale: Sale) -> None:
     assert calls["receive_stock"].activity_id is None
     assert calls["receive_stock"].arguments["quantity"] == 10
     assert len(client.ops_history(activity_id=sale.activity_id, limit=1)) == 1
-    with pytest.raises(UnknownActivity):
-        client.ops_history(activity_id=NOBODY)

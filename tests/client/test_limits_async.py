@@ -35,8 +35,14 @@ async def client(db: Database) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def sale(operator: Connection[Any]) -> Sale:
-    """Ten units, no limit."""
-    return open_sale(operator, units=10)
+    """Ten units, no limit, and a few more in the inventory."""
+    sale = open_sale(operator, units=10)
+    receive = (
+        "select * from seckill.receive_stock("
+        "p_sku => %(sku)s, p_quantity => 5, p_request_id => gen_random_uuid())"
+    )
+    one(operator, receive, sku=sale.sku)
+    return sale
 
 
 async def buy(
@@ -319,6 +325,9 @@ async def test_ten_thousand_values_a_call(client: AsyncClient, sale: Sale, name:
 
 async def test_stock_moves_between_regions_once(client: AsyncClient, sale: Sale) -> None:
     request_id = uuid4()
+    await client.allocate_stock(
+        activity_id=sale.activity_id, sku=sale.sku, quantity=1, request_id=uuid4(), region="north"
+    )
 
     async def move(quantity: int, request_id: UUID) -> OpsResult:
         return await client.move_stock(
@@ -335,9 +344,18 @@ async def test_stock_moves_between_regions_once(client: AsyncClient, sale: Sale)
         moved = await move(4, request_id)
         assert (moved.status, moved.replayed, moved.quantity) == ("moved", replayed, 4)
     assert await available(client, sale, sale.sku) == 6
-    assert await available(client, sale, sale.sku, "north") == 4
+    assert await available(client, sale, sale.sku, "north") == 5
     with pytest.raises(StockShortfall):
         await move(7, uuid4())
+    with pytest.raises(UnknownPool):
+        await client.move_stock(
+            activity_id=sale.activity_id,
+            sku=sale.sku,
+            quantity=1,
+            from_region="north",
+            to_region="south",
+            request_id=uuid4(),
+        )
     with pytest.raises(RequestConflict):
         await move(5, request_id)
     assert await client.reconcile(activity_id=sale.activity_id) == []
@@ -389,5 +407,3 @@ async def test_who_did_what(client: AsyncClient, sale: Sale) -> None:
     assert calls["receive_stock"].activity_id is None
     assert calls["receive_stock"].arguments["quantity"] == 10
     assert len(await client.ops_history(activity_id=sale.activity_id, limit=1)) == 1
-    with pytest.raises(UnknownActivity):
-        await client.ops_history(activity_id=NOBODY)

@@ -95,6 +95,9 @@ def ops_history(
     as_json: Json = False,
 ) -> None:
     """Show who changed what in a sale, and when; the newest stands last."""
+    if activity_id is not None:
+        with views(dsn) as look:
+            look.activity(activity_id)  # says so where there is none
     with sale(dsn) as client:
         entries = client.ops_history(activity_id=activity_id, limit=limit)[::-1]
     if as_json:
