@@ -1,7 +1,8 @@
-"""``seckill availability``, ``history``, ``reconcile`` and ``expire``: the books."""
+"""``seckill availability``, ``history``, ``ops-history``, ``reconcile``, ``expire``: the books."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,9 @@ AVAILABILITY_EPILOG = examples(
     "seckill availability 1 phone", "seckill availability 1 phone --region north --json"
 )
 HISTORY_EPILOG = examples("seckill history 1", "seckill history 1 --user ann --limit 1000")
+OPS_HISTORY_EPILOG = examples(
+    "seckill ops-history 1", "seckill ops-history --limit 1000    (all activities)"
+)
 RECONCILE_EPILOG = examples("seckill reconcile 1", "seckill reconcile    (all activities)")
 EXPIRE_EPILOG = examples(
     "seckill expire", "*/5 * * * *  SECKILL_DSN=postgresql://… seckill expire    (in a crontab)"
@@ -77,6 +81,53 @@ def history(
             for change in changes
         ],
         empty="Nothing moved yet.",
+    )
+
+
+def ops_history(
+    activity_id: Annotated[
+        int | None, typer.Argument(metavar="ACTIVITY", help="Only of this one. Default: all.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Show at most so many, newest first; up to 10000.")
+    ] = 100,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Show who changed what in a sale, and when; the newest stands last."""
+    if activity_id is not None:
+        with views(dsn) as look:
+            look.activity(activity_id)  # says so where there is none
+    with sale(dsn) as client:
+        entries = client.ops_history(activity_id=activity_id, limit=limit)[::-1]
+    if as_json:
+        emit({"entries": [fields(entry) for entry in entries]})
+        return
+    if len(entries) == limit:
+        say(f"The last {limit} calls; --limit shows more.")
+    show_table(
+        ["at", "who", "login", "did", "activity", "with"],
+        [
+            [
+                entry.at,
+                entry.actor,
+                entry.login,
+                entry.call,
+                entry.activity_id,
+                _arguments(entry.arguments),
+            ]
+            for entry in entries
+        ],
+        empty="Nobody has changed anything yet.",
+    )
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    """Arguments as `name=value`, without those that were left out."""
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in arguments.items()
+        if value is not None
     )
 
 
