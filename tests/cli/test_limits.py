@@ -180,6 +180,14 @@ def test_explain_reads_as_an_answer(ops: Run, sale: int) -> None:
     assert names == ["sale", "stock", "limit", "limit"]
 
 
+def test_explain_says_what_would_still_be_allowed(ops: Run, sale: int) -> None:
+    ops("limit", "set", sale, "one-each", 2)
+    told = ops("explain", sale, "ann", "phone", 3).out.splitlines()[-1]
+    assert told.endswith(" It would allow 2. When that changes: not by itself.")
+    told = ops("explain", sale, "ann", "phone", 11).out.splitlines()[-1]
+    assert told.startswith("No: there is not enough stock for 11 of phone. It would allow 10.")
+
+
 def test_explain_knows_a_click(ops: Run, sale: int) -> None:
     click = (sale, "ann", "phone", "--request-id", "click")
     assert ops("reserve", *click).status == 0
@@ -369,7 +377,7 @@ def test_a_load_that_stops_says_how_to_go_on(ops: Run, sale: int, tmp_path: Path
     assert stopped.status == 2
     assert "SK001" in stopped.complaint
     assert stopped.complaint.endswith(
-        "; 10000 values are in; it stopped at lines 10001 to 15000; run it again, or go on with"
+        "; 10000 values are in; the run ended at lines 10001 to 15000; run it again, or go on with"
         " --skip 10000"
     )
     lines[12_000] = "9"
@@ -381,9 +389,10 @@ def test_an_empty_file_changes_nothing(ops: Run, sale: int, tmp_path: Path) -> N
     done = load(ops, sale, "\n \n", tmp_path / "list")
     assert (done.status, done.out) == (0, "There was no value; nothing changed.\n")
     assert load(ops, sale, "", tmp_path / "list", "--json").json["values"] == 0
-    missing = ops("eligible", "load", sale, "phone", tmp_path / "none")
-    assert missing.status == 3
-    assert "No such file" in missing.complaint
+    for path, said in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        wrong = ops("eligible", "load", sale, "phone", path)
+        assert wrong.status == 3
+        assert said in wrong.complaint
 
 
 def test_values_that_are_piped_in(db: Database, ops: Run, sale: int) -> None:
@@ -492,6 +501,7 @@ def test_who_changed_what(ops: Run, sale: int) -> None:
     assert "maximum=2" in changed
     assert "oleg" in dropped
     assert "drop_limit" in dropped
+    assert "activity_id=" not in shown.out
     assert "seckill_operator" in dropped
     entries = ops("ops-history", "--json").json["entries"]
     assert "receive_stock" in [entry["call"] for entry in entries]

@@ -98,7 +98,8 @@ def show_checks(
     else:
         # The first that fails decides.
         found, change = _found(failed[0], texts, wanted), _change(failed[0])
-        say(f"No: {found[0].lower()}{found[1:]}. When that changes: {change}.", good=False)
+        fewer = f" It would allow {failed[0].remaining}." if failed[0].remaining else ""
+        say(f"No: {found[0].lower()}{found[1:]}.{fewer} When that changes: {change}.", good=False)
 
 
 def _found(check: CheckResult, texts: Mapping[str, str], wanted: str) -> str:
