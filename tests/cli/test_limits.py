@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seckill.cli import _show
+from seckill.cli import _show, _values
 from seckill.cli._checks import rule_text
 from seckill.cli._times import duration, duration_text
 from tests.cli.conftest import Done, Run
@@ -23,9 +23,10 @@ def limits(ops: Run, *words: object) -> list[dict[str, object]]:
 
 
 def row_with(done: Done, *words: str) -> str:
-    """The only line of a table that has all these words."""
-    (line,) = [line for line in done.out.splitlines() if all(word in line for word in words)]
-    return line
+    """The only row of a table that has all these words."""
+    rows = [line for line in done.out.splitlines() if line.startswith(" ")]
+    (line,) = [line for line in rows if all(word in line for word in words)]
+    return line.strip()
 
 
 # --- limits
@@ -159,23 +160,32 @@ def test_explain_reads_as_an_answer(ops: Run, sale: int) -> None:
     assert free.status == 0
     assert free.out.endswith("Yes: 1 of phone would be held now.\n")
     assert row_with(free, "The sale is open").startswith("passed")
-    assert "0 of 10 are taken, 10 are left" in row_with(free, "There is stock for 1 of phone")
+    assert "0 of 10 taken, 10 left" in row_with(free, "There is stock for 1 of phone")
     assert ops("availability", sale, "phone", "--json").json["available"] == 10
     assert ops("reserve", sale, "ann", "phone", *PHONE, "--request-id", "click").status == 0
     refused = ops("explain", sale, "ann", "phone", *PHONE)
     assert refused.status == 1
-    row = row_with(refused, "Limit one-each: at most 1 unit per user in the whole activity")
+    row = row_with(refused, "Limit one-each does not allow it: at most 1 unit per user in the")
     assert row.startswith("failed")
     assert "1 of 1 used, 0 left" in row
-    assert "once an unpaid hold is given back, or ends at 20" in row
+    assert "as soon as an unpaid hold is given back" in row
     assert row_with(refused, "by-phone").startswith("passed")
-    assert "frees up at 20" in row_with(refused, "by-phone")
+    assert " at 20" in row_with(refused, "Limit by-phone allows it")
     last = refused.out.splitlines()[-1]
-    assert last.startswith("No: refused, because of the first check that failed: Limit one-each")
+    assert last.startswith("No: limit one-each does not allow it: at most 1 unit per user in")
+    assert ". When that changes: as soon as an unpaid hold is given back" in last
     told = ops("explain", sale, "ann", "phone", *PHONE, "--json")
     assert (told.status, told.json["ok"]) == (1, False)
     names = [check["check_name"] for check in told.json["checks"]]
     assert names == ["sale", "stock", "limit", "limit"]
+
+
+def test_explain_says_what_would_still_be_allowed(ops: Run, sale: int) -> None:
+    ops("limit", "set", sale, "one-each", 2)
+    told = ops("explain", sale, "ann", "phone", 3).out.splitlines()[-1]
+    assert told.endswith(" It would allow 2. When that changes: not by itself.")
+    told = ops("explain", sale, "ann", "phone", 11).out.splitlines()[-1]
+    assert told.startswith("No: there is not enough stock for 11 of phone. It would allow 10.")
 
 
 def test_explain_knows_a_click(ops: Run, sale: int) -> None:
@@ -190,25 +200,30 @@ def test_explain_knows_a_click(ops: Run, sale: int) -> None:
 def test_explain_of_a_sale_that_does_not_sell(ops: Run, sale: int) -> None:
     ops("activity", "pause", sale)
     paused = ops("explain", sale, "ann", "phone")
-    assert "later, nobody has said when" in row_with(paused, "failed", "The sale is open")
+    assert "later, and nobody has said when" in row_with(paused, "failed", "The sale is paused")
     ops("activity", "close", sale)
     closed = ops("explain", sale, "ann", "phone")
-    assert "not by itself" in row_with(closed, "failed", "The sale is open")
+    assert "not by itself" in row_with(closed, "failed", "The sale is over")
     ahead = ops("activity", "create", "ahead", "--starts", "+1h", "--json").json
     ops("stock", "allocate", ahead["activity_id"], "phone", 1)
     ops("activity", "open", ahead["activity_id"])
     starts = datetime.fromisoformat(ahead["starts_at"]).astimezone()
     early = ops("explain", ahead["activity_id"], "ann", "phone")
-    assert f"at {starts:%Y-%m-%d %H:%M:%S}" in row_with(early, "failed", "The sale is open")
+    assert f"at {starts:%Y-%m-%d %H:%M:%S}" in row_with(early, "failed", "has not begun")
 
 
 def test_explain_of_lists(ops: Run, sale: int) -> None:
     ops("eligible", "require", sale, "phone")
     ops("block", "add", sale, "user", "ann")
     said = ops("explain", sale, "ann", "phone", *PHONE)
-    assert row_with(said, "This buyer is not blocked").startswith("failed")
-    assert row_with(said, "This phone is on the list of those who may buy").startswith("failed")
-    assert said.out.endswith("failed: This buyer is not blocked.\n")
+    assert row_with(said, "This buyer is blocked").startswith("failed")
+    assert row_with(said, "This phone is not on the list of those who may buy").startswith("failed")
+    assert said.out.endswith("No: this buyer is blocked. When that changes: not by itself.\n")
+    ops("block", "remove", sale, "user", "ann")
+    ops("eligible", "add", sale, "phone", "0123")
+    said = ops("explain", sale, "ann", "phone", *PHONE)
+    assert row_with(said, "This buyer is not blocked").startswith("passed")
+    assert row_with(said, "This phone is on the list of those who may buy").startswith("passed")
 
 
 def test_a_buyer_may_ask_for_an_explanation(run: Run, sale: int, db: Database) -> None:
@@ -362,7 +377,7 @@ def test_a_load_that_stops_says_how_to_go_on(ops: Run, sale: int, tmp_path: Path
     assert stopped.status == 2
     assert "SK001" in stopped.complaint
     assert stopped.complaint.endswith(
-        "; 10000 values are in; it stopped at lines 10001 to 15000; run it again, or go on with"
+        "; 10000 values are in; the run ended at lines 10001 to 15000; run it again, or go on with"
         " --skip 10000"
     )
     lines[12_000] = "9"
@@ -374,9 +389,10 @@ def test_an_empty_file_changes_nothing(ops: Run, sale: int, tmp_path: Path) -> N
     done = load(ops, sale, "\n \n", tmp_path / "list")
     assert (done.status, done.out) == (0, "There was no value; nothing changed.\n")
     assert load(ops, sale, "", tmp_path / "list", "--json").json["values"] == 0
-    missing = ops("eligible", "load", sale, "phone", tmp_path / "none")
-    assert missing.status == 3
-    assert "No such file" in missing.complaint
+    for path, said in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        wrong = ops("eligible", "load", sale, "phone", path)
+        assert wrong.status == 3
+        assert said in wrong.complaint
 
 
 def test_values_that_are_piped_in(db: Database, ops: Run, sale: int) -> None:
@@ -391,6 +407,20 @@ def test_values_that_are_piped_in(db: Database, ops: Run, sale: int) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Blocked 2 of 2 user values")
     assert ops("reserve", sale, "eve", "phone").status == 1
+
+
+def test_batches_know_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_values, "BATCH", 2)
+    path = tmp_path / "list"
+    path.write_text("a\n\nb\nc\nd\n\n\ne", "utf-8")
+    source = _values.Source(str(path), None, ",", 0)
+    found = [
+        (batch.values, batch.first_line, batch.last_line, batch.lines)
+        for batch in _values.batches(source, str)
+    ]
+    assert found == [(["a", "b"], 1, 3, 3), (["c", "d"], 4, 5, 2), (["e"], 8, 8, 3)]
+    assert _values.lines_in(source) == 8
+    assert [list(part) for part in _values.split("abc")] == [["a", "b"], ["c"]]
 
 
 def test_a_load_shows_how_far_it_got(
@@ -433,8 +463,8 @@ def test_units_go_on_sale_later(ops: Run, sale: int) -> None:
     assert done.out.startswith("Schedule of phone in region * is set: 3 at ")
     assert ops("availability", sale, "phone", "--json").json["available"] == 3
     refused = ops("explain", sale, "ann", "phone", 5)
-    row = row_with(refused, "failed", "There is stock for 5 of phone")
-    assert "0 of 10 are taken, 3 are left, 7 are released later" in row
+    row = row_with(refused, "failed", "There is not enough stock for 5 of phone")
+    assert "0 of 10 taken, 3 left, 7 released later" in row
     assert " at 20" in row
     assert ops("stock", "schedule", sale, "phone", "11@+1h").status == 2
     released = ops("stock", "schedule", sale, "phone", "--release-all", "--json")
@@ -485,6 +515,7 @@ def test_who_changed_what(ops: Run, sale: int) -> None:
     assert "maximum=2" in changed
     assert "oleg" in dropped
     assert "drop_limit" in dropped
+    assert "activity_id=" not in shown.out
     assert "seckill_operator" in dropped
     entries = ops("ops-history", "--json").json["entries"]
     assert "receive_stock" in [entry["call"] for entry in entries]

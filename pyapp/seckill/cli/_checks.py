@@ -22,7 +22,6 @@ _WINDOWS = {
     "week": " a week",
     "month": " a month",
 }
-_WHO = {"user": "This buyer"}
 
 
 def rule_text(rule: Mapping[str, Any]) -> str:
@@ -80,11 +79,11 @@ def show_checks(
     """
     texts = _named(rules)
     show_table(
-        ["answer", "what was checked", "how it stands", "when it changes"],
+        ["check", "what was found", "how it stands", "when that changes"],
         [
             [
                 "passed" if check.ok else "failed",
-                _question(check, texts, wanted),
+                _found(check, texts, wanted),
                 _standing(check),
                 _change(check),
             ]
@@ -97,53 +96,62 @@ def show_checks(
     elif not failed:
         say(f"Yes: {wanted} would be held now.", good=True)
     else:
-        what = _question(failed[0], texts, wanted)
-        say(f"No: refused, because of the first check that failed: {what}.", good=False)
+        # The first that fails decides.
+        found, change = _found(failed[0], texts, wanted), _change(failed[0])
+        fewer = f" It would allow {failed[0].remaining}." if failed[0].remaining else ""
+        say(f"No: {found[0].lower()}{found[1:]}.{fewer} When that changes: {change}.", good=False)
 
 
-def _question(check: CheckResult, texts: Mapping[str, str], wanted: str) -> str:
+def _found(check: CheckResult, texts: Mapping[str, str], wanted: str) -> str:
     dimension = check.dimension or "buyer"
-    who = _WHO.get(dimension, f"This {dimension}")
+    who = "This buyer" if dimension == "user" else f"This {dimension}"
     match check.check_name:
         case "replay":
-            return "This request is a new one" if not check.ok else "This request is known"
+            return "This request is known"
         case "sale":
-            return "The sale is open"
+            return _sale(check)
         case "stock":
-            return f"There is stock for {wanted}"
+            return f"There is {'' if check.ok else 'not enough '}stock for {wanted}"
         case "blocked":
-            return f"{who} is not blocked"
+            return f"{who} is {'not ' if check.ok else ''}blocked"
         case "eligible":
-            return f"{who} is on the list of those who may buy"
+            return f"{who} is {'' if check.ok else 'not '}on the list of those who may buy"
         case "limit":
             name = check.limit_name or ""
-            return f"Limit {name}: {texts.get(name, f'per {dimension}')}"
+            verb = "allows it" if check.ok else "does not allow it"
+            return f"Limit {name} {verb}: {texts.get(name, f'per {dimension}')}"
         case other:
             return other
+
+
+def _sale(check: CheckResult) -> str:
+    if check.ok:
+        return "The sale is open"
+    if check.retry == "final":
+        return "The sale is over"
+    return "The sale has not begun" if check.resets_at else "The sale is paused, or not opened yet"
 
 
 def _standing(check: CheckResult) -> str:
     if check.maximum is None:
         return ""
-    if check.check_name == "stock":
-        used, left = check.used or 0, check.remaining or 0
-        later = check.maximum - used - left
-        waiting = f", {later} are released later" if later > 0 else ""
-        return f"{used} of {check.maximum} are taken, {left} are left{waiting}"
-    return f"{check.used} of {check.maximum} used, {check.remaining} left"
+    used, left = check.used or 0, check.remaining or 0
+    if check.check_name != "stock":
+        return f"{used} of {check.maximum} used, {left} left"
+    later = check.maximum - used - left
+    waiting = f", {later} released later" if later > 0 else ""
+    return f"{used} of {check.maximum} taken, {left} left{waiting}"
 
 
 def _change(check: CheckResult) -> str:
     at = plain(check.resets_at)
     if check.ok:
-        return f"frees up at {at}" if at else ""
+        return f"at {at}" if at and check.used else ""
     match check.retry:
         case "final":
             return "not by itself"
-        case "not_yet":
-            return f"at {at}" if at else "later, nobody has said when"
         case "may_return":
-            held = "once an unpaid hold is given back"
-            return f"{held}, or ends at {at}" if at else held
+            end = f", or at {at}, when the first of them ends" if at else ""
+            return f"as soon as an unpaid hold is given back{end}"
         case _:
-            return f"at {at}" if at else ""
+            return f"at {at}" if at else "later, and nobody has said when"

@@ -91,6 +91,8 @@ def batches(source: Source, so_far: Callable[[], str]) -> Iterator[Batch]:
                     values, read = [], line
     except _Unreadable as error:
         fail(f"{source.file}: {error}; {so_far()}", ExitCode.USAGE)
+    except OSError as error:
+        fail(f"{source.file}: {error.strerror}; {so_far()}", ExitCode.ENVIRONMENT)
     if values:
         yield Batch(values, first, last, last - read)
 

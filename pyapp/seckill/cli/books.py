@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from seckill.cli._common import Dsn, Json, emit
 from seckill.cli._sale import ActivityId, Actor, Region, examples, fields, outcome, sale
 from seckill.cli._show import say, show_table, working
 from seckill.cli._views import views
+
+if TYPE_CHECKING:
+    from seckill import OpsEntry
 
 AVAILABILITY_EPILOG = examples(
     "seckill availability 1 phone", "seckill availability 1 phone --region north --json"
@@ -114,7 +117,7 @@ def ops_history(
                 entry.login,
                 entry.call,
                 entry.activity_id,
-                _arguments(entry.arguments),
+                _arguments(entry),
             ]
             for entry in entries
         ],
@@ -122,12 +125,12 @@ def ops_history(
     )
 
 
-def _arguments(arguments: dict[str, Any]) -> str:
-    """Arguments as `name=value`, without those that were left out."""
+def _arguments(entry: OpsEntry) -> str:
+    """Arguments as `name=value`, without the activity, which has its own column."""
     return ", ".join(
         f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in arguments.items()
-        if value is not None
+        for name, value in entry.arguments.items()
+        if name != "activity_id"
     )
 
 

@@ -230,7 +230,7 @@ def _load(
     def so_far() -> str:
         done = f"{sent} values are in; " if sent else ""
         go_on = f", or go on with --skip {sent}" if sent else ""
-        return f"{done}it stopped{place}; run it again{go_on}"
+        return f"{done}the run ended{place}; run it again{go_on}"
 
     with sale(dsn, so_far=so_far) as client, working("loading", lines_in(source)) as advance:
         for batch in batches(source, so_far):
