@@ -1,9 +1,9 @@
--- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
--- the books show both steps.
--- The other subjects of the reservation are locked before the clock is read, as a purchase does: else
--- somebody who shares one could take the hold for ended while it is being paid.
--- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its row,
---   so that they come after it does no harm); slots ascending.
+-- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so
+--   that the books show both steps. The other subjects of the reservation are locked before the
+--   clock is read, as a purchase does: else somebody who shares one could take the hold for
+--   ended while it is being paid.
+-- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its
+--   row, so that they come after it does no harm); slots ascending.
 create or replace function seckill_private.confirm_at (
   p_now timestamptz,
   p_user_id text,

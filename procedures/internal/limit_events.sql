@@ -1,9 +1,9 @@
--- What the purchases under each limit of an activity added to its use, and took back, as events in
--- time: judged are the purchases of this activity that the limit applied to, as it stood at the
--- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
--- that crosses activities counts those of all. What was refunded counts as if never bought, so a
--- breach may be missed for it, never made up. decided: the event is a decision of its own, which saw
--- whatever else happened at that instant.
+-- What the purchases under each limit of an activity added to its use, and took back, as events
+-- in time: judged are the purchases of this activity that the limit applied to, as it stood at
+-- the revision which they recorded. Purchases before a limit was set count, and are not judged.
+-- A limit that crosses activities counts those of all. What was refunded counts as if never
+-- bought, so a breach may be missed for it, never made up. decided: the event is a decision of
+-- its own, which saw whatever else happened at that instant.
 create or replace function seckill_private.limit_events (
   p_activity_id bigint
 )
