@@ -203,9 +203,9 @@ RESOLUTIONS = [
         "pay an ended hold as if nobody had to sweep it",
         (
             Edit(
-                "confirm_at",
-                "  v_row := seckill_private.settle_reservation(v_now, v_row);\n",
-                "",
+                "confirm_locked",
+                "\n    seckill_private.settle_reservation(p_now, p_reservation);",
+                " p_reservation;",
             ),
         ),
         caught_by=checks_single.ended_hold_is_paid_late,

@@ -19,6 +19,9 @@ drop view if exists seckill.activity;
 -- file: procedures/reading/reconcile.sql (dropped)
 drop function if exists seckill.reconcile;
 
+-- file: procedures/reading/stock_at.sql (dropped)
+drop function if exists seckill.stock_at;
+
 -- file: procedures/reading/history.sql (dropped)
 drop function if exists seckill.history;
 
@@ -39,6 +42,9 @@ drop function if exists seckill.drop_limit;
 
 -- file: procedures/running/set_limit.sql (dropped)
 drop function if exists seckill.set_limit;
+
+-- file: procedures/running/set_stock_total.sql (dropped)
+drop function if exists seckill.set_stock_total;
 
 -- file: procedures/running/allocate_stock.sql (dropped)
 drop function if exists seckill.allocate_stock;
@@ -76,6 +82,12 @@ drop function if exists seckill.get_reservation;
 -- file: procedures/buying/availability.sql (dropped)
 drop function if exists seckill.availability;
 
+-- file: procedures/buying/confirm_batch.sql (dropped)
+drop function if exists seckill.confirm_batch;
+
+-- file: procedures/buying/refund.sql (dropped)
+drop function if exists seckill.refund;
+
 -- file: procedures/buying/cancel.sql (dropped)
 drop function if exists seckill.cancel;
 
@@ -109,6 +121,36 @@ drop function if exists seckill_private.limit_stands;
 -- file: procedures/internal/validate_limit.sql (dropped)
 drop function if exists seckill_private.validate_limit;
 
+-- file: procedures/internal/set_stock_total_at.sql (dropped)
+drop function if exists seckill_private.set_stock_total_at;
+
+-- file: procedures/internal/raise_total.sql (dropped)
+drop function if exists seckill_private.raise_total;
+
+-- file: procedures/internal/lower_total.sql (dropped)
+drop function if exists seckill_private.lower_total;
+
+-- file: procedures/internal/owe_units.sql (dropped)
+drop function if exists seckill_private.owe_units;
+
+-- file: procedures/internal/revoke_holds.sql (dropped)
+drop function if exists seckill_private.revoke_holds;
+
+-- file: procedures/internal/cut_unreleased.sql (dropped)
+drop function if exists seckill_private.cut_unreleased;
+
+-- file: procedures/internal/cut_available.sql (dropped)
+drop function if exists seckill_private.cut_available;
+
+-- file: procedures/internal/settle_pool.sql (dropped)
+drop function if exists seckill_private.settle_pool;
+
+-- file: procedures/internal/slots_of.sql (dropped)
+drop function if exists seckill_private.slots_of;
+
+-- file: procedures/internal/lock_slots.sql (dropped)
+drop function if exists seckill_private.lock_slots;
+
 -- file: procedures/internal/return_unsold.sql (dropped)
 drop function if exists seckill_private.return_unsold;
 
@@ -136,11 +178,47 @@ drop function if exists seckill_private.ops_replay;
 -- file: procedures/internal/lock_activity.sql (dropped)
 drop function if exists seckill_private.lock_activity;
 
+-- file: procedures/internal/refund_at.sql (dropped)
+drop function if exists seckill_private.refund_at;
+
+-- file: procedures/internal/take_refund.sql (dropped)
+drop function if exists seckill_private.take_refund;
+
+-- file: procedures/internal/find_refund.sql (dropped)
+drop function if exists seckill_private.find_refund;
+
+-- file: procedures/internal/refund_units.sql (dropped)
+drop function if exists seckill_private.refund_units;
+
+-- file: procedures/internal/asked_lines.sql (dropped)
+drop function if exists seckill_private.asked_lines;
+
+-- file: procedures/internal/validate_refund.sql (dropped)
+drop function if exists seckill_private.validate_refund;
+
 -- file: procedures/internal/cancel_at.sql (dropped)
 drop function if exists seckill_private.cancel_at;
 
+-- file: procedures/internal/confirm_batch_at.sql (dropped)
+drop function if exists seckill_private.confirm_batch_at;
+
+-- file: procedures/internal/confirm_held.sql (dropped)
+drop function if exists seckill_private.confirm_held;
+
+-- file: procedures/internal/fault_in_payment.sql (dropped)
+drop function if exists seckill_private.fault_in_payment;
+
+-- file: procedures/internal/lock_reservations.sql (dropped)
+drop function if exists seckill_private.lock_reservations;
+
+-- file: procedures/internal/now_of_rows.sql (dropped)
+drop function if exists seckill_private.now_of_rows;
+
 -- file: procedures/internal/confirm_at.sql (dropped)
 drop function if exists seckill_private.confirm_at;
+
+-- file: procedures/internal/confirm_locked.sql (dropped)
+drop function if exists seckill_private.confirm_locked;
 
 -- file: procedures/internal/confirm_late.sql (dropped)
 drop function if exists seckill_private.confirm_late;
@@ -187,8 +265,14 @@ drop function if exists seckill_private.expire_holds;
 -- file: procedures/internal/hold_units.sql (dropped)
 drop function if exists seckill_private.hold_units;
 
+-- file: procedures/internal/pool_at.sql (dropped)
+drop function if exists seckill_private.pool_at;
+
 -- file: procedures/internal/post_movements.sql (dropped)
 drop function if exists seckill_private.post_movements;
+
+-- file: procedures/internal/record_drain.sql (dropped)
+drop function if exists seckill_private.record_drain;
 
 -- file: procedures/internal/move_inventory.sql (dropped)
 drop function if exists seckill_private.move_inventory;
@@ -214,6 +298,9 @@ drop function if exists seckill_private.window_of;
 -- file: procedures/internal/midnight.sql (dropped)
 drop function if exists seckill_private.midnight;
 
+-- file: procedures/internal/activity_at.sql (dropped)
+drop function if exists seckill_private.activity_at;
+
 -- file: procedures/internal/ledger_of.sql (dropped)
 drop function if exists seckill_private.ledger_of;
 
@@ -225,6 +312,12 @@ drop function if exists seckill_private.show_reservation;
 
 -- file: procedures/internal/unit_lines.sql (dropped)
 drop function if exists seckill_private.unit_lines;
+
+-- file: procedures/internal/remaining.sql (dropped)
+drop function if exists seckill_private.remaining;
+
+-- file: procedures/internal/added.sql (dropped)
+drop function if exists seckill_private.added;
 
 -- file: procedures/internal/lines_of.sql (dropped)
 drop function if exists seckill_private.lines_of;
