@@ -1107,8 +1107,7 @@ begin
     v_skus := (seckill_private.lines_of(
       p_reservation.pool_ids, p_reservation.quantities)).skus;
     if cardinality(v_skus) <> cardinality(p_quantities) then
-      perform seckill_private.raise_error(
-        'SK001', 'the reservation has ' || cardinality(v_skus) || ' lines');
+      return null;
     end if;
   end if;
   select array_agg(l.sku order by l.sku collate "C"),
@@ -2223,7 +2222,7 @@ ALTER FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_reg
 
 COMMENT ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region); regions are matched exactly.';
 
-CREATE FUNCTION seckill_private.find_refund(p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_restock boolean, p_restore_limits boolean) RETURNS seckill_private.refund
+CREATE FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) RETURNS seckill_private.refund
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2232,24 +2231,16 @@ declare
 begin
   select f.* into v_refund
     from seckill_private.refund as f
-   where f.activity_id = seckill_private.activity_of(p_reservation.reservation_id)
-     and f.reservation_id = p_reservation.reservation_id
+   where f.activity_id = seckill_private.activity_of(p_reservation_id)
+     and f.reservation_id = p_reservation_id
      and f.request_id = p_request_id;
-  if found and (
-    v_refund.asked_skus is distinct from p_asked.skus
-    or v_refund.asked_quantities is distinct from p_asked.quantities
-    or v_refund.restock <> p_restock
-    or v_refund.restore_limits <> p_restore_limits
-  ) then
-    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
-  end if;
   return v_refund;
 end
 $$;
 
-ALTER FUNCTION seckill_private.find_refund(p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_restock boolean, p_restore_limits boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.find_refund(p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_restock boolean, p_restore_limits boolean) IS 'The refund of a reservation that this request id led to, or null.';
+COMMENT ON FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) IS 'The refund of a reservation that this request id led to, or null.';
 
 CREATE FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -2290,6 +2281,14 @@ ALTER FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) IS 'Whether a limit stands exactly like this already.';
 
+CREATE FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_taken IS NULL) THEN p_units ELSE (SELECT array_agg((u.units - COALESCE(u.taken, 0)) ORDER BY u.line) AS array_agg FROM UNNEST(remaining.p_units, remaining.p_taken) WITH ORDINALITY u(units, taken, line)) END;
+
+ALTER FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) IS 'The units of each line less those that were taken from it (null: none).';
+
 CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS TABLE(limit_name text, metric text, maximum bigint, sku text, used bigint, unpaid bigint, first_expiry timestamp with time zone, resets_at timestamp with time zone)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -2298,8 +2297,8 @@ CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_ve
      l.maximum,
      l.sku,
      (COALESCE(sum(o.used), (0)::numeric))::bigint AS "coalesce",
-     (COALESCE(sum(o.used) FILTER (WHERE (o.state <> 'confirmed'::text)), (0)::numeric))::bigint AS "coalesce",
-     min(o.expires_at) FILTER (WHERE (o.state <> 'confirmed'::text)) AS min,
+     (COALESCE(sum(o.used) FILTER (WHERE (o.state = ANY (ARRAY['held'::text, 'expired'::text]))), (0)::numeric))::bigint AS "coalesce",
+     min(o.expires_at) FILTER (WHERE (o.state = ANY (ARRAY['held'::text, 'expired'::text]))) AS min,
      upper(w.bounds) AS upper
     FROM ((unnest(limit_usage_of.p_limits) l(activity_id, name, since_revision, until_revision, dimension, metric, window_kind, maximum, sku, period, time_zone, required)
       CROSS JOIN LATERAL seckill_private.window_of(l.window_kind, COALESCE(l.time_zone, limit_usage_of.p_time_zone), limit_usage_of.p_window_at) w(bounds))
@@ -2307,12 +2306,12 @@ CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_ve
              r.expires_at,
                  CASE l.metric
                      WHEN 'units'::text THEN sum(u.quantity)
-                     ELSE (1)::bigint
+                     ELSE LEAST(sum(u.quantity), (1)::bigint)
                  END AS used
             FROM ((seckill_private.reservation r
-              CROSS JOIN LATERAL UNNEST(r.pool_ids, r.quantities) u(pool_id, quantity))
+              CROSS JOIN LATERAL UNNEST(r.pool_ids, seckill_private.remaining(r.quantities, r.restored)) u(pool_id, quantity))
               JOIN seckill_private.pool p ON ((p.pool_id = u.pool_id)))
-           WHERE ((r.buyer_key = seckill_private.buyer_key(limit_usage_of.p_activity_id, limit_usage_of.p_user_id)) AND (r.user_id = limit_usage_of.p_user_id) AND (r.reservation_id IS DISTINCT FROM limit_usage_of.p_except) AND ((r.state = 'confirmed'::text) OR ((r.state = ANY (ARRAY['held'::text, 'expired'::text])) AND (r.expires_at > limit_usage_of.p_now))) AND (r.created_at <@ w.bounds) AND ((l.sku IS NULL) OR (p.sku = l.sku)))
+           WHERE ((r.buyer_key = seckill_private.buyer_key(limit_usage_of.p_activity_id, limit_usage_of.p_user_id)) AND (r.user_id = limit_usage_of.p_user_id) AND (r.reservation_id IS DISTINCT FROM limit_usage_of.p_except) AND ((r.state = ANY (ARRAY['confirmed'::text, 'refunded'::text])) OR ((r.state = ANY (ARRAY['held'::text, 'expired'::text])) AND (r.expires_at > limit_usage_of.p_now))) AND (r.created_at <@ w.bounds) AND ((l.sku IS NULL) OR (p.sku = l.sku)))
            GROUP BY r.reservation_id, r.state, r.expires_at) o ON (true))
    GROUP BY l.name, l.metric, l.maximum, l.sku, w.bounds;
 END;
@@ -3158,10 +3157,19 @@ declare
     p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
   v_asked seckill.reservation_result :=
     seckill_private.asked_lines(v_row, p_skus, p_quantities);
+  v_earlier seckill_private.refund := seckill_private.find_refund(p_reservation_id, p_request_id);
+  v_units integer[];
 begin
-  v_result.status := (seckill_private.find_refund(
-    v_row, p_request_id, v_asked, p_restock, p_restore_limits)).status;
-  if v_row.state = 'refunded' and v_asked.skus is null then
+  if p_quantities is not null and v_asked.quantities is null then
+    perform seckill_private.raise_error('SK001', 'p_quantities are not as many as the lines');
+  elsif (v_earlier.asked_skus, v_earlier.asked_quantities, v_earlier.restock,
+         v_earlier.restore_limits)
+        is distinct from (v_asked.skus, v_asked.quantities, p_restock, p_restore_limits)
+        and v_earlier.status is not null then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  v_result.status := v_earlier.status;
+  if v_row.state = 'refunded' and p_skus is null and p_quantities is null then
     v_result.status := 'refunded';
   end if;
   v_result.reservation_id := p_reservation_id;
@@ -3173,10 +3181,12 @@ begin
     perform seckill_private.raise_error('SK006', 'the reservation is '
       || seckill_private.state_at(v_row.state, v_row.expires_at, v_now));
   end if;
+  v_units := seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities);
+  if v_units is null then
+    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+  end if;
   v_result.status := seckill_private.take_refund(
-    v_now, v_row, p_request_id, v_asked,
-    seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities), p_restock,
-    p_restore_limits);
+    v_now, v_row, p_request_id, v_asked, v_units, p_restock, p_restore_limits);
   return v_result;
 end
 $$;
@@ -3215,7 +3225,7 @@ begin
                   group by t.sku) as t on t.sku = a.sku
      where coalesce(t.units, 0) = 0 or t.units < a.quantity
   ) then
-    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+    return null;
   end if;
   return v_units;
 end
@@ -3223,7 +3233,7 @@ $$;
 
 ALTER FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) IS 'How many units of each line of a reservation a refund takes.';
+COMMENT ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) IS 'How many units of each line of a reservation a refund takes; null when too few remain.';
 
 CREATE FUNCTION seckill_private.refuse_limit(p_limits seckill_private.limit_version[], p_activity seckill_private.activity, p_user_id text, p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS seckill.reserve_result
     LANGUAGE plpgsql STABLE
@@ -3325,14 +3335,6 @@ $$;
 ALTER FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) IS 'The refusal sold_out, or null while the pool has the units.';
-
-CREATE FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) RETURNS integer[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_taken IS NULL) THEN p_units ELSE (SELECT array_agg((u.units - COALESCE(u.taken, 0)) ORDER BY u.line) AS array_agg FROM UNNEST(remaining.p_units, remaining.p_taken) WITH ORDINALITY u(units, taken, line)) END;
-
-ALTER FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) IS 'The units of each line less those that were taken from it (null: none).';
 
 CREATE FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
@@ -4417,13 +4419,15 @@ REVOKE ALL ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reserv
 
 REVOKE ALL ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.find_refund(p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
@@ -4496,8 +4500,6 @@ REVOKE ALL ON FUNCTION seckill_private.refuse_limit(p_limits seckill_private.lim
 REVOKE ALL ON FUNCTION seckill_private.refuse_sale(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 

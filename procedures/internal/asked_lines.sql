@@ -1,7 +1,7 @@
 -- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
 -- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
--- for all that remains of them; neither, for all that remains: then the fields stay null.
--- Raises: SK001.
+-- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
+-- too, where quantities alone are not as many as the lines.
 create or replace function seckill_private.asked_lines (
   p_reservation seckill_private.reservation,
   p_skus text[],
@@ -20,8 +20,7 @@ begin
     v_skus := (seckill_private.lines_of(
       p_reservation.pool_ids, p_reservation.quantities)).skus;
     if cardinality(v_skus) <> cardinality(p_quantities) then
-      perform seckill_private.raise_error(
-        'SK001', 'the reservation has ' || cardinality(v_skus) || ' lines');
+      return null;
     end if;
   end if;
   select array_agg(l.sku order by l.sku collate "C"),

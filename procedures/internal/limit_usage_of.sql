@@ -20,22 +20,23 @@ create or replace function seckill_private.limit_usage_of (
 begin atomic
   select l.name, l.metric, l.maximum, l.sku,
          coalesce(sum(o.used), 0)::bigint,
-         coalesce(sum(o.used) filter (where o.state <> 'confirmed'), 0)::bigint,
-         min(o.expires_at) filter (where o.state <> 'confirmed'),
+         coalesce(sum(o.used) filter (where o.state in ('held', 'expired')), 0)::bigint,
+         min(o.expires_at) filter (where o.state in ('held', 'expired')),
          upper(w.bounds)
     from unnest(p_limits) as l
    cross join lateral seckill_private.window_of(
            l.window_kind, coalesce(l.time_zone, p_time_zone), p_window_at) as w (bounds)
     left join lateral (
            select r.state, r.expires_at,
-                  case l.metric when 'units' then sum(u.quantity) else 1 end as used
+                  case l.metric when 'units' then sum(u.quantity) else least(sum(u.quantity), 1) end as used
              from seckill_private.reservation as r
-            cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
+            cross join lateral unnest(
+                     r.pool_ids, seckill_private.remaining(r.quantities, r.restored)) as u (pool_id, quantity)
              join seckill_private.pool as p on p.pool_id = u.pool_id
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
               and r.user_id = p_user_id
               and r.reservation_id is distinct from p_except
-              and (r.state = 'confirmed'
+              and (r.state in ('confirmed', 'refunded')
                    or r.state in ('held', 'expired') and r.expires_at > p_now)
               and r.created_at <@ w.bounds
               and (l.sku is null or p.sku = l.sku)

@@ -25,10 +25,19 @@ declare
     p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
   v_asked seckill.reservation_result :=
     seckill_private.asked_lines(v_row, p_skus, p_quantities);
+  v_earlier seckill_private.refund := seckill_private.find_refund(p_reservation_id, p_request_id);
+  v_units integer[];
 begin
-  v_result.status := (seckill_private.find_refund(
-    v_row, p_request_id, v_asked, p_restock, p_restore_limits)).status;
-  if v_row.state = 'refunded' and v_asked.skus is null then
+  if p_quantities is not null and v_asked.quantities is null then
+    perform seckill_private.raise_error('SK001', 'p_quantities are not as many as the lines');
+  elsif (v_earlier.asked_skus, v_earlier.asked_quantities, v_earlier.restock,
+         v_earlier.restore_limits)
+        is distinct from (v_asked.skus, v_asked.quantities, p_restock, p_restore_limits)
+        and v_earlier.status is not null then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  v_result.status := v_earlier.status;
+  if v_row.state = 'refunded' and p_skus is null and p_quantities is null then
     v_result.status := 'refunded';
   end if;
   v_result.reservation_id := p_reservation_id;
@@ -40,10 +49,12 @@ begin
     perform seckill_private.raise_error('SK006', 'the reservation is '
       || seckill_private.state_at(v_row.state, v_row.expires_at, v_now));
   end if;
+  v_units := seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities);
+  if v_units is null then
+    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+  end if;
   v_result.status := seckill_private.take_refund(
-    v_now, v_row, p_request_id, v_asked,
-    seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities), p_restock,
-    p_restore_limits);
+    v_now, v_row, p_request_id, v_asked, v_units, p_restock, p_restore_limits);
   return v_result;
 end
 $function$;

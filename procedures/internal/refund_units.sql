@@ -1,5 +1,5 @@
 -- A sku may have several lines, one for each slot: units are taken from the first that has some.
--- Raises: SK001 when a line has fewer left, or is not in the reservation.
+-- Null when a line has fewer left, or is not in the reservation.
 create or replace function seckill_private.refund_units (
   p_reservation seckill_private.reservation,
   p_skus text[],
@@ -36,7 +36,7 @@ begin
                   group by t.sku) as t on t.sku = a.sku
      where coalesce(t.units, 0) = 0 or t.units < a.quantity
   ) then
-    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+    return null;
   end if;
   return v_units;
 end
@@ -44,4 +44,4 @@ $function$;
 
 comment on function seckill_private.refund_units (
   seckill_private.reservation, text[], integer[]) is
-  'How many units of each line of a reservation a refund takes.';
+  'How many units of each line of a reservation a refund takes; null when too few remain.';

@@ -970,22 +970,23 @@ create or replace function seckill_private.limit_usage_of (
 begin atomic
   select l.name, l.metric, l.maximum, l.sku,
          coalesce(sum(o.used), 0)::bigint,
-         coalesce(sum(o.used) filter (where o.state <> 'confirmed'), 0)::bigint,
-         min(o.expires_at) filter (where o.state <> 'confirmed'),
+         coalesce(sum(o.used) filter (where o.state in ('held', 'expired')), 0)::bigint,
+         min(o.expires_at) filter (where o.state in ('held', 'expired')),
          upper(w.bounds)
     from unnest(p_limits) as l
    cross join lateral seckill_private.window_of(
            l.window_kind, coalesce(l.time_zone, p_time_zone), p_window_at) as w (bounds)
     left join lateral (
            select r.state, r.expires_at,
-                  case l.metric when 'units' then sum(u.quantity) else 1 end as used
+                  case l.metric when 'units' then sum(u.quantity) else least(sum(u.quantity), 1) end as used
              from seckill_private.reservation as r
-            cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
+            cross join lateral unnest(
+                     r.pool_ids, seckill_private.remaining(r.quantities, r.restored)) as u (pool_id, quantity)
              join seckill_private.pool as p on p.pool_id = u.pool_id
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
               and r.user_id = p_user_id
               and r.reservation_id is distinct from p_except
-              and (r.state = 'confirmed'
+              and (r.state in ('confirmed', 'refunded')
                    or r.state in ('held', 'expired') and r.expires_at > p_now)
               and r.created_at <@ w.bounds
               and (l.sku is null or p.sku = l.sku)
@@ -2395,8 +2396,8 @@ comment on function seckill_private.validate_refund (
 -- file: procedures/internal/asked_lines.sql
 -- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
 -- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
--- for all that remains of them; neither, for all that remains: then the fields stay null.
--- Raises: SK001.
+-- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
+-- too, where quantities alone are not as many as the lines.
 create or replace function seckill_private.asked_lines (
   p_reservation seckill_private.reservation,
   p_skus text[],
@@ -2415,8 +2416,7 @@ begin
     v_skus := (seckill_private.lines_of(
       p_reservation.pool_ids, p_reservation.quantities)).skus;
     if cardinality(v_skus) <> cardinality(p_quantities) then
-      perform seckill_private.raise_error(
-        'SK001', 'the reservation has ' || cardinality(v_skus) || ' lines');
+      return null;
     end if;
   end if;
   select array_agg(l.sku order by l.sku collate "C"),
@@ -2435,7 +2435,7 @@ comment on function seckill_private.asked_lines (
 
 -- file: procedures/internal/refund_units.sql
 -- A sku may have several lines, one for each slot: units are taken from the first that has some.
--- Raises: SK001 when a line has fewer left, or is not in the reservation.
+-- Null when a line has fewer left, or is not in the reservation.
 create or replace function seckill_private.refund_units (
   p_reservation seckill_private.reservation,
   p_skus text[],
@@ -2472,7 +2472,7 @@ begin
                   group by t.sku) as t on t.sku = a.sku
      where coalesce(t.units, 0) = 0 or t.units < a.quantity
   ) then
-    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+    return null;
   end if;
   return v_units;
 end
@@ -2480,17 +2480,13 @@ $function$;
 
 comment on function seckill_private.refund_units (
   seckill_private.reservation, text[], integer[]) is
-  'How many units of each line of a reservation a refund takes.';
+  'How many units of each line of a reservation a refund takes; null when too few remain.';
 
 -- file: procedures/internal/find_refund.sql
 -- Called with the reservation's row locked, so a call that came first is seen.
--- Raises: SK004 when the request id stands for other lines, or other switches.
 create or replace function seckill_private.find_refund (
-  p_reservation seckill_private.reservation,
-  p_request_id uuid,
-  p_asked seckill.reservation_result,
-  p_restock boolean,
-  p_restore_limits boolean
+  p_reservation_id bigint,
+  p_request_id uuid
 )
   returns seckill_private.refund
   language plpgsql
@@ -2502,23 +2498,14 @@ declare
 begin
   select f.* into v_refund
     from seckill_private.refund as f
-   where f.activity_id = seckill_private.activity_of(p_reservation.reservation_id)
-     and f.reservation_id = p_reservation.reservation_id
+   where f.activity_id = seckill_private.activity_of(p_reservation_id)
+     and f.reservation_id = p_reservation_id
      and f.request_id = p_request_id;
-  if found and (
-    v_refund.asked_skus is distinct from p_asked.skus
-    or v_refund.asked_quantities is distinct from p_asked.quantities
-    or v_refund.restock <> p_restock
-    or v_refund.restore_limits <> p_restore_limits
-  ) then
-    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
-  end if;
   return v_refund;
 end
 $function$;
 
-comment on function seckill_private.find_refund (
-  seckill_private.reservation, uuid, seckill.reservation_result, boolean, boolean) is
+comment on function seckill_private.find_refund (bigint, uuid) is
   'The refund of a reservation that this request id led to, or null.';
 
 -- file: procedures/internal/take_refund.sql
@@ -2614,10 +2601,19 @@ declare
     p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
   v_asked seckill.reservation_result :=
     seckill_private.asked_lines(v_row, p_skus, p_quantities);
+  v_earlier seckill_private.refund := seckill_private.find_refund(p_reservation_id, p_request_id);
+  v_units integer[];
 begin
-  v_result.status := (seckill_private.find_refund(
-    v_row, p_request_id, v_asked, p_restock, p_restore_limits)).status;
-  if v_row.state = 'refunded' and v_asked.skus is null then
+  if p_quantities is not null and v_asked.quantities is null then
+    perform seckill_private.raise_error('SK001', 'p_quantities are not as many as the lines');
+  elsif (v_earlier.asked_skus, v_earlier.asked_quantities, v_earlier.restock,
+         v_earlier.restore_limits)
+        is distinct from (v_asked.skus, v_asked.quantities, p_restock, p_restore_limits)
+        and v_earlier.status is not null then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  v_result.status := v_earlier.status;
+  if v_row.state = 'refunded' and p_skus is null and p_quantities is null then
     v_result.status := 'refunded';
   end if;
   v_result.reservation_id := p_reservation_id;
@@ -2629,10 +2625,12 @@ begin
     perform seckill_private.raise_error('SK006', 'the reservation is '
       || seckill_private.state_at(v_row.state, v_row.expires_at, v_now));
   end if;
+  v_units := seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities);
+  if v_units is null then
+    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+  end if;
   v_result.status := seckill_private.take_refund(
-    v_now, v_row, p_request_id, v_asked,
-    seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities), p_restock,
-    p_restore_limits);
+    v_now, v_row, p_request_id, v_asked, v_units, p_restock, p_restore_limits);
   return v_result;
 end
 $function$;
