@@ -1,7 +1,7 @@
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
 -- while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of debt,
 -- less debt_dropped and drain), every movement of a slot has one ledger row, and open holds add up
--- to held.
+-- to held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -33,11 +33,16 @@ begin atomic
        and r.buyer_key < (p_activity_id + 1) << 40
        and r.state = 'held'
      group by u.pool_id, u.slot
+  ), release as (
+    select r.pool_id, sum(r.quantity) as units
+      from seckill_private.stock_release as r
+     group by r.pool_id
   ), claim as (
     select s.sku, s.region, s.slot, c.invariant, c.what, c.expected, c.actual
       from slot as s
       left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
       left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+      left join release as r on r.pool_id = s.pool_id and s.slot = 0
      cross join lateral (values
        ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
        ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
@@ -48,6 +53,7 @@ begin atomic
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
        ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
+       ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
        ('I2', 'owed', coalesce(b.owed, 0), s.owed),
        ('I2', 'epoch', coalesce(b.epoch, 0), s.epoch),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),

@@ -43,6 +43,12 @@ begin
    where c.units > 0;
   perform seckill_private.post_movements(
     p_now, 'cut', 'unreleased', 'inventory', v_lines, p_actor, p_note);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(p_pool_id, '-infinity'), 'infinity')
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and v_cut > 0;
   return v_cut;
 end
 $function$;

@@ -2,7 +2,8 @@
 -- that no two batches, and no batch and no single call, wait for each other in a circle. A payment
 -- that may be late takes whatever units its activity has, and may settle ended holds of any of its
 -- pools: then all of the activity's slots are locked. What goes on to the inventory needs that row.
--- Locks: users sorted; reservations by key; slots ascending; inventory rows by sku.
+-- Locks: users sorted; reservations by key; the subjects of late ones; slots ascending; inventory
+--   rows by sku.
 create or replace function seckill_private.lock_reservations (
   p_user_ids text[],
   p_reservation_ids bigint[],
@@ -21,6 +22,7 @@ declare
      where i.id is not null and i.user_id is not null);
   v_user_id text;
   v_soon timestamptz;
+  v_late seckill_private.reservation[];
   v_pool_ids bigint[];
 begin
   for v_user_id in
@@ -37,19 +39,24 @@ begin
      order by r.buyer_key, r.reservation_id
        for update);
   v_soon := seckill_private.now_of_rows(p_now, v_rows) + interval '10 seconds';
-  select array_agg(distinct u.pool_id) into v_pool_ids
-    from unnest(v_rows) as r
-   cross join lateral (
-           select unnest(r.pool_ids)
-            union all
-           select p.pool_id from seckill_private.pool as p
-            where r.state in ('held', 'expired')
-              and r.expires_at <= v_soon
-              and p.activity_id = seckill_private.activity_of(r.reservation_id)) as u (pool_id);
-  perform from seckill_private.pool_slot as s
-    where s.pool_id = any (v_pool_ids)
-    order by s.pool_id, s.slot
-      for update;
+  v_late := array(
+    select r from unnest(v_rows) as r
+     where r.state in ('held', 'expired') and r.expires_at <= v_soon);
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest from unnest(v_late) as r
+           cross join lateral unnest(r.subjects) as d (digest)),
+    array(select l from (
+            select distinct seckill_private.activity_of(r.reservation_id) as activity_id
+              from unnest(v_late) as r) as a
+           cross join lateral unnest((seckill_private.load_sale(a.activity_id)).limits) as l));
+  v_pool_ids := array(
+    select distinct u.pool_id from unnest(v_rows) as r
+     cross join lateral unnest(r.pool_ids) as u (pool_id)
+     union
+    select p.pool_id from unnest(v_late) as r
+      join seckill_private.pool as p
+        on p.activity_id = seckill_private.activity_of(r.reservation_id));
+  perform seckill_private.lock_slots(v_pool_ids);
   perform from seckill_private.inventory as i
     where i.sku in (
             select p.sku from seckill_private.pool as p

@@ -1,22 +1,18 @@
--- For calls that run a sale: all slots of an activity, since what they settle or cancel may have
--- lines in any of its pools. Buyers wait meanwhile.
--- Locks: the slots of the activity ascending.
+-- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
+--   wait only for a later one.
 create or replace function seckill_private.lock_slots (
-  p_activity_id bigint
+  p_pool_ids bigint[]
 )
   returns void
-  language plpgsql
+  language sql
   volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  perform from seckill_private.pool_slot as s
-    where s.pool_id = any (array(
-            select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id))
-    order by s.pool_id, s.slot
-      for update;
-end
-$function$;
+begin atomic
+  select s.pool_id
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+   order by s.pool_id, s.slot
+     for update;
+end;
 
-comment on function seckill_private.lock_slots (bigint) is
-  'Lock all slots of an activity.';
+comment on function seckill_private.lock_slots (bigint[]) is
+  'Lock the slots of some pools until the transaction ends.';

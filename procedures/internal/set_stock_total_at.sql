@@ -23,7 +23,8 @@ declare
   v_before seckill_private.pool_slot;
   v_after seckill_private.pool_slot;
 begin
-  perform seckill_private.lock_slots(p_activity_id);
+  perform seckill_private.lock_slots(array(
+    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
   perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
