@@ -5591,6 +5591,10 @@ begin
     perform seckill_private.raise_error('SK001', 'the arrays of a batch must not be null');
   elsif v_payments <> cardinality(p_user_ids) or v_payments <> cardinality(p_payment_refs) then
     perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif array_ndims(p_user_ids) > 1 or array_ndims(p_reservation_ids) > 1
+        or array_ndims(p_payment_refs) > 1 or array_lower(p_user_ids, 1) <> 1
+        or array_lower(p_reservation_ids, 1) <> 1 or array_lower(p_payment_refs, 1) <> 1 then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be plain lists');
   elsif v_payments > 500 then
     perform seckill_private.raise_error('SK001', 'a batch takes 500 payments');
   end if;
