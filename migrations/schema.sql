@@ -707,6 +707,40 @@ ALTER FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subje
 
 COMMENT ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) IS 'What these subjects have used of each limit of an activity, global ones included, by name: used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
 
+CREATE FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_activity seckill_private.activity;
+  v_digests bytea[];
+  v_limit seckill_private.limit_version;
+  v_digest bytea;
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  if p_at is null then
+    perform seckill_private.raise_error('SK001', 'p_at must not be null');
+  end if;
+  v_digests := seckill_private.subject_digests(p_subjects);
+  v_activity := seckill_private.activity_at(
+    (seckill_private.load_sale(p_activity_id)).activity, p_at);
+  foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
+    v_digest := case
+      when v_limit.dimension <> 'user'
+        then seckill_private.digest_of(v_digests, v_limit.dimension)
+    end;
+    if v_limit.dimension = 'user' or v_digest is not null then
+      return next seckill_private.usage_at(
+        v_limit, v_activity, p_user_id, v_digest, p_at);
+    end if;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) IS 'What seckill.limit_usage would have answered at an instant: the limits as they stood then (by the journal of the ops calls), and what these subjects had used of each. An instant to come is answered as if nobody called until then. Raises SK001, SK002.';
+
 CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 100) RETURNS SETOF seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3250,6 +3284,38 @@ ALTER FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'What one subject has used of a limit in a window, in the limit''s metric.';
 
+CREATE FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) RETURNS seckill_private.limit_version[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_revision bigint := (
+    select r.revision - (
+             select count(*) from seckill_private.ops_entry as e
+              where e.call in ('set_limit', 'drop_limit') and e.at > p_at)
+      from seckill_private.limits_revision as r);
+begin
+  return (
+    with standing as (
+      select l
+        from seckill_private.limit_version as l
+       where (l.activity_id = p_activity_id or l.activity_id is null)
+         and l.since_revision <= v_revision
+         and (l.until_revision is null or l.until_revision > v_revision)
+    )
+    select array_agg(s.l order by (s.l).name collate "C")
+      from standing as s
+     where (s.l).activity_id is not null
+        or not exists (
+             select from standing as o
+              where (o.l).activity_id is not null and (o.l).name = (s.l).name));
+end
+$$;
+
+ALTER FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) IS 'The limits that applied in an activity at an instant, sorted by name.';
+
 CREATE FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3630,6 +3696,31 @@ $$;
 ALTER FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) IS 'A dimension that a limit on some lines requires and that a request does not name, or null.';
+
+CREATE FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_group record;
+begin
+  for v_group in
+    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
+      from unnest(p_pool_ids, p_deltas) as u (pool_id, delta)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     group by p.sku, p.pool_id
+    having sum(u.delta) <> 0
+     order by p.sku collate "C", p.pool_id
+  loop
+    perform seckill_private.move_inventory(
+      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) IS 'Add to the inventory what slots gave up, and take what they were given.';
 
 CREATE FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) RETURNS bigint
     LANGUAGE plpgsql
@@ -4099,17 +4190,8 @@ begin
     v_deltas := v_deltas || v_paid
       + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  for v_group in
-    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
-      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     group by p.sku, p.pool_id
-    having sum(u.delta) <> 0
-     order by p.sku collate "C", p.pool_id
-  loop
-    perform seckill_private.move_inventory(
-      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
-  end loop;
+  perform seckill_private.move_inventories(
+    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $$;
 
@@ -4581,6 +4663,38 @@ $$;
 ALTER FUNCTION seckill_private.require_units(p_name text, p_value bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.require_units(p_name text, p_value bigint) IS 'Refuse a number of units that is null, not positive, or above 10^12.';
+
+CREATE FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) RETURNS seckill_private.reservation
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation := p_reservation;
+begin
+  if v_row.refunded_at > p_at then
+    v_row.state := 'confirmed';
+    v_row.restored := (
+      select array_agg(t.units order by t.line)
+        from (select u.line, sum(u.units)::integer as units
+                from seckill_private.refund as f
+               cross join lateral unnest(f.quantities) with ordinality as u (units, line)
+               where f.activity_id = seckill_private.activity_of(v_row.reservation_id)
+                 and f.reservation_id = v_row.reservation_id
+                 and f.restore_limits
+                 and f.at <= p_at
+               group by u.line) as t);
+  end if;
+  if v_row.state <> 'expired' and v_row.resolved_at > p_at then
+    v_row.state := 'held';
+    v_row.late_status := null;
+  end if;
+  return v_row;
+end
+$$;
+
+ALTER FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) IS 'A reservation as its state and what it had given back to the limits stood at an instant.';
 
 CREATE FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
@@ -5263,6 +5377,70 @@ ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
 
+CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.check_result;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_use record;
+begin
+  select coalesce(sum(u.used), 0)::bigint as used,
+         coalesce(sum(u.used) filter (where u.unpaid), 0)::bigint as unpaid,
+         min(u.expires_at) filter (where u.unpaid and u.used > 0) as first_expiry,
+         min(u.dated) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+         + make_interval(secs => extract(epoch from p_limit.period)::double precision) as leaves_at
+    into v_use
+    from (select d.*, sum(d.used) over () as total,
+                 sum(d.used) over (order by d.dated, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at, t.dated,
+                         r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
+                           as unpaid,
+                         seckill_private.counted(
+                           p_limit.metric, r, seckill_private.pools_of_sku(p_limit.sku, v_scope),
+                           p_at) as used
+                    from seckill_private.reservations_of(
+                           seckill_private.subject_keys(
+                             p_limit, p_activity.activity_id, p_user_id,
+                             least(lower(v_window), p_at)),
+                           p_user_id, v_scope, p_digest) as o
+                   cross join lateral seckill_private.reservation_at(o, p_at) as r
+                   cross join lateral (
+                           select case p_limit.metric
+                                    when 'expired_holds' then r.expires_at else r.created_at
+                                  end as dated) as t
+                   where r.created_at <= p_at and t.dated <@ v_window) as d) as u;
+  v_result.check_name := 'limit';
+  v_result.limit_name := p_limit.name;
+  v_result.dimension := p_limit.dimension;
+  v_result.used := v_use.used;
+  v_result.maximum := p_limit.maximum;
+  v_result.remaining := greatest(p_limit.maximum - v_use.used, 0);
+  v_result.resets_at := case
+    when p_limit.metric = 'open_holds' then v_use.first_expiry
+    when p_limit.window_kind = 'rolling' then v_use.leaves_at
+    when p_limit.window_kind <> 'activity' then upper(v_window)
+  end;
+  v_result.status := case when v_use.used < p_limit.maximum then 'pass' else 'fail' end;
+  v_result.retry := case
+    when v_result.status = 'pass' then null
+    when v_use.used - v_use.unpaid < p_limit.maximum then 'may_return'
+    when v_result.resets_at < p_activity.ends_at then 'not_yet'
+    else 'final'
+  end;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) IS 'What one subject had used of a limit at an instant, and what the limit said of one more.';
+
 CREATE FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5771,6 +5949,11 @@ GRANT ALL ON FUNCTION seckill.inventory(p_sku text) TO seckill_ops;
 REVOKE ALL ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) TO seckill_app;
 
+REVOKE ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) TO seckill_read;
+GRANT ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) TO seckill_app;
+GRANT ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) TO seckill_app;
 
@@ -5970,6 +6153,8 @@ REVOKE ALL ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limi
 
 REVOKE ALL ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.load_sale(p_activity_id bigint) FROM PUBLIC;
@@ -5997,6 +6182,8 @@ REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zon
 REVOKE ALL ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) FROM PUBLIC;
 
@@ -6074,6 +6261,8 @@ REVOKE ALL ON FUNCTION seckill_private.require_time_zone(p_time_zone text) FROM 
 
 REVOKE ALL ON FUNCTION seckill_private.require_units(p_name text, p_value bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
@@ -6124,6 +6313,8 @@ REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone,
 REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) FROM PUBLIC;
 

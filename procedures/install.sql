@@ -75,6 +75,9 @@
 \ir internal/limit_use_of.sql
 \ir internal/wanted.sql
 \ir internal/limit_check.sql
+\ir internal/reservation_at.sql
+\ir internal/limits_at.sql
+\ir internal/usage_at.sql
 \ir internal/limit_checks.sql
 \ir internal/missing_dimension.sql
 \ir internal/require_dimension.sql
@@ -84,6 +87,7 @@
 -- Units that move
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
+\ir internal/move_inventories.sql
 \ir internal/record_drain.sql
 \ir internal/post_movements.sql
 \ir internal/lock_slots.sql
@@ -210,6 +214,7 @@
 \ir reading/inventory.sql
 \ir reading/history.sql
 \ir reading/stock_at.sql
+\ir reading/limit_usage_at.sql
 \ir reading/ops_history.sql
 \ir reading/reconcile.sql
 

@@ -79,17 +79,8 @@ begin
     v_deltas := v_deltas || v_paid
       + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  for v_group in
-    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
-      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     group by p.sku, p.pool_id
-    having sum(u.delta) <> 0
-     order by p.sku collate "C", p.pool_id
-  loop
-    perform seckill_private.move_inventory(
-      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
-  end loop;
+  perform seckill_private.move_inventories(
+    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $function$;
 

@@ -1736,6 +1736,161 @@ comment on function seckill_private.limit_check (
   timestamptz, bigint) is
   'Whether a limit allows one more purchase by a subject, and what is used of it.';
 
+-- file: procedures/internal/reservation_at.sql
+-- The row has what became of it; each step has its instant, so what it was before can be told. What
+-- was restored to the limits by then is in the refunds.
+create or replace function seckill_private.reservation_at (
+  p_reservation seckill_private.reservation,
+  p_at timestamptz
+)
+  returns seckill_private.reservation
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation := p_reservation;
+begin
+  if v_row.refunded_at > p_at then
+    v_row.state := 'confirmed';
+    v_row.restored := (
+      select array_agg(t.units order by t.line)
+        from (select u.line, sum(u.units)::integer as units
+                from seckill_private.refund as f
+               cross join lateral unnest(f.quantities) with ordinality as u (units, line)
+               where f.activity_id = seckill_private.activity_of(v_row.reservation_id)
+                 and f.reservation_id = v_row.reservation_id
+                 and f.restore_limits
+                 and f.at <= p_at
+               group by u.line) as t);
+  end if;
+  if v_row.state <> 'expired' and v_row.resolved_at > p_at then
+    v_row.state := 'held';
+    v_row.late_status := null;
+  end if;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.reservation_at (
+  seckill_private.reservation, timestamptz) is
+  'A reservation as its state and what it had given back to the limits stood at an instant.';
+
+-- file: procedures/internal/limits_at.sql
+-- Every change of a limit is one revision and one entry of the journal, so the revision of an
+-- instant is the present one less the changes since. What applied then is found as load_sale finds
+-- it now.
+create or replace function seckill_private.limits_at (
+  p_activity_id bigint,
+  p_at timestamptz
+)
+  returns seckill_private.limit_version[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_revision bigint := (
+    select r.revision - (
+             select count(*) from seckill_private.ops_entry as e
+              where e.call in ('set_limit', 'drop_limit') and e.at > p_at)
+      from seckill_private.limits_revision as r);
+begin
+  return (
+    with standing as (
+      select l
+        from seckill_private.limit_version as l
+       where (l.activity_id = p_activity_id or l.activity_id is null)
+         and l.since_revision <= v_revision
+         and (l.until_revision is null or l.until_revision > v_revision)
+    )
+    select array_agg(s.l order by (s.l).name collate "C")
+      from standing as s
+     where (s.l).activity_id is not null
+        or not exists (
+             select from standing as o
+              where (o.l).activity_id is not null and (o.l).name = (s.l).name));
+end
+$function$;
+
+comment on function seckill_private.limits_at (bigint, timestamptz) is
+  'The limits that applied in an activity at an instant, sorted by name.';
+
+-- file: procedures/internal/usage_at.sql
+-- The same numbers as seckill_private.limit_check gives for one more purchase, of an instant of the
+-- past. Reservations of then are those of now that had been made, as they were.
+create or replace function seckill_private.usage_at (
+  p_limit seckill_private.limit_version,
+  p_activity seckill_private.activity,
+  p_user_id text,
+  p_digest bytea,
+  p_at timestamptz
+)
+  returns seckill.check_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.check_result;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_use record;
+begin
+  select coalesce(sum(u.used), 0)::bigint as used,
+         coalesce(sum(u.used) filter (where u.unpaid), 0)::bigint as unpaid,
+         min(u.expires_at) filter (where u.unpaid and u.used > 0) as first_expiry,
+         min(u.dated) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+         + make_interval(secs => extract(epoch from p_limit.period)::double precision) as leaves_at
+    into v_use
+    from (select d.*, sum(d.used) over () as total,
+                 sum(d.used) over (order by d.dated, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at, t.dated,
+                         r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
+                           as unpaid,
+                         seckill_private.counted(
+                           p_limit.metric, r, seckill_private.pools_of_sku(p_limit.sku, v_scope),
+                           p_at) as used
+                    from seckill_private.reservations_of(
+                           seckill_private.subject_keys(
+                             p_limit, p_activity.activity_id, p_user_id,
+                             least(lower(v_window), p_at)),
+                           p_user_id, v_scope, p_digest) as o
+                   cross join lateral seckill_private.reservation_at(o, p_at) as r
+                   cross join lateral (
+                           select case p_limit.metric
+                                    when 'expired_holds' then r.expires_at else r.created_at
+                                  end as dated) as t
+                   where r.created_at <= p_at and t.dated <@ v_window) as d) as u;
+  v_result.check_name := 'limit';
+  v_result.limit_name := p_limit.name;
+  v_result.dimension := p_limit.dimension;
+  v_result.used := v_use.used;
+  v_result.maximum := p_limit.maximum;
+  v_result.remaining := greatest(p_limit.maximum - v_use.used, 0);
+  v_result.resets_at := case
+    when p_limit.metric = 'open_holds' then v_use.first_expiry
+    when p_limit.window_kind = 'rolling' then v_use.leaves_at
+    when p_limit.window_kind <> 'activity' then upper(v_window)
+  end;
+  v_result.status := case when v_use.used < p_limit.maximum then 'pass' else 'fail' end;
+  v_result.retry := case
+    when v_result.status = 'pass' then null
+    when v_use.used - v_use.unpaid < p_limit.maximum then 'may_return'
+    when v_result.resets_at < p_activity.ends_at then 'not_yet'
+    else 'final'
+  end;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.usage_at (
+  seckill_private.limit_version, seckill_private.activity, text, bytea, timestamptz) is
+  'What one subject had used of a limit at an instant, and what the limit said of one more.';
+
 -- file: procedures/internal/limit_checks.sql
 -- One check for each limit that covers a line and whose subject the request names, by name
 -- (load_sale sorts them). A limit on units counts the order's lines together. Without lines
@@ -1969,6 +2124,44 @@ comment on function seckill_private.move_inventory (
   'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
   'now.';
 
+-- file: procedures/internal/move_inventories.sql
+-- Each inventory row is locked once, however many slots of its pools gave or took units.
+-- Raises: SK007 when the inventory has too few.
+-- Locks: inventory rows ascending by sku.
+create or replace function seckill_private.move_inventories (
+  p_now timestamptz,
+  p_kind text,
+  p_pool_ids bigint[],
+  p_deltas bigint[],
+  p_actor text,
+  p_note text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_group record;
+begin
+  for v_group in
+    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
+      from unnest(p_pool_ids, p_deltas) as u (pool_id, delta)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     group by p.sku, p.pool_id
+    having sum(u.delta) <> 0
+     order by p.sku collate "C", p.pool_id
+  loop
+    perform seckill_private.move_inventory(
+      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.move_inventories (
+  timestamptz, text, bigint[], bigint[], text, text) is
+  'Add to the inventory what slots gave up, and take what they were given.';
+
 -- file: procedures/internal/record_drain.sql
 -- The ledger row of a debt's payment; the counters are post_movements' business. p_note: the kind
 -- of the movement that brought the units.
@@ -2080,17 +2273,8 @@ begin
     v_deltas := v_deltas || v_paid
       + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  for v_group in
-    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
-      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     group by p.sku, p.pool_id
-    having sum(u.delta) <> 0
-     order by p.sku collate "C", p.pool_id
-  loop
-    perform seckill_private.move_inventory(
-      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
-  end loop;
+  perform seckill_private.move_inventories(
+    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $function$;
 
@@ -6785,6 +6969,54 @@ comment on function seckill.stock_at (bigint, text, timestamptz, text) is
   'answered as if nobody called until then. It reads the ledger of the activity: no call for a '
   'hot path. Raises SK001, SK002, SK003.';
 grant execute on function seckill.stock_at (bigint, text, timestamptz, text)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/limit_usage_at.sql
+-- The limits of then and the reservations of then: what was bought before a limit was set counts in
+-- it, what was bought later does not.
+create or replace function seckill.limit_usage_at (
+  p_activity_id bigint,
+  p_user_id text,
+  p_at timestamptz,
+  p_subjects jsonb default '{}'
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity seckill_private.activity;
+  v_digests bytea[];
+  v_limit seckill_private.limit_version;
+  v_digest bytea;
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  if p_at is null then
+    perform seckill_private.raise_error('SK001', 'p_at must not be null');
+  end if;
+  v_digests := seckill_private.subject_digests(p_subjects);
+  v_activity := seckill_private.activity_at(
+    (seckill_private.load_sale(p_activity_id)).activity, p_at);
+  foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
+    v_digest := case
+      when v_limit.dimension <> 'user'
+        then seckill_private.digest_of(v_digests, v_limit.dimension)
+    end;
+    if v_limit.dimension = 'user' or v_digest is not null then
+      return next seckill_private.usage_at(
+        v_limit, v_activity, p_user_id, v_digest, p_at);
+    end if;
+  end loop;
+end
+$function$;
+
+comment on function seckill.limit_usage_at (bigint, text, timestamptz, jsonb) is
+  'What seckill.limit_usage would have answered at an instant: the limits as they stood then (by '
+  'the journal of the ops calls), and what these subjects had used of each. An instant to come is '
+  'answered as if nobody called until then. Raises SK001, SK002.';
+grant execute on function seckill.limit_usage_at (bigint, text, timestamptz, jsonb)
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/ops_history.sql

@@ -22,6 +22,9 @@ drop function if exists seckill.reconcile;
 -- file: procedures/reading/ops_history.sql (dropped)
 drop function if exists seckill.ops_history;
 
+-- file: procedures/reading/limit_usage_at.sql (dropped)
+drop function if exists seckill.limit_usage_at;
+
 -- file: procedures/reading/stock_at.sql (dropped)
 drop function if exists seckill.stock_at;
 
@@ -364,6 +367,9 @@ drop function if exists seckill_private.post_movements;
 -- file: procedures/internal/record_drain.sql (dropped)
 drop function if exists seckill_private.record_drain;
 
+-- file: procedures/internal/move_inventories.sql (dropped)
+drop function if exists seckill_private.move_inventories;
+
 -- file: procedures/internal/move_inventory.sql (dropped)
 drop function if exists seckill_private.move_inventory;
 
@@ -384,6 +390,15 @@ drop function if exists seckill_private.missing_dimension;
 
 -- file: procedures/internal/limit_checks.sql (dropped)
 drop function if exists seckill_private.limit_checks;
+
+-- file: procedures/internal/usage_at.sql (dropped)
+drop function if exists seckill_private.usage_at;
+
+-- file: procedures/internal/limits_at.sql (dropped)
+drop function if exists seckill_private.limits_at;
+
+-- file: procedures/internal/reservation_at.sql (dropped)
+drop function if exists seckill_private.reservation_at;
 
 -- file: procedures/internal/limit_check.sql (dropped)
 drop function if exists seckill_private.limit_check;
