@@ -1,4 +1,4 @@
-
+-- A call on an activity that is unknown has no entries; that is no error here.
 create or replace function seckill.ops_history (
   p_activity_id bigint default null,
   p_limit integer default 1000

@@ -52,11 +52,11 @@ $function$;
 comment on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) is
   'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of '
-  'them; empty arrays: everything is released now). It replaces the schedule that stood; the '
-  'units are taken from what is available, and what the old schedule kept back is available '
-  'first. From its instant on a release counts as available, no job is needed; an instant that '
-  'has passed releases at once. Units not yet released count in total only. status: scheduled; '
-  'quantity: units scheduled; replayed where it stood like this already. Raises SK001, SK002, '
-  'SK003, SK005, SK006 (closed), SK007 (fewer are available).';
+  'them; empty arrays: everything is released now). It replaces the schedule that stood; the units '
+  'are taken from what is available, and what the old schedule kept back is available first. From '
+  'its instant on a release counts as available, no job is needed; an instant that has passed '
+  'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
+  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;

@@ -428,6 +428,7 @@ comment on function seckill_private.subject_digests (jsonb) is
   'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
 
 -- file: procedures/internal/user_digest.sql
+-- Reservations keep the user himself; only lists of subjects keep digests of users.
 create or replace function seckill_private.user_digest (
   p_user_id text
 )
@@ -443,6 +444,7 @@ comment on function seckill_private.user_digest (text) is
   'The digest of a user, as the lists of subjects have it.';
 
 -- file: procedures/internal/digest_of.sql
+-- A digest begins with its dimension's tag (subject_digest).
 create or replace function seckill_private.digest_of (
   p_digests bytea[],
   p_dimension text
@@ -783,6 +785,7 @@ comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) i
   'When the first hold on a pool ends that is open after an instant; null where there is none.';
 
 -- file: procedures/internal/due_releases.sql
+-- A release is a function of the clock: nothing has to run for it to count.
 create or replace function seckill_private.due_releases (
   p_pool_id bigint,
   p_now timestamptz
@@ -801,6 +804,7 @@ comment on function seckill_private.due_releases (bigint, timestamptz) is
   'Units of a pool whose release is due by an instant, moved or not: they count as available.';
 
 -- file: procedures/internal/next_release.sql
+-- Schedules are short: one row for each release that was not moved yet.
 create or replace function seckill_private.next_release (
   p_pool_id bigint,
   p_after timestamptz
@@ -819,6 +823,8 @@ comment on function seckill_private.next_release (bigint, timestamptz) is
   'When the first release of a pool after an instant is; null where none is scheduled.';
 
 -- file: procedures/internal/short_pools.sql
+-- By the stored counters: holds that have ended and releases that are due are not in them yet
+-- (settle_short).
 create or replace function seckill_private.short_pools (
   p_pool_ids bigint[],
   p_quantities bigint[]
@@ -1320,6 +1326,7 @@ comment on function seckill_private.midnight (timestamp, text) is
   'The first instant of a local date in a time zone.';
 
 -- file: procedures/internal/hour_of.sql
+-- The last hour of a day is shorter where a clock change is no whole hour.
 create or replace function seckill_private.hour_of (
   p_time_zone text,
   p_at timestamptz
@@ -1398,6 +1405,7 @@ comment on function seckill_private.pools_of_sku (text, bigint) is
   'The pools of a sku in one activity or in all (null); null for a null sku.';
 
 -- file: procedures/internal/covered_lines.sql
+-- Apart from covered_units, so that the planner can put that one into its caller.
 create or replace function seckill_private.covered_lines (
   p_pool_ids bigint[],
   p_quantities integer[],
@@ -1441,6 +1449,7 @@ comment on function seckill_private.covered_units (bigint[], integer[], integer[
   'Units of a reservation in some pools (null: in all) that count for limits.';
 
 -- file: procedures/internal/crosses_activities.sql
+-- "One in an activity" set for all activities means one in each of them; "one a month" does not.
 create or replace function seckill_private.crosses_activities (
   p_limit seckill_private.limit_version
 )
@@ -1647,6 +1656,7 @@ comment on function seckill_private.limit_use_of (
   'What one subject has used of a limit in a window, in the limit''s metric.';
 
 -- file: procedures/internal/wanted.sql
+-- Orders and holds count one, however many units they have.
 create or replace function seckill_private.wanted (
   p_limit seckill_private.limit_version,
   p_skus text[],
@@ -2039,6 +2049,7 @@ comment on function seckill_private.decide (
   'The first check of a purchase that fails; its answer is null where all pass.';
 
 -- file: procedures/internal/refusal.sql
+-- Fields that the check does not have stay null.
 create or replace function seckill_private.refusal (
   p_check seckill_private.check
 )
@@ -2974,6 +2985,7 @@ comment on function seckill_private.reserve_at (
   'seckill.reserve and seckill.reserve_lines.';
 
 -- file: procedures/internal/show_check.sql
+-- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )
@@ -3285,6 +3297,7 @@ comment on function seckill_private.lock_available (
   'Lock the slots of a reservation; whether they have its units available once more.';
 
 -- file: procedures/internal/exceeds_limit.sql
+-- Which limits, and in which windows: limit_checks.
 create or replace function seckill_private.exceeds_limit (
   p_sale seckill_private.sale,
   p_reservation seckill_private.reservation,
@@ -5035,6 +5048,7 @@ comment on function seckill_private.validate_releases (timestamptz[], bigint[]) 
   'Refuse a schedule of releases that makes no sense.';
 
 -- file: procedures/internal/releases_stand.sql
+-- Compared as a set: two calls with the same releases need no second schedule.
 create or replace function seckill_private.releases_stand (
   p_pool_id bigint,
   p_release_at timestamptz[],
@@ -5578,8 +5592,8 @@ $function$;
 
 comment on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) is
-  'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 '
-  'to 50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole '
+  'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 to '
+  '50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole '
   'order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few '
   'are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.reserve_lines (
@@ -5623,7 +5637,7 @@ grant execute on function seckill.explain (bigint, text, text, integer, uuid, te
    to seckill_app;
 
 -- file: procedures/buying/limit_usage.sql
-
+-- A read: nothing is locked, so beside a rush the numbers were true at some moment of the call.
 create or replace function seckill.limit_usage (
   p_activity_id bigint,
   p_user_id text,
@@ -5646,9 +5660,8 @@ $function$;
 
 comment on function seckill.limit_usage (bigint, text, jsonb) is
   'What these subjects have used of each limit of an activity, global ones included, by name: '
-  'used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more '
-  'is allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, '
-  'SK002.';
+  'used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is '
+  'allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
 grant execute on function seckill.limit_usage (bigint, text, jsonb) to seckill_app;
 
 -- file: procedures/buying/confirm.sql
@@ -6769,12 +6782,12 @@ $function$;
 comment on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) is
   'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of '
-  'them; empty arrays: everything is released now). It replaces the schedule that stood; the '
-  'units are taken from what is available, and what the old schedule kept back is available '
-  'first. From its instant on a release counts as available, no job is needed; an instant that '
-  'has passed releases at once. Units not yet released count in total only. status: scheduled; '
-  'quantity: units scheduled; replayed where it stood like this already. Raises SK001, SK002, '
-  'SK003, SK005, SK006 (closed), SK007 (fewer are available).';
+  'them; empty arrays: everything is released now). It replaces the schedule that stood; the units '
+  'are taken from what is available, and what the old schedule kept back is available first. From '
+  'its instant on a release counts as available, no job is needed; an instant that has passed '
+  'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
+  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;
 
@@ -7020,7 +7033,7 @@ grant execute on function seckill.limit_usage_at (bigint, text, timestamptz, jso
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/ops_history.sql
-
+-- A call on an activity that is unknown has no entries; that is no error here.
 create or replace function seckill.ops_history (
   p_activity_id bigint default null,
   p_limit integer default 1000
