@@ -207,7 +207,8 @@ def pay_at(
         )
     return words(
         superuser.execute(
-            "select * from seckill_private.confirm_batch_at(%s, %s::text[], %s::bigint[], %s::text[])",
+            "select * from seckill_private.confirm_batch_at("
+            "%s, %s::text[], %s::bigint[], %s::text[])",
             [now, *([payment[place] for payment in payments] for place in range(3))],
         ).fetchall()
     )

@@ -1,4 +1,4 @@
-"""seckill.set_stock_total: a total changed in mid-sale, in four modes, and what becomes of the rest.
+"""seckill.set_stock_total: a total changed in mid-sale, in four modes.
 
 The pool of most tests has 30 units: 4 sold, 3 held by Bob and then 5 held by Cid, 18 available.
 """
