@@ -56,7 +56,9 @@ begin
       select r.* into strict v_row
         from seckill_private.reservation as r
        where r.buyer_key = v_row.buyer_key and r.reservation_id = v_row.reservation_id;
-      v_result := seckill_private.confirm_locked(v_now, v_row, p_payment_refs[i]);
+      v_result := seckill_private.confirm_locked(
+        v_now, seckill_private.load_sale(seckill_private.activity_of(v_row.reservation_id)),
+        v_row, p_payment_refs[i]);
     end if;
     return next v_result;
   end loop;

@@ -1,8 +1,9 @@
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending; the caller has the reservation and its user.
+-- Locks: slots ascending; the caller has the reservation, its user and its subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
+  p_sale seckill_private.sale,
   p_reservation seckill_private.reservation,
   p_payment_ref text
 )
@@ -35,7 +36,8 @@ begin
       end if;
     when 'expired' then
       if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(p_now, v_row, p_payment_ref);
+        v_result.status := seckill_private.confirm_late(
+          p_now, p_sale, v_row, p_payment_ref);
       else
         v_result.status := v_row.late_status;
         v_result.replayed := true;
@@ -50,5 +52,5 @@ end
 $function$;
 
 comment on function seckill_private.confirm_locked (
-  timestamptz, seckill_private.reservation, text) is
+  timestamptz, seckill_private.sale, seckill_private.reservation, text) is
   'Decide a payment for a reservation that the caller has locked.';

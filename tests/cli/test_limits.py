@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seckill.cli import _show
+from seckill.cli import _show, _values
 from seckill.cli._checks import rule_text
 from seckill.cli._times import duration, duration_text
 from tests.cli.conftest import Done, Run
@@ -407,6 +407,20 @@ def test_values_that_are_piped_in(db: Database, ops: Run, sale: int) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Blocked 2 of 2 user values")
     assert ops("reserve", sale, "eve", "phone").status == 1
+
+
+def test_batches_know_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_values, "BATCH", 2)
+    path = tmp_path / "list"
+    path.write_text("a\n\nb\nc\nd\n\n\ne", "utf-8")
+    source = _values.Source(str(path), None, ",", 0)
+    found = [
+        (batch.values, batch.first_line, batch.last_line, batch.lines)
+        for batch in _values.batches(source, str)
+    ]
+    assert found == [(["a", "b"], 1, 3, 3), (["c", "d"], 4, 5, 2), (["e"], 8, 8, 3)]
+    assert _values.lines_in(source) == 8
+    assert [list(part) for part in _values.split("abc")] == [["a", "b"], ["c"]]
 
 
 def test_a_load_shows_how_far_it_got(
