@@ -2,7 +2,8 @@
 
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
-of sweeps and books are in catalogue_books.py. After a change here, write README.md anew:
+of sweeps and books are in catalogue_books.py, those of refunds and cut totals in
+catalogue_life.py. After a change here, write README.md anew:
 
     python -m tests.mutation.catalogue
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from tests.concurrency import checks_resolution, checks_single, checks_stampede
 from tests.fix_database import Database
 from tests.mutation.catalogue_books import BOOKS, SWEEPS
+from tests.mutation.catalogue_life import LIFE
 from tests.mutation.planting import Edit, Mutation
 
 README = Path(__file__).with_name("README.md")
@@ -203,9 +205,9 @@ RESOLUTIONS = [
         "pay an ended hold as if nobody had to sweep it",
         (
             Edit(
-                "confirm_at",
-                "  v_row := seckill_private.settle_reservation(v_now, v_row);\n",
-                "",
+                "confirm_locked",
+                "\n    seckill_private.settle_reservation(p_now, p_reservation);",
+                " p_reservation;",
             ),
         ),
         caught_by=checks_single.ended_hold_is_paid_late,
@@ -273,7 +275,7 @@ RESOLUTIONS = [
     ),
 ]
 
-MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS]
+MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE]
 
 HEAD = """\
 # Known-bad variants

@@ -107,8 +107,8 @@ BOOKS = [
         (
             Edit(
                 "post_movements",
-                "     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;\n    v_pool_ids",
-                "     where false;\n    v_pool_ids",
+                "     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;\n    if v_paid",
+                "     where false;\n    if v_paid",
             ),
         ),
         caught_by=checks_single.cancelled_twice_in_turn,
@@ -116,7 +116,7 @@ BOOKS = [
     ),
     Mutation(
         "units for a pool that leave no inventory",
-        (Edit("post_movements", "having sum(u.delta) <> 0", "having false"),),
+        (Edit("move_inventories", "having sum(u.delta) <> 0", "having false"),),
         caught_by=checks_single.stock_is_not_made_up,
         symptom="'no error', expected 'SK007'",
     ),
@@ -134,7 +134,7 @@ BOOKS = [
     ),
     Mutation(
         "stock that comes back in the same epoch",
-        (Edit("post_movements", " + (v_target = 'available')::integer", ""),),
+        (Edit("post_movements", " + (v_target = 'available')::integer * v_group.lines", ""),),
         caught_by=checks_single.epoch_grows_with_stock,
         symptom="epochs .* do not grow",
     ),
@@ -164,7 +164,7 @@ BOOKS = [
     ),
     Mutation(
         "inventory rows locked in the order of the pools",
-        (Edit("post_movements", 'order by p.sku collate "C", p.pool_id', "order by p.pool_id"),),
+        (Edit("move_inventories", 'order by p.sku collate "C", p.pool_id', "order by p.pool_id"),),
         caught_by=checks_order.closes_with_shared_skus,
         symptom="40P01",
     ),
