@@ -2287,7 +2287,8 @@ begin
     if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
       return null;
     end if;
-  else
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
@@ -4186,7 +4187,8 @@ comment on function seckill_private.check_limits (bigint) is
 
 -- file: procedures/buying/reserve.sql
 -- Precedence, locks and refusals: seckill_private.reserve_at.
--- Plans are made once and kept, whatever the statistics say of a table that was empty an hour ago.
+-- Plans are made once and kept (plan_cache_mode), and by an index (enable_seqscan): a table that is
+-- empty when the first buyer comes has 100,000 rows a minute later. So all that buy or run a sale.
 create or replace function seckill.reserve (
   p_activity_id bigint,
   p_user_id text,
@@ -4202,6 +4204,7 @@ create or replace function seckill.reserve (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4250,6 +4253,7 @@ create or replace function seckill.reserve_lines (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4293,6 +4297,8 @@ create or replace function seckill.explain (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.validate_request(
@@ -4326,6 +4332,8 @@ create or replace function seckill.limit_usage (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
@@ -4355,6 +4363,7 @@ create or replace function seckill.confirm (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4387,6 +4396,7 @@ create or replace function seckill.cancel (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4415,6 +4425,7 @@ create or replace function seckill.availability (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 declare
   v_result seckill.availability_result;
@@ -4458,6 +4469,7 @@ create or replace function seckill.get_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 declare
   v_row seckill_private.reservation;
@@ -4499,6 +4511,7 @@ create or replace function seckill.find_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4541,6 +4554,8 @@ create or replace function seckill.list_reservations (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
@@ -4581,6 +4596,8 @@ create or replace function seckill.create_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4637,6 +4654,8 @@ create or replace function seckill.update_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4692,6 +4711,8 @@ create or replace function seckill.open_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4716,6 +4737,8 @@ create or replace function seckill.pause_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4741,6 +4764,8 @@ create or replace function seckill.resume_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -4765,6 +4790,8 @@ create or replace function seckill.close_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4798,6 +4825,8 @@ create or replace function seckill.receive_stock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4855,6 +4884,8 @@ create or replace function seckill.allocate_stock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4928,6 +4959,8 @@ create or replace function seckill.set_limit (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -4996,6 +5029,8 @@ create or replace function seckill.drop_limit (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5042,6 +5077,8 @@ create or replace function seckill.require_eligibility (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5091,6 +5128,8 @@ create or replace function seckill.add_eligible (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5119,6 +5158,8 @@ create or replace function seckill.remove_eligible (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5147,6 +5188,8 @@ create or replace function seckill.block (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5175,6 +5218,8 @@ create or replace function seckill.unblock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -5207,6 +5252,8 @@ create or replace function seckill.move_stock (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5270,6 +5317,8 @@ create or replace function seckill.schedule_release (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -5330,6 +5379,8 @@ create or replace function seckill.expire_due (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin

@@ -23,6 +23,7 @@ from seckill.cli import (
     buy,
     demo,
     limit,
+    lists,
     replay,
     schema,
     stock,
@@ -80,10 +81,13 @@ _RUNNING = "Running a sale"
 app.add_typer(activity.app, name="activity", rich_help_panel=_RUNNING)
 app.add_typer(stock.app, name="stock", rich_help_panel=_RUNNING)
 app.add_typer(limit.app, name="limit", rich_help_panel=_RUNNING)
+app.add_typer(lists.eligible, name="eligible", rich_help_panel=_RUNNING)
+app.add_typer(lists.block, name="block", rich_help_panel=_RUNNING)
 app.command("expire", rich_help_panel=_RUNNING, epilog=books.EXPIRE_EPILOG)(books.expire)
 
 _BUYING = "Buying"
 app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.reserve)
+app.command("explain", rich_help_panel=_BUYING, epilog=buy.EXPLAIN_EPILOG)(buy.explain)
 app.command("confirm", rich_help_panel=_BUYING, epilog=buy.CONFIRM_EPILOG)(buy.confirm)
 app.command("cancel", rich_help_panel=_BUYING, epilog=buy.CANCEL_EPILOG)(buy.cancel)
 app.add_typer(buy.app, name="reservation", rich_help_panel=_BUYING)
@@ -93,6 +97,9 @@ app.command("availability", rich_help_panel=_BOOKS, epilog=books.AVAILABILITY_EP
     books.availability
 )
 app.command("history", rich_help_panel=_BOOKS, epilog=books.HISTORY_EPILOG)(books.history)
+app.command("ops-history", rich_help_panel=_BOOKS, epilog=books.OPS_HISTORY_EPILOG)(
+    books.ops_history
+)
 app.command("reconcile", rich_help_panel=_BOOKS, epilog=books.RECONCILE_EPILOG)(books.reconcile)
 
 
