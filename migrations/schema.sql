@@ -267,6 +267,8 @@ COMMENT ON TYPE seckill_private.unit_line IS 'Units that move, and whose they ar
 CREATE FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -282,6 +284,8 @@ COMMENT ON FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text,
 CREATE FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text DEFAULT '*'::text, p_slots integer DEFAULT 1, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -332,6 +336,7 @@ CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region 
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_result seckill.availability_result;
@@ -364,6 +369,8 @@ COMMENT ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_reg
 CREATE FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -380,6 +387,7 @@ CREATE FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -395,6 +403,8 @@ COMMENT ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_re
 CREATE FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -416,6 +426,7 @@ CREATE FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payme
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -431,6 +442,8 @@ COMMENT ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_p
 CREATE FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer DEFAULT 900, p_time_zone text DEFAULT 'UTC'::text, p_request_id uuid DEFAULT NULL::uuid, p_actor text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -469,6 +482,8 @@ COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp w
 CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -502,6 +517,8 @@ COMMENT ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_acto
 CREATE FUNCTION seckill.expire_due(p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -519,6 +536,8 @@ COMMENT ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) IS 'Give t
 CREATE FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
   perform seckill_private.validate_request(
@@ -539,6 +558,7 @@ CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -570,6 +590,7 @@ CREATE FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_row seckill_private.reservation;
@@ -657,6 +678,8 @@ COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in
 CREATE FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
@@ -674,6 +697,8 @@ COMMENT ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_
 CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 100) RETURNS SETOF seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
@@ -699,6 +724,8 @@ COMMENT ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigi
 CREATE FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -745,6 +772,8 @@ COMMENT ON FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quant
 CREATE FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -780,6 +809,8 @@ COMMENT ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) I
 CREATE FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -795,6 +826,8 @@ COMMENT ON FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text) I
 CREATE FUNCTION seckill.receive_stock(p_sku text, p_quantity bigint, p_request_id uuid, p_reason text DEFAULT NULL::text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -861,6 +894,8 @@ COMMENT ON FUNCTION seckill.reconcile(p_activity_id bigint) IS 'Prove the books 
 CREATE FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -876,6 +911,8 @@ COMMENT ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension te
 CREATE FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -914,6 +951,7 @@ CREATE FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -942,6 +980,7 @@ CREATE FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_sk
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -967,6 +1006,8 @@ COMMENT ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, 
 CREATE FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -982,6 +1023,8 @@ COMMENT ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) 
 CREATE FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1040,6 +1083,8 @@ COMMENT ON FUNCTION seckill.schema_version() IS 'The revision of the schema, suc
 CREATE FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text DEFAULT NULL::text, p_period interval DEFAULT NULL::interval, p_time_zone text DEFAULT NULL::text, p_required boolean DEFAULT true, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1104,6 +1149,8 @@ COMMENT ON FUNCTION seckill.shard_of(p_user_id text) IS 'The shard of a user, 0 
 CREATE FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1119,6 +1166,8 @@ COMMENT ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_va
 CREATE FUNCTION seckill.update_activity(p_activity_id bigint, p_name text DEFAULT NULL::text, p_starts_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_ends_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_hold_seconds integer DEFAULT NULL::integer, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -2775,7 +2824,9 @@ declare
   end;
   v_keys bigint[] := seckill_private.subject_keys(
     p_limit, p_activity.activity_id, p_user_id, least(lower(p_window), p_now));
-  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+  v_only bigint[] := case
+    when p_limit.sku is not null then seckill_private.pools_of_sku(p_limit.sku, v_scope)
+  end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
   select coalesce(sum(u.used), 0),
@@ -2791,7 +2842,8 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
+          offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
     v_use.used := seckill_private.rolling_peak(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
@@ -4015,7 +4067,12 @@ begin
   v_lines := seckill_private.pick_due_holds(
     p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
     least(greatest(v_most, 100), 10000)::integer);
-  if not p_locked then
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
     perform seckill_private.lock_slots(
       p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
@@ -4243,7 +4300,8 @@ begin
     if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
       return null;
     end if;
-  else
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop

@@ -1566,7 +1566,8 @@ comment on function seckill_private.rolling_peak (
 -- file: procedures/internal/limit_use_of.sql
 -- Read from the reservations of the subject, which is exact because every writer of them holds the
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. Holds that ended are dated by their end, all else by the purchase.
+-- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
+-- keeps the planner from counting each row once for every aggregate.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -1589,7 +1590,9 @@ declare
   end;
   v_keys bigint[] := seckill_private.subject_keys(
     p_limit, p_activity.activity_id, p_user_id, least(lower(p_window), p_now));
-  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+  v_only bigint[] := case
+    when p_limit.sku is not null then seckill_private.pools_of_sku(p_limit.sku, v_scope)
+  end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
   select coalesce(sum(u.used), 0),
@@ -1605,7 +1608,8 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
+          offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
     v_use.used := seckill_private.rolling_peak(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
@@ -2172,6 +2176,7 @@ comment on function seckill_private.release_due (timestamptz, timestamptz, bigin
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
 -- more.
+-- Where there is nothing to settle, nothing is waited for: a sweeper may have the holds and the slots.
 -- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
@@ -2196,7 +2201,12 @@ begin
   v_lines := seckill_private.pick_due_holds(
     p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
     least(greatest(v_most, 100), 10000)::integer);
-  if not p_locked then
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
     perform seckill_private.lock_slots(
       p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
