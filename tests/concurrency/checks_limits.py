@@ -1,4 +1,4 @@
-"""Rules of limits, lists and releases, one session at a time: what the mutations must not survive."""
+"""Rules of limits, lists and releases, one session at a time, for the mutations."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rolling_window_is_open_at_its_start(db: Database) -> None:
 
 
 def lists_decide_who_buys(db: Database) -> None:
-    """A block refuses; a required list lets nobody in but those on it, and none while it is empty."""
+    """A block refuses; a required list lets in who is on it, and nobody while it is empty."""
     with db.connect("operator") as operator, db.connect("buyer") as buyer:
         sale = open_sale(operator, sku=f"lists_{uuid4()}")
 

@@ -2,7 +2,8 @@
 
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
-of sweeps and books are in catalogue_books.py, those of limits in catalogue_limits.py. After a change here, write README.md anew:
+of sweeps and books are in catalogue_books.py, those of limits in catalogue_limits.py. After a
+change here, write README.md anew:
 
     python -m tests.mutation.catalogue
 """
@@ -244,6 +245,7 @@ RESOLUTIONS = [
                 "when (p_reservation).state in ('held', 'expired') and",
                 "when (p_reservation).state = 'expired' or (p_reservation).state = 'held' and",
             ),
+            Edit("confirm_late", "if v_check.seen_at > v_now then", "if false then"),
         ),
         caught_by=checks_resolution.late_confirm_while_own_hold_ends,
         symptom="reconcile: .*I3",

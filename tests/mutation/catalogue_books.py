@@ -145,9 +145,9 @@ BOOKS = [
         "slots locked in another order",
         (
             Edit(
-                "post_movements",
-                "order by l.pool_id, l.slot\n",
-                "order by l.pool_id desc, l.slot\n",
+                "lock_slots",
+                "order by s.pool_id, s.slot\n",
+                "order by s.pool_id desc, s.slot\n",
             ),
         ),
         caught_by=checks_order.close_against_sweep,
