@@ -1663,7 +1663,9 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
                  END) AS only_pools
             FROM (seckill_private.limit_version l
               CROSS JOIN seckill_private.activity a)
-           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)))
+           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)) AND (EXISTS ( SELECT
+                    FROM seckill_private.reservation r
+                   WHERE ((r.buyer_key >= (limit_events.p_activity_id << 40)) AND (r.buyer_key < ((limit_events.p_activity_id + 1) << 40)) AND (r.limits_revision >= l.since_revision) AND ((l.until_revision IS NULL) OR (r.limits_revision < l.until_revision))))))
          ), purchase AS (
           SELECT b.rule,
              b.name,

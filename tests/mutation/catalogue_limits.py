@@ -46,7 +46,7 @@ LIMITS = [
         "a subject without a limit that is not locked",
         (Edit("lock_digests", "perform pg_advisory_xact_lock_shared(v_key);", "null;"),),
         caught_by=checks_shared.limit_beside_a_purchase,
-        symptom="the next purchase did not wait for the phone",
+        symptom=r"answers: \('held', 'held'\)",
     ),
     Mutation(
         "a payment in time that does not lock who shares its limits",
