@@ -1898,7 +1898,9 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
                  END) AS only_pools
             FROM (seckill_private.limit_version l
               CROSS JOIN seckill_private.activity a)
-           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)))
+           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)) AND (EXISTS ( SELECT
+                    FROM seckill_private.reservation r
+                   WHERE ((r.buyer_key >= (limit_events.p_activity_id << 40)) AND (r.buyer_key < ((limit_events.p_activity_id + 1) << 40)) AND (r.limits_revision >= l.since_revision) AND ((l.until_revision IS NULL) OR (r.limits_revision < l.until_revision))))))
          ), purchase AS (
           SELECT b.rule,
              b.name,
@@ -5157,7 +5159,12 @@ begin
   v_lines := seckill_private.pick_due_holds(
     p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
     least(greatest(v_most, 100), 10000)::integer);
-  if not p_locked then
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
     perform seckill_private.lock_slots(
       p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
