@@ -163,6 +163,22 @@ def pool_keeps_its_order(db: Database) -> None:
         require_feed(db, consumer.rows, sale)
 
 
+def one_transaction_over_pages(db: Database) -> None:
+    """What one transaction did to several pools, the later pool first, ends in several pages."""
+    with db.connect("operator") as operator:
+        sales = [open_sale(operator, sku=f"pages_{uuid4()}") for _ in range(3)]
+    with Session(db) as buyer, pooled_consumer(db) as consumer:
+        buyer.execute("begin")
+        held = [buyer.run(reserve, sale).reservation_id for sale in sales[::-1]]
+        buyer.execute("commit")
+        buyer.execute("begin")
+        for reservation_id in held:
+            buyer.run(cancel, reservation_id)
+        buyer.execute("commit")
+        consumer.catch_up(1)
+        require_feed(db, consumer.rows, *sales)
+
+
 def feed_is_durable(db: Database) -> None:
     """Nothing is shown before it is on disk, though another session's commit may be visible."""
     with (

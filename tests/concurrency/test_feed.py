@@ -14,6 +14,7 @@ pytestmark = pytest.mark.targets("18-direct")
 CHECKS = [
     checks.slow_writer_is_waited_for,
     checks.pool_keeps_its_order,
+    checks.one_transaction_over_pages,
     checks.feed_is_durable,
     checks.beside_writers,
 ]

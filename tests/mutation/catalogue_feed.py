@@ -14,13 +14,13 @@ FEED = [
         "a feed that does not wait for who is still at work",
         (Edit("feed_horizon", XMIN, XMIN.replace("xmin", "xmax")),),
         caught_by=checks_feed.slow_writer_is_waited_for,
-        symptom="missed 1 rows of 3",
+        symptom="missed 1 rows of 2",
     ),
     Mutation(
         "a feed in the order of time",
         (Edit("next_position", XID, MICROSECONDS), Edit("feed_horizon", XMIN, MICROSECONDS)),
         caught_by=checks_feed.slow_writer_is_waited_for,
-        symptom="missed 1 rows of 3",
+        symptom="missed 1 rows of 2",
     ),
     Mutation(
         "a feed in the order of transaction ids alone",
@@ -37,9 +37,13 @@ FEED = [
     Mutation(
         "a page that ends within the rows of one transaction",
         (
-            Edit("feed_rows", "", ""),
+            Edit(
+                "feed_rows",
+                "with ties\n    ), other",
+                "only\n    ), other",
+            ),
         ),
-        caught_by=checks_feed.sweep_over_pages,
-        symptom="",
+        caught_by=checks_feed.one_transaction_over_pages,
+        symptom="missed 1 rows of 3",
     ),
 ]
