@@ -13,6 +13,15 @@ ALTER SCHEMA seckill_private OWNER TO seckill_owner;
 
 COMMENT ON SCHEMA seckill_private IS 'Private: tables and internals of Seckill; not an interface.';
 
+CREATE TYPE seckill.archived_row AS (
+	cursor text,
+	data jsonb
+);
+
+ALTER TYPE seckill.archived_row OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill.archived_row IS 'A row of an archived activity. cursor: where export_activity goes on. data: its columns; instants in UTC.';
+
 CREATE TYPE seckill.availability_result AS (
 	status text,
 	total bigint,
@@ -94,7 +103,7 @@ CREATE TYPE seckill.ops_result AS (
 
 ALTER TYPE seckill.ops_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had been done before. quantity: units moved. total: units in the pool, or in the inventory for receive_stock.';
+COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved, or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 CREATE TYPE seckill.reservation_result AS (
 	status text,
@@ -211,6 +220,9 @@ CREATE TABLE seckill_private.activity (
     state text DEFAULT 'draft'::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    last_position bigint,
+    dropped_at timestamp with time zone,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
@@ -219,6 +231,12 @@ CREATE TABLE seckill_private.activity (
 ALTER TABLE seckill_private.activity OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.activity IS 'One sale.';
+
+COMMENT ON COLUMN seckill_private.activity.archived_at IS 'From here on nothing in it changes: it can be exported.';
+
+COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row stands in the feed, once it is archived.';
+
+COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -324,6 +342,57 @@ ALTER FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quanti
 
 COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
 
+CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_limit_name text := seckill_private.limit_that_counts(v_activity, clock_timestamp());
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := 'archived';
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.archived_at is not null;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  elsif exists (
+    select from seckill_private.reservation as r
+     where (r.buyer_key >> 40) = p_activity_id and r.state = 'held'
+  ) then
+    perform seckill_private.raise_error('SK006', 'holds are open, or wait for expire_due');
+  elsif v_limit_name is not null then
+    perform seckill_private.raise_error(
+      'SK006', 'the limit on all activities still counts it: ' || v_limit_name);
+  end if;
+  perform from seckill_private.activity as a
+    where a.activity_id = p_activity_id
+      for update;
+  update seckill_private.activity as a
+     set archived_at = clock_timestamp(),
+         last_position = greatest(
+           (select max(s.position)
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.activity_id = p_activity_id),
+           (select max(m.position)
+              from seckill_private.movement as m
+             where m.activity_id = p_activity_id))
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    'archive_activity', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
+
 CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -394,21 +463,18 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed.generation, p_after);
-  if p_after is not null and v_after.position < v_feed.dropped_position then
-    perform seckill_private.raise_error(
-      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
-      'archive, then begin anew');
-  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
-    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
   if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end
@@ -492,6 +558,56 @@ ALTER FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with t
 
 COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) IS 'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at (years 1970 to 9998), once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
 
+CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+begin
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.dropped_at is not null;
+  if not v_result.replayed then
+    update seckill_private.activity as a
+       set dropped_at = clock_timestamp()
+     where a.activity_id = p_activity_id;
+    update seckill_private.feed as f
+       set drops = f.drops + 1,
+           dropped_position = greatest(f.dropped_position, v_activity.last_position);
+    delete from seckill_private.limit_version as l where l.activity_id = p_activity_id;
+    delete from seckill_private.list_dimension as d where d.activity_id = p_activity_id;
+    delete from seckill_private.pool_slot as s
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and s.pool_id = p.pool_id;
+    delete from seckill_private.stock_release as r
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and r.pool_id = p.pool_id;
+    delete from seckill_private.pool as p where p.activity_id = p_activity_id;
+    perform seckill_private.ops_record(
+      'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  end if;
+  v_result.quantity := 0;
+  if not seckill_private.drop_partition(p_activity_id) then
+    v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
+  end if;
+  v_result.status := case v_result.quantity when 0 then 'dropped' else 'dropping' end;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) IS 'Delete an archived activity, which you have exported, a few rows a call: call it until status is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); 55P03 when somebody was in the way: call again.';
+
 CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -541,6 +657,46 @@ $$;
 ALTER FUNCTION seckill.expire_due(p_limit integer, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) IS 'Give the units of holds that have ended back to their pools, in the books too; how many holds. p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
+
+CREATE FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.archived_row
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+  v_activity seckill_private.activity;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_limit(p_limit);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  case
+    when p_part in ('reservation', 'movement', 'listed_subject') then
+      return query
+        select c.* from seckill_private.archived_page(
+                          p_activity_id, p_part, p_after, p_limit) as c;
+    when p_part in ('activity', 'pool', 'pool_slot', 'limit_version', 'list_dimension', 'ops_entry',
+                    'inventory_movement') then
+      return query
+        select '', c.data
+          from seckill_private.archived_part(p_activity_id, p_part) as c (data)
+         where p_after is null;
+    else
+      perform seckill_private.raise_error('SK001', 'p_part is no part of an archive');
+  end case;
+exception
+  when invalid_text_representation or invalid_parameter_value or numeric_value_out_of_range then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this part');
+end
+$$;
+
+ALTER FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'The rows of an archived activity, for files outside of the database. p_part: activity, pool, pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it was dropped), SK006 (not archived).';
 
 CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) RETURNS seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -950,6 +1106,181 @@ ALTER FUNCTION seckill_private.activity_of(p_reservation_id bigint) OWNER TO sec
 
 COMMENT ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) IS 'The activity of a reservation id.';
 
+CREATE FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) RETURNS SETOF seckill.archived_row
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_key text[] := string_to_array(p_after, '.');
+begin
+  case p_part
+    when 'reservation' then
+      return query
+        select concat_ws('.', r.buyer_key, r.request_id), to_jsonb(r)
+          from seckill_private.reservation as r
+         where r.buyer_key >= p_activity_id << 40
+           and r.buyer_key < (p_activity_id + 1) << 40
+           and (p_after is null or (r.buyer_key, r.request_id) > (v_key[1]::bigint, v_key[2]::uuid))
+           and (p_after is null or r.buyer_key >= v_key[1]::bigint)
+         order by r.buyer_key, r.request_id
+         limit p_limit;
+    when 'movement' then
+      return query
+        select m.movement_id::text, to_jsonb(m)
+          from seckill_private.movement as m
+         where m.activity_id = p_activity_id
+           and m.movement_id > coalesce(p_after::bigint, 0)
+         order by m.movement_id
+         limit p_limit;
+    when 'listed_subject' then
+      return query
+        select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
+          from seckill_private.listed_subject as s
+         where s.activity_id = p_activity_id
+           and (p_after is null or (s.list, s.subject) > (v_key[1], decode(v_key[2], 'hex')))
+         order by s.list, s.subject
+         limit p_limit;
+  end case;
+end
+$$;
+
+ALTER FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'A page of the reservations, the movements or the listed subjects of an activity.';
+
+CREATE TABLE seckill_private.inventory_movement (
+    sku text NOT NULL,
+    version bigint NOT NULL,
+    kind text NOT NULL,
+    delta bigint NOT NULL,
+    pool_id bigint,
+    at timestamp with time zone NOT NULL,
+    actor text,
+    login text DEFAULT SESSION_USER NOT NULL,
+    note text,
+    CONSTRAINT inventory_movement_delta CHECK ((delta <> 0))
+);
+
+ALTER TABLE seckill_private.inventory_movement OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.inventory_movement IS 'The ledger of the inventory; pool_id where units went to a pool or came back.';
+
+CREATE TABLE seckill_private.ops_entry (
+    entry_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    call text NOT NULL,
+    activity_id bigint,
+    request_id uuid,
+    arguments jsonb NOT NULL,
+    answer jsonb NOT NULL,
+    actor text,
+    login text DEFAULT SESSION_USER NOT NULL
+);
+
+ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
+
+CREATE TABLE seckill_private.pool (
+    pool_id bigint NOT NULL,
+    activity_id bigint NOT NULL,
+    sku text NOT NULL,
+    region text NOT NULL
+);
+
+ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
+
+CREATE TABLE seckill_private.pool_slot (
+    pool_id bigint NOT NULL,
+    slot smallint NOT NULL,
+    shard smallint NOT NULL,
+    total bigint DEFAULT 0 NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    sold bigint DEFAULT 0 NOT NULL,
+    unreleased bigint DEFAULT 0 NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    position_base bigint DEFAULT 0 NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
+    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
+    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
+    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
+    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
+    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
+
+COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
+
+CREATE FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) RETURNS SETOF jsonb
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT to_jsonb(a.*) AS to_jsonb
+    FROM seckill_private.activity a
+   WHERE ((archived_part.p_part = 'activity'::text) AND (a.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(p.*) AS to_jsonb
+    FROM seckill_private.pool p
+   WHERE ((archived_part.p_part = 'pool'::text) AND (p.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(s.*) AS to_jsonb
+    FROM (seckill_private.pool p
+      JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
+   WHERE ((archived_part.p_part = 'pool_slot'::text) AND (p.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(l.*) AS to_jsonb
+    FROM seckill_private.limit_version l
+   WHERE ((archived_part.p_part = 'limit_version'::text) AND (l.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(d.*) AS to_jsonb
+    FROM seckill_private.list_dimension d
+   WHERE ((archived_part.p_part = 'list_dimension'::text) AND (d.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(e.*) AS to_jsonb
+    FROM seckill_private.ops_entry e
+   WHERE ((archived_part.p_part = 'ops_entry'::text) AND (e.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(m.*) AS to_jsonb
+    FROM (seckill_private.pool p
+      JOIN seckill_private.inventory_movement m ON (((m.sku = p.sku) AND (m.pool_id = p.pool_id))))
+   WHERE ((archived_part.p_part = 'inventory_movement'::text) AND (p.activity_id = archived_part.p_activity_id));
+END;
+
+ALTER FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) IS 'The rows of an activity in one of the small tables.';
+
 CREATE FUNCTION seckill_private.begin_write() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1052,23 +1383,6 @@ ALTER TABLE seckill_private.inventory OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.inventory IS 'The real number of units per sku that are in no pool.';
 
-CREATE TABLE seckill_private.inventory_movement (
-    sku text NOT NULL,
-    version bigint NOT NULL,
-    kind text NOT NULL,
-    delta bigint NOT NULL,
-    pool_id bigint,
-    at timestamp with time zone NOT NULL,
-    actor text,
-    login text DEFAULT SESSION_USER NOT NULL,
-    note text,
-    CONSTRAINT inventory_movement_delta CHECK ((delta <> 0))
-);
-
-ALTER TABLE seckill_private.inventory_movement OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.inventory_movement IS 'The ledger of the inventory; pool_id where units went to a pool or came back.';
-
 CREATE SEQUENCE seckill_private.movement_number
     START WITH 1
     INCREMENT BY 1
@@ -1106,17 +1420,6 @@ PARTITION BY RANGE (activity_id);
 ALTER TABLE seckill_private.movement OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.movement IS 'The ledger: quantity units went from source to target. Rows without source are events, such as a payment that came too late.';
-
-CREATE TABLE seckill_private.pool (
-    pool_id bigint NOT NULL,
-    activity_id bigint NOT NULL,
-    sku text NOT NULL,
-    region text NOT NULL
-);
-
-ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
 
 CREATE FUNCTION seckill_private.check_inventory(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
@@ -1391,57 +1694,6 @@ ALTER FUNCTION seckill_private.ledger_of(p_activity_id bigint) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.ledger_of(p_activity_id bigint) IS 'Every movement of units in an activity, holds included, and the events.';
 
-CREATE TABLE seckill_private.pool_slot (
-    pool_id bigint NOT NULL,
-    slot smallint NOT NULL,
-    shard smallint NOT NULL,
-    total bigint DEFAULT 0 NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    sold bigint DEFAULT 0 NOT NULL,
-    unreleased bigint DEFAULT 0 NOT NULL,
-    owed bigint DEFAULT 0 NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    "position" bigint DEFAULT 0 NOT NULL,
-    position_base bigint DEFAULT 0 NOT NULL,
-    epoch bigint DEFAULT 0 NOT NULL,
-    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    closed boolean DEFAULT false NOT NULL,
-    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
-    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
-    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
-    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
-    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
-
-ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
-
-COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
-
 CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -1620,6 +1872,55 @@ ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_re
 
 COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
+CREATE FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_deleted integer;
+begin
+  delete from seckill_private.reservation as r
+   where (r.buyer_key, r.request_id, r.shard) in (
+           select d.buyer_key, d.request_id, d.shard
+             from seckill_private.reservation as d
+            where d.buyer_key >= p_activity_id << 40
+              and d.buyer_key < (p_activity_id + 1) << 40
+            order by d.buyer_key
+            limit p_limit)
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40;
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.movement as m
+   where m.activity_id = p_activity_id
+     and m.movement_id in (
+           select d.movement_id
+             from seckill_private.movement as d
+            where d.activity_id = p_activity_id
+            order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.listed_subject as s
+   where s.activity_id = p_activity_id
+     and (s.list, s.subject) in (
+           select d.list, d.subject
+             from seckill_private.listed_subject as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$$;
+
+ALTER FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) IS 'Delete some of the rows of a dropped activity; how many.';
+
 CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN substr(sha256(convert_to(p_dimension, 'UTF8'::name)), 1, 4);
@@ -1627,6 +1928,36 @@ CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
 ALTER FUNCTION seckill_private.dimension_tag(p_dimension text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.dimension_tag(p_dimension text) IS 'The 4 bytes with which the digests of a dimension begin.';
+
+CREATE FUNCTION seckill_private.drop_partition(p_activity_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_next bigint;
+begin
+  lock table seckill_private.activity in share mode;
+  select s.last_value + s.is_called::integer into v_next
+    from seckill_private.activity_activity_id_seq as s;
+  if v_next < v_first + 64 or exists (
+    select from seckill_private.activity as a
+     where a.activity_id >= v_first
+       and a.activity_id < v_first + 64
+       and a.dropped_at is null
+  ) then
+    return false;
+  end if;
+  execute format(
+    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
+    'movement_' || v_first);
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.drop_partition(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) IS 'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
 
 CREATE FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql STABLE
@@ -1824,26 +2155,27 @@ ALTER FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_ac
 
 COMMENT ON FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) IS 'Settle holds that have ended and give their units back; how many.';
 
-CREATE FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    RETURN concat_ws('.'::text, p_generation, (p_place)."position", (p_place).pool_id, (p_place).slot, CASE WHEN ((p_place).event_id = 0) THEN ((p_place).version)::text ELSE 'e'::text END, (p_place).event_id);
-
-ALTER FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) IS 'A place in the feed as changes hands it out; opaque to its caller.';
-
 CREATE TABLE seckill_private.feed (
     only_row boolean DEFAULT true NOT NULL,
     generation text NOT NULL,
     system_identifier bigint NOT NULL,
     position_base bigint NOT NULL,
+    drops integer NOT NULL,
     dropped_position bigint NOT NULL,
     CONSTRAINT feed_is_one_row CHECK (only_row)
 );
 
 ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
 
-COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. dropped_position: the last row that was dropped with an archived activity.';
+COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
+
+CREATE FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN concat_ws('.'::text, (p_feed).generation, (p_feed).drops, (p_place)."position", (p_place).pool_id, (p_place).slot, CASE WHEN ((p_place).event_id = 0) THEN ((p_place).version)::text ELSE 'e'::text END, (p_place).event_id);
+
+ALTER FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) IS 'A place in the feed as changes hands it out; opaque to its caller.';
 
 CREATE FUNCTION seckill_private.feed_horizon() RETURNS bigint
     LANGUAGE sql STABLE
@@ -1856,7 +2188,7 @@ ALTER FUNCTION seckill_private.feed_horizon() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.feed_horizon() IS 'The position below which the feed is complete.';
 
-CREATE FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) RETURNS seckill_private.feed_place
+CREATE FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) RETURNS seckill_private.feed_place
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -1868,25 +2200,31 @@ begin
     return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
   end if;
   v_parts := regexp_match(
-    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_generation then
+  elsif v_parts[1] <> p_feed.generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
-  v_place.position := v_parts[2];
-  v_place.pool_id := v_parts[3];
-  v_place.slot := v_parts[4];
-  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
-  v_place.event_id := v_parts[6];
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
   return v_place;
 end
 $_$;
 
-ALTER FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) IS 'The place in the feed that a cursor stands for.';
+COMMENT ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) IS 'The place in the feed that a cursor stands for.';
 
 CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text)
     LANGUAGE plpgsql
@@ -2037,6 +2375,24 @@ ALTER FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) IS 'Whether a limit stands exactly like this already.';
 
+CREATE FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT min(l.name) AS min
+    FROM seckill_private.limit_version l
+   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL) AND (l.window_kind = ANY (ARRAY['hour'::text, 'day'::text, 'week'::text, 'month'::text, 'rolling'::text])) AND (((((limit_that_counts.p_activity).closed_at + make_interval(secs => ((limit_that_counts.p_activity).hold_seconds)::double precision)) +
+         CASE l.window_kind
+             WHEN 'rolling'::text THEN l.period
+             WHEN 'month'::text THEN '31 days'::interval
+             WHEN 'week'::text THEN '7 days'::interval
+             ELSE '1 day'::interval
+         END) + '1 day'::interval) > limit_that_counts.p_now));
+END;
+
+ALTER FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) IS 'A limit on all activities that may still count what was bought in this one, or null.';
+
 CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS TABLE(limit_name text, metric text, maximum bigint, sku text, used bigint, unpaid bigint, first_expiry timestamp with time zone, resets_at timestamp with time zone)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -2108,6 +2464,10 @@ begin
    where a.activity_id = p_activity_id;
   if not found then
     perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif (v_sale.activity).dropped_at is not null then
+    perform seckill_private.raise_error(
+      'SK002', format('activity %s was archived at %s', p_activity_id,
+                      (v_sale.activity).archived_at at time zone 'UTC'));
   end if;
   return v_sale;
 end
@@ -2303,22 +2663,6 @@ ALTER FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids
 
 COMMENT ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) IS 'The instant of a decision: the clock, but never before what these pools and this user have seen.';
 
-CREATE TABLE seckill_private.ops_entry (
-    entry_id bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    call text NOT NULL,
-    activity_id bigint,
-    request_id uuid,
-    arguments jsonb NOT NULL,
-    answer jsonb NOT NULL,
-    actor text,
-    login text DEFAULT SESSION_USER NOT NULL
-);
-
-ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
-
 CREATE FUNCTION seckill_private.ops_record(p_call text, p_activity_id bigint, p_request_id uuid, p_arguments jsonb, p_answer jsonb, p_actor text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
@@ -2444,6 +2788,9 @@ begin
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -2464,8 +2811,8 @@ begin
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     v_pool_ids := v_pool_ids || v_group.pool_id;
@@ -2576,6 +2923,29 @@ ALTER FUNCTION seckill_private.rebase_feed() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.rebase_feed() IS 'Put the positions to come above those that a restored database brought along.';
 
+CREATE FUNCTION seckill_private.refuse_archived(p_activity_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refuse_archived(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) IS 'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
+
 CREATE FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2600,6 +2970,7 @@ COMMENT ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.res
 CREATE FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
+ SELECT seckill_private.refuse_archived(seckill_private.activity_of((p_reservation).reservation_id)) AS refuse_archived;
  INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, "position", kind, quantity, reservation_id, user_id, at, note)  SELECT seckill_private.activity_of((record_event.p_reservation).reservation_id) AS activity_of,
              (record_event.p_reservation).shard AS shard,
              l.pool_id,
@@ -3484,6 +3855,9 @@ GRANT USAGE ON SCHEMA seckill TO seckill_read;
 REVOKE ALL ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) TO seckill_read;
@@ -3505,11 +3879,17 @@ GRANT ALL ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p
 REVOKE ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) TO seckill_app;
@@ -3570,6 +3950,10 @@ GRANT ALL ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text,
 
 REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.begin_write() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.buyer_key(p_activity_id bigint, p_user_id text) FROM PUBLIC;
@@ -3600,7 +3984,11 @@ REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.dimension_tag(p_dimension text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -3616,11 +4004,11 @@ REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_horizon() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) FROM PUBLIC;
 
@@ -3635,6 +4023,8 @@ REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base b
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
@@ -3675,6 +4065,8 @@ REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail tex
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.rebase_feed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) FROM PUBLIC;
 

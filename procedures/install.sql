@@ -53,6 +53,7 @@
 \ir internal/refuse_limit.sql
 
 -- Units that move
+\ir internal/refuse_archived.sql
 \ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
@@ -85,6 +86,11 @@
 \ir internal/ops_repeat.sql
 \ir internal/validate_activity.sql
 \ir internal/ensure_partition.sql
+\ir internal/drop_partition.sql
+\ir internal/delete_activity.sql
+\ir internal/limit_that_counts.sql
+\ir internal/archived_part.sql
+\ir internal/archived_page.sql
 \ir internal/ensure_pool.sql
 \ir internal/change_state.sql
 \ir internal/return_unsold.sql
@@ -125,6 +131,9 @@
 \ir running/set_limit.sql
 \ir running/drop_limit.sql
 \ir running/expire_due.sql
+\ir running/archive_activity.sql
+\ir running/export_activity.sql
+\ir running/drop_archived.sql
 
 -- Public: reading
 \ir reading/shard_of.sql

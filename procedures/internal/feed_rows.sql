@@ -1,5 +1,5 @@
--- The rows of the ledger after a place and below the horizon, in the order of the feed: by position,
--- then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
+-- The rows of the ledger after a place and below the horizon, in the order of the feed: by
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
 -- together, hence "with ties". An event has no version and follows the movements of its position.
 -- Read through the index on position, whatever the statistics say: changes switches everything else
 -- off.

@@ -501,6 +501,10 @@ begin
    where a.activity_id = p_activity_id;
   if not found then
     perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif (v_sale.activity).dropped_at is not null then
+    perform seckill_private.raise_error(
+      'SK002', format('activity %s was archived at %s', p_activity_id,
+                      (v_sale.activity).archived_at at time zone 'UTC'));
   end if;
   return v_sale;
 end
@@ -1040,6 +1044,38 @@ comment on function seckill_private.refuse_limit (
   timestamptz, bigint) is
   'The refusal limit_exceeded by the first limit (by name) that a purchase would exceed, or null.';
 
+-- file: procedures/internal/refuse_archived.sql
+-- An archived activity stands still, so that its export is whole. Who still moves something in one
+-- that is closed (a refund, a payment that came too late) holds this lock until the commit, and
+-- archiving waits for it.
+-- Locks: the activity's row, for key share: only archive_activity minds.
+-- Raises: SK008, as later, when the reservations are gone.
+create or replace function seckill_private.refuse_archived (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.refuse_archived (bigint) is
+  'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
+
 -- file: procedures/internal/next_position.sql
 -- The order of the feed. A transaction id alone says when a transaction began to write, not when it
 -- had the slot, so a row's position is at least that of the row before it on the slot: positions
@@ -1127,8 +1163,9 @@ comment on function seckill_private.move_inventory (
 -- each ledger row. Lines may be of several activities: taken one after another they would lock out
 -- of order. The caller has made sure that the source has the units; the table's checks are the last
 -- net.
--- Raises: SK007 when the inventory has too few.
--- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+-- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
+--   activity its row, for key share.
 create or replace function seckill_private.post_movements (
   p_now timestamptz,
   p_kind text,
@@ -1163,6 +1200,9 @@ begin
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -1702,6 +1742,7 @@ comment on function seckill_private.settle_reservation (
   'Expire a locked reservation if its hold has ended; the row as it is then.';
 
 -- file: procedures/internal/record_event.sql
+-- Locks: the activity's row, for key share. Raises: SK008 when the activity is archived.
 -- Events stand in the ledger beside the movements, so that one feed tells all of a reservation.
 create or replace function seckill_private.record_event (
   p_now timestamptz,
@@ -1713,6 +1754,8 @@ create or replace function seckill_private.record_event (
   language sql
   volatile
 begin atomic
+  select seckill_private.refuse_archived(
+    seckill_private.activity_of((p_reservation).reservation_id));
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, position, kind, quantity, reservation_id, user_id, at,
     note)
@@ -2168,6 +2211,220 @@ $function$;
 comment on function seckill_private.ensure_partition (bigint) is
   'Make sure that there are partitions for the rows of an activity.';
 
+-- file: procedures/internal/drop_partition.sql
+-- When nobody needs any of its 64 activities, the whole partition goes: no row is read, and nothing
+-- is left to vacuum. The table's files go after the locks.
+-- Locks: the activities, against a new one of this block; ACCESS EXCLUSIVE on the parents, for which
+--   every buyer waits: so not longer than the lock_timeout that the caller has set. 55P03: nothing
+--   happened, try again.
+create or replace function seckill_private.drop_partition (
+  p_activity_id bigint
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_next bigint;
+begin
+  lock table seckill_private.activity in share mode;
+  select s.last_value + s.is_called::integer into v_next
+    from seckill_private.activity_activity_id_seq as s;
+  if v_next < v_first + 64 or exists (
+    select from seckill_private.activity as a
+     where a.activity_id >= v_first
+       and a.activity_id < v_first + 64
+       and a.dropped_at is null
+  ) then
+    return false;
+  end if;
+  execute format(
+    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
+    'movement_' || v_first);
+  return true;
+end
+$function$;
+
+comment on function seckill_private.drop_partition (bigint) is
+  'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
+
+-- file: procedures/internal/delete_activity.sql
+-- Up to p_limit rows of a dropped activity, along their keys: nothing of another activity is read.
+-- 0 when nothing is left. Nobody waits for these rows, and no lock on a table is taken that others
+-- would notice.
+create or replace function seckill_private.delete_activity (
+  p_activity_id bigint,
+  p_limit integer
+)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_deleted integer;
+begin
+  delete from seckill_private.reservation as r
+   where (r.buyer_key, r.request_id, r.shard) in (
+           select d.buyer_key, d.request_id, d.shard
+             from seckill_private.reservation as d
+            where d.buyer_key >= p_activity_id << 40
+              and d.buyer_key < (p_activity_id + 1) << 40
+            order by d.buyer_key
+            limit p_limit)
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40;
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.movement as m
+   where m.activity_id = p_activity_id
+     and m.movement_id in (
+           select d.movement_id
+             from seckill_private.movement as d
+            where d.activity_id = p_activity_id
+            order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.listed_subject as s
+   where s.activity_id = p_activity_id
+     and (s.list, s.subject) in (
+           select d.list, d.subject
+             from seckill_private.listed_subject as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$function$;
+
+comment on function seckill_private.delete_activity (bigint, integer) is
+  'Delete some of the rows of a dropped activity; how many.';
+
+-- file: procedures/internal/limit_that_counts.sql
+-- A limit on all activities counts what was bought in each of them, for as long as its window is. The
+-- last thing to count is a hold of the last moment, dated by its end (expired_holds). A day more,
+-- since days and months are those of some zone.
+create or replace function seckill_private.limit_that_counts (
+  p_activity seckill_private.activity,
+  p_now timestamptz
+)
+  returns text
+  language sql
+  stable
+begin atomic
+  select min(l.name)
+    from seckill_private.limit_version as l
+   where l.activity_id is null
+     and l.until_revision is null
+     and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
+     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
+         + case l.window_kind
+             when 'rolling' then l.period
+             when 'month' then interval '31 days'
+             when 'week' then interval '7 days'
+             else interval '1 day'
+           end + interval '1 day' > p_now;
+end;
+
+comment on function seckill_private.limit_that_counts (seckill_private.activity, timestamptz) is
+  'A limit on all activities that may still count what was bought in this one, or null.';
+
+-- file: procedures/internal/archived_part.sql
+-- The parts with a few rows, each in one page. The inventory's ledger is a copy: the original stays.
+create or replace function seckill_private.archived_part (
+  p_activity_id bigint,
+  p_part text
+)
+  returns setof jsonb
+  language sql
+  stable
+begin atomic
+  select to_jsonb(a) from seckill_private.activity as a
+   where p_part = 'activity' and a.activity_id = p_activity_id
+   union all
+  select to_jsonb(p) from seckill_private.pool as p
+   where p_part = 'pool' and p.activity_id = p_activity_id
+   union all
+  select to_jsonb(s)
+    from seckill_private.pool as p
+    join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+   where p_part = 'pool_slot' and p.activity_id = p_activity_id
+   union all
+  select to_jsonb(l) from seckill_private.limit_version as l
+   where p_part = 'limit_version' and l.activity_id = p_activity_id
+   union all
+  select to_jsonb(d) from seckill_private.list_dimension as d
+   where p_part = 'list_dimension' and d.activity_id = p_activity_id
+   union all
+  select to_jsonb(e) from seckill_private.ops_entry as e
+   where p_part = 'ops_entry' and e.activity_id = p_activity_id
+   union all
+  select to_jsonb(m)
+    from seckill_private.pool as p
+    join seckill_private.inventory_movement as m on m.sku = p.sku and m.pool_id = p.pool_id
+   where p_part = 'inventory_movement' and p.activity_id = p_activity_id;
+end;
+
+comment on function seckill_private.archived_part (bigint, text) is
+  'The rows of an activity in one of the small tables.';
+
+-- file: procedures/internal/archived_page.sql
+-- The parts that may have millions of rows, page by page along their keys.
+create or replace function seckill_private.archived_page (
+  p_activity_id bigint,
+  p_part text,
+  p_after text,
+  p_limit integer
+)
+  returns setof seckill.archived_row
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_key text[] := string_to_array(p_after, '.');
+begin
+  case p_part
+    when 'reservation' then
+      return query
+        select concat_ws('.', r.buyer_key, r.request_id), to_jsonb(r)
+          from seckill_private.reservation as r
+         where r.buyer_key >= p_activity_id << 40
+           and r.buyer_key < (p_activity_id + 1) << 40
+           and (p_after is null or (r.buyer_key, r.request_id) > (v_key[1]::bigint, v_key[2]::uuid))
+           and (p_after is null or r.buyer_key >= v_key[1]::bigint)
+         order by r.buyer_key, r.request_id
+         limit p_limit;
+    when 'movement' then
+      return query
+        select m.movement_id::text, to_jsonb(m)
+          from seckill_private.movement as m
+         where m.activity_id = p_activity_id
+           and m.movement_id > coalesce(p_after::bigint, 0)
+         order by m.movement_id
+         limit p_limit;
+    when 'listed_subject' then
+      return query
+        select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
+          from seckill_private.listed_subject as s
+         where s.activity_id = p_activity_id
+           and (p_after is null or (s.list, s.subject) > (v_key[1], decode(v_key[2], 'hex')))
+         order by s.list, s.subject
+         limit p_limit;
+  end case;
+end
+$function$;
+
+comment on function seckill_private.archived_page (bigint, text, text, integer) is
+  'A page of the reservations, the movements or the listed subjects of an activity.';
+
 -- file: procedures/internal/ensure_pool.sql
 -- Called under the activity's lock, so nobody makes the same pool at the same time.
 create or replace function seckill_private.ensure_pool (
@@ -2403,24 +2660,26 @@ comment on function seckill_private.sees_buyers () is
 
 -- file: procedures/internal/feed_cursor.sql
 create or replace function seckill_private.feed_cursor (
-  p_generation text,
+  p_feed seckill_private.feed,
   p_place seckill_private.feed_place
 )
   returns text
   language sql
   immutable
 return concat_ws(
-  '.', p_generation, (p_place).position, (p_place).pool_id, (p_place).slot,
+  '.', (p_feed).generation, (p_feed).drops, (p_place).position, (p_place).pool_id, (p_place).slot,
   case when (p_place).event_id = 0 then (p_place).version::text else 'e' end, (p_place).event_id);
 
-comment on function seckill_private.feed_cursor (text, seckill_private.feed_place) is
+comment on function seckill_private.feed_cursor (seckill_private.feed, seckill_private.feed_place) is
   'A place in the feed as changes hands it out; opaque to its caller.';
 
 -- file: procedures/internal/feed_place.sql
 -- The reverse of feed_cursor; null is the place before everything.
--- Raises: SK001 when it is no cursor of this history.
+-- A cursor that is older than the last drop of an archived activity, and stands before a row that
+-- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
+-- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
 create or replace function seckill_private.feed_place (
-  p_generation text,
+  p_feed seckill_private.feed,
   p_cursor text
 )
   returns seckill_private.feed_place
@@ -2436,23 +2695,29 @@ begin
     return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
   end if;
   v_parts := regexp_match(
-    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_generation then
+  elsif v_parts[1] <> p_feed.generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
-  v_place.position := v_parts[2];
-  v_place.pool_id := v_parts[3];
-  v_place.slot := v_parts[4];
-  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
-  v_place.event_id := v_parts[6];
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
   return v_place;
 end
 $function$;
 
-comment on function seckill_private.feed_place (text, text) is
+comment on function seckill_private.feed_place (seckill_private.feed, text) is
   'The place in the feed that a cursor stands for.';
 
 -- file: procedures/internal/feed_horizon.sql
@@ -3547,6 +3812,190 @@ comment on function seckill.expire_due (integer, text) is
   'p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
 grant execute on function seckill.expire_due (integer, text) to seckill_ops;
 
+-- file: procedures/running/archive_activity.sql
+-- Locks: the activity's row, against everybody who still moves something in it.
+create or replace function seckill.archive_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_limit_name text := seckill_private.limit_that_counts(v_activity, clock_timestamp());
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := 'archived';
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.archived_at is not null;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  elsif exists (
+    select from seckill_private.reservation as r
+     where (r.buyer_key >> 40) = p_activity_id and r.state = 'held'
+  ) then
+    perform seckill_private.raise_error('SK006', 'holds are open, or wait for expire_due');
+  elsif v_limit_name is not null then
+    perform seckill_private.raise_error(
+      'SK006', 'the limit on all activities still counts it: ' || v_limit_name);
+  end if;
+  perform from seckill_private.activity as a
+    where a.activity_id = p_activity_id
+      for update;
+  update seckill_private.activity as a
+     set archived_at = clock_timestamp(),
+         last_position = greatest(
+           (select max(s.position)
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.activity_id = p_activity_id),
+           (select max(m.position)
+              from seckill_private.movement as m
+             where m.activity_id = p_activity_id))
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    'archive_activity', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.archive_activity (bigint, text) is
+  'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped '
+  '(drop_archived). From then on nothing in it changes: refunds and late payments raise SK008. '
+  'Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
+  'not closed, when holds are open or not yet swept, and while a limit on all activities may count '
+  'what was bought in it.';
+grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/export_activity.sql
+-- The rows stand still (archive_activity), so pages read one after another belong together.
+-- Instants are written in UTC, whatever the session's zone: files of one activity are the same
+-- whoever wrote them.
+create or replace function seckill.export_activity (
+  p_activity_id bigint,
+  p_part text,
+  p_after text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.archived_row
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+as $function$
+declare
+  v_activity seckill_private.activity;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_limit(p_limit);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  case
+    when p_part in ('reservation', 'movement', 'listed_subject') then
+      return query
+        select c.* from seckill_private.archived_page(
+                          p_activity_id, p_part, p_after, p_limit) as c;
+    when p_part in ('activity', 'pool', 'pool_slot', 'limit_version', 'list_dimension', 'ops_entry',
+                    'inventory_movement') then
+      return query
+        select '', c.data
+          from seckill_private.archived_part(p_activity_id, p_part) as c (data)
+         where p_after is null;
+    else
+      perform seckill_private.raise_error('SK001', 'p_part is no part of an archive');
+  end case;
+exception
+  when invalid_text_representation or invalid_parameter_value or numeric_value_out_of_range then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this part');
+end
+$function$;
+
+comment on function seckill.export_activity (bigint, text, text, integer) is
+  'The rows of an archived activity, for files outside of the database. p_part: activity, pool, '
+  'pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, '
+  'reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. '
+  'p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it '
+  'was dropped), SK006 (not archived).';
+grant execute on function seckill.export_activity (bigint, text, text, integer) to seckill_ops;
+
+-- file: procedures/running/drop_archived.sql
+-- The first call marks the activity, and from then on nobody sees it; each call deletes some rows.
+-- Where it is the last of its 64, the partitions go instead.
+-- Locks: the activity's row; those of seckill_private.drop_partition.
+create or replace function seckill.drop_archived (
+  p_activity_id bigint,
+  p_limit integer default 1000,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '100ms'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+begin
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.dropped_at is not null;
+  if not v_result.replayed then
+    update seckill_private.activity as a
+       set dropped_at = clock_timestamp()
+     where a.activity_id = p_activity_id;
+    update seckill_private.feed as f
+       set drops = f.drops + 1,
+           dropped_position = greatest(f.dropped_position, v_activity.last_position);
+    delete from seckill_private.limit_version as l where l.activity_id = p_activity_id;
+    delete from seckill_private.list_dimension as d where d.activity_id = p_activity_id;
+    delete from seckill_private.pool_slot as s
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and s.pool_id = p.pool_id;
+    delete from seckill_private.stock_release as r
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and r.pool_id = p.pool_id;
+    delete from seckill_private.pool as p where p.activity_id = p_activity_id;
+    perform seckill_private.ops_record(
+      'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  end if;
+  v_result.quantity := 0;
+  if not seckill_private.drop_partition(p_activity_id) then
+    v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
+  end if;
+  v_result.status := case v_result.quantity when 0 then 'dropped' else 'dropping' end;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.drop_archived (bigint, integer, text) is
+  'Delete an archived activity, which you have exported, a few rows a call: call it until status is '
+  'dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call about it '
+  'raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. status: '
+  'dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
+  '55P03 when somebody was in the way: call again.';
+grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;
+
 -- file: procedures/reading/shard_of.sql
 -- The rule itself is seckill_private.shard, which plans can inline.
 create or replace function seckill.shard_of (
@@ -3666,6 +4115,7 @@ grant execute on function seckill.history (bigint, text, text, text, integer)
 -- nothing can come in there any more. So a transaction left open anywhere in the cluster after it
 -- wrote delays the feed, and never breaks it.
 -- The horizon is read before the rows, in a statement of its own: the rows' snapshot is not older.
+-- Whether rows were dropped under way is asked again after they were read.
 -- What is shown is on disk: another session's commit may be visible before that
 -- (seckill_private.ensure_durable).
 -- A login of seckill_app sees units, not people, as in history.
@@ -3698,21 +4148,18 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed.generation, p_after);
-  if p_after is not null and v_after.position < v_feed.dropped_position then
-    perform seckill_private.raise_error(
-      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
-      'archive, then begin anew');
-  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
-    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
   if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end

@@ -34,6 +34,15 @@ drop function if exists seckill.schema_version;
 -- file: procedures/reading/shard_of.sql (dropped)
 drop function if exists seckill.shard_of;
 
+-- file: procedures/running/drop_archived.sql (dropped)
+drop function if exists seckill.drop_archived;
+
+-- file: procedures/running/export_activity.sql (dropped)
+drop function if exists seckill.export_activity;
+
+-- file: procedures/running/archive_activity.sql (dropped)
+drop function if exists seckill.archive_activity;
+
 -- file: procedures/running/expire_due.sql (dropped)
 drop function if exists seckill.expire_due;
 
@@ -136,6 +145,21 @@ drop function if exists seckill_private.change_state;
 -- file: procedures/internal/ensure_pool.sql (dropped)
 drop function if exists seckill_private.ensure_pool;
 
+-- file: procedures/internal/archived_page.sql (dropped)
+drop function if exists seckill_private.archived_page;
+
+-- file: procedures/internal/archived_part.sql (dropped)
+drop function if exists seckill_private.archived_part;
+
+-- file: procedures/internal/limit_that_counts.sql (dropped)
+drop function if exists seckill_private.limit_that_counts;
+
+-- file: procedures/internal/delete_activity.sql (dropped)
+drop function if exists seckill_private.delete_activity;
+
+-- file: procedures/internal/drop_partition.sql (dropped)
+drop function if exists seckill_private.drop_partition;
+
 -- file: procedures/internal/ensure_partition.sql (dropped)
 drop function if exists seckill_private.ensure_partition;
 
@@ -219,6 +243,9 @@ drop function if exists seckill_private.moved;
 
 -- file: procedures/internal/next_position.sql (dropped)
 drop function if exists seckill_private.next_position;
+
+-- file: procedures/internal/refuse_archived.sql (dropped)
+drop function if exists seckill_private.refuse_archived;
 
 -- file: procedures/internal/refuse_limit.sql (dropped)
 drop function if exists seckill_private.refuse_limit;

@@ -82,8 +82,8 @@ create type seckill.ops_result as (
 );
 comment on type seckill.ops_result is
   'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, '
-  'closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had '
-  'been done before. quantity: units moved. total: units in the pool, or in the inventory for '
+  'closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, '
+  'because it had been done before. quantity: units moved, or rows deleted. total: units in the pool, or in the inventory for '
   'receive_stock.';
 
 create type seckill.change as (
@@ -143,6 +143,14 @@ create type seckill.ops_entry as (
 comment on type seckill.ops_entry is
   'An ops call as the journal has it. actor: who asked, as the caller named it. login: the '
   'database login that called. arguments: what was asked for.';
+
+create type seckill.archived_row as (
+  cursor text,
+  data jsonb
+);
+comment on type seckill.archived_row is
+  'A row of an archived activity. cursor: where export_activity goes on. data: its columns; instants '
+  'in UTC.';
 
 create type seckill.inventory_result as (
   status text,
