@@ -1,7 +1,7 @@
 -- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
 -- slot and the ledger row change together, and a unit that leaves one account arrives in another.
--- Accounts are those of the pool (available, held, sold) and inventory. What returns to a closed
--- pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
+-- Accounts are those of the pool (available, held, sold, unreleased) and inventory. What returns to
+-- a closed pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
 -- updated a thousand times in one transaction costs thirty times as much. version grows by one for
 -- each ledger row. Lines may be of several activities: taken one after another they would lock out
 -- of order. The caller has made sure that the source has the units; the table's checks are the last
@@ -54,6 +54,8 @@ begin
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
+           unreleased = s.unreleased
+             + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
            total = s.total
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,

@@ -192,10 +192,12 @@ create type seckill_private.check as (
   epoch bigint,
   resets_at timestamptz,
   retry text,
-  retry_at timestamptz
+  retry_at timestamptz,
+  seen_at timestamptz
 );
 comment on type seckill_private.check is
-  'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+  'One check of a purchase. answer: the status that reserve gives where it fails, else null. '
+  'seen_at: the latest instant at which something was done for the subject of a limit.';
 
 create type seckill_private.feed_place as (
   position bigint,
@@ -212,12 +214,12 @@ create type seckill_private.limit_use as (
   used bigint,
   unpaid bigint,
   first_expiry timestamptz,
-  resets_at timestamptz,
+  leaves_at timestamptz,
   seen_at timestamptz
 );
 comment on type seckill_private.limit_use is
-  'Use of a limit by one subject. unpaid: what of it are open holds, and first_expiry when the '
-  'first of them ends. resets_at: when the window turns over. seen_at: the latest instant at which '
-  'one of the counted reservations was moved.';
+  'Use of a limit by one subject in a window. unpaid: what of it are open holds; first_expiry: when '
+  'the first of them ends. leaves_at: when enough of it has left a rolling window. seen_at: the '
+  'latest instant at which something was done for the subject.';
 
 reset role;
