@@ -16,6 +16,7 @@ as $function$
 declare
   v_result seckill.ops_result;
   v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_gone boolean := false;
 begin
   perform seckill_private.require_limit(p_limit);
   perform seckill_private.optional_text('p_actor', p_actor);
@@ -23,8 +24,8 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is not archived');
   end if;
   v_result.activity_id := p_activity_id;
-  v_result.replayed := v_activity.dropped_at is not null;
-  if not v_result.replayed then
+  v_result.status := 'dropping';
+  if v_activity.dropped_at is null then
     update seckill_private.activity as a
        set dropped_at = clock_timestamp()
      where a.activity_id = p_activity_id;
@@ -44,12 +45,16 @@ begin
     delete from seckill_private.pool as p where p.activity_id = p_activity_id;
     perform seckill_private.ops_record(
       'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+    v_gone := seckill_private.drop_partition(p_activity_id);
   end if;
   v_result.quantity := 0;
-  if not seckill_private.drop_partition(p_activity_id) then
+  if not v_gone then
     v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
   end if;
-  v_result.status := case v_result.quantity when 0 then 'dropped' else 'dropping' end;
+  if v_result.quantity = 0 then
+    v_result.status := 'dropped';
+  end if;
+  v_result.replayed := v_activity.dropped_at is not null and v_result.quantity = 0;
   return v_result;
 end
 $function$;

@@ -79,11 +79,25 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     ),
     "drop_limit": (f"p_activity_id bigint, p_name text, {ACTOR}", "seckill.ops_result"),
     "expire_due": (f"p_limit integer DEFAULT 1000, {ACTOR}", "integer"),
+    "archive_activity": ACTIVITY_CALL,
+    "export_activity": (
+        "p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text,"
+        " p_limit integer DEFAULT 1000",
+        "SETOF seckill.archived_row",
+    ),
+    "drop_archived": (
+        f"p_activity_id bigint, p_limit integer DEFAULT 1000, {ACTOR}",
+        "seckill.ops_result",
+    ),
     # Reading
     "reconcile": ("p_activity_id bigint", "SETOF seckill.violation"),
     "history": (
         "p_activity_id bigint, p_sku text DEFAULT NULL::text, p_region text DEFAULT NULL::text,"
         " p_user_id text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
+        "SETOF seckill.change",
+    ),
+    "changes": (
+        "p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
         "SETOF seckill.change",
     ),
     "inventory": ("p_sku text", "seckill.inventory_result"),
@@ -108,6 +122,7 @@ TYPES: dict[str, str] = {
     " quantity bigint, total bigint",
     "change": "cursor text, at timestamp with time zone, kind text, activity_id bigint,"
     " sku text, region text, reservation_id bigint, user_id text, quantity bigint, actor text",
+    "archived_row": "cursor text, data jsonb",
     "violation": "invariant text, subject text, expected text, actual text",
     "inventory_result": "status text, sku text, quantity bigint",
 }

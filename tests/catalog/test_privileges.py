@@ -35,10 +35,13 @@ RUNNING = {
     "set_limit",
     "drop_limit",
     "expire_due",
+    "archive_activity",
+    "export_activity",
+    "drop_archived",
 }
 # The view seckill.pool is made of seckill.availability, so who reads the one may call the other.
 READS_OF_BUYERS = {"availability"}
-READING = {"reconcile", "history", "inventory", "schema_version", "shard_of"}
+READING = {"reconcile", "history", "changes", "inventory", "schema_version", "shard_of"}
 # The views call these, and a function in a view runs as the one who reads it. Nobody can call them
 # by name: that takes USAGE on the schema.
 VIEW_HELPERS = {"seckill_private.sale_status"}

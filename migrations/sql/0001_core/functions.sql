@@ -4206,6 +4206,8 @@ comment on function seckill_private.rebase_feed () is
 -- The rows of the ledger after a place and below the horizon, in the order of the feed: by
 -- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
 -- together, hence "with ties". An event has no version and follows the movements of its position.
+-- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
+-- that lost them afterwards could come out empty, which means that one has caught up.
 -- Read through the index on position, whatever the statistics say: changes switches everything else
 -- off.
 create or replace function seckill_private.feed_rows (
@@ -4233,6 +4235,7 @@ begin
          and r.position < p_horizon
          and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
        order by r.position
        fetch first p_limit rows with ties
     ), other as (
@@ -4247,6 +4250,7 @@ begin
          and m.position < p_horizon
          and (m.position, m.pool_id, m.slot, e.version, e.event_id)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
        order by m.position
        fetch first p_limit rows with ties
     )
@@ -5894,6 +5898,7 @@ as $function$
 declare
   v_result seckill.ops_result;
   v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_gone boolean := false;
 begin
   perform seckill_private.require_limit(p_limit);
   perform seckill_private.optional_text('p_actor', p_actor);
@@ -5901,8 +5906,8 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is not archived');
   end if;
   v_result.activity_id := p_activity_id;
-  v_result.replayed := v_activity.dropped_at is not null;
-  if not v_result.replayed then
+  v_result.status := 'dropping';
+  if v_activity.dropped_at is null then
     update seckill_private.activity as a
        set dropped_at = clock_timestamp()
      where a.activity_id = p_activity_id;
@@ -5922,12 +5927,16 @@ begin
     delete from seckill_private.pool as p where p.activity_id = p_activity_id;
     perform seckill_private.ops_record(
       'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+    v_gone := seckill_private.drop_partition(p_activity_id);
   end if;
   v_result.quantity := 0;
-  if not seckill_private.drop_partition(p_activity_id) then
+  if not v_gone then
     v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
   end if;
-  v_result.status := case v_result.quantity when 0 then 'dropped' else 'dropping' end;
+  if v_result.quantity = 0 then
+    v_result.status := 'dropped';
+  end if;
+  v_result.replayed := v_activity.dropped_at is not null and v_result.quantity = 0;
   return v_result;
 end
 $function$;
