@@ -1,3 +1,4 @@
+-- generation.drops.position.pool.slot.version.event: what seckill_private.feed_place reads again.
 create or replace function seckill_private.feed_cursor (
   p_feed seckill_private.feed,
   p_place seckill_private.feed_place

@@ -1,6 +1,7 @@
 -- The rows of the ledger after a place and below the horizon, in the order of the feed: by
--- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
--- together, hence "with ties". An event has no version and follows the movements of its position.
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
+-- sorted together, hence "with ties". An event has no version and follows the movements of its
+-- position.
 -- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
 -- that lost them afterwards could come out empty, which means that one has caught up.
 -- Read through the index on position, whatever the statistics say: changes switches everything else
