@@ -28,8 +28,8 @@ $function$;
 comment on function seckill.explain (bigint, text, text, integer, uuid, text, jsonb) is
   'Why would this purchase succeed or fail, now? Arguments as reserve. A row for each check, in '
   'order of precedence: the first that fails is what reserve answers. check_name: replay (this '
-  'request was answered before; then the only row), sale, stock, blocked and eligible (one for each '
-  'dimension with such a list), limit (one for each that covers the sku, by name). Changes nothing. '
-  'Raises SK001 to SK004.';
+  'request was answered before; then the only row), sale, stock, blocked and eligible (one for '
+  'each dimension with such a list), limit (one for each that covers the sku, by name). Changes '
+  'nothing. Raises SK001 to SK004.';
 grant execute on function seckill.explain (bigint, text, text, integer, uuid, text, jsonb)
    to seckill_app;

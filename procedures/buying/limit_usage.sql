@@ -1,3 +1,4 @@
+-- A read: nothing is locked, so beside a rush the numbers were true at some moment of the call.
 create or replace function seckill.limit_usage (
   p_activity_id bigint,
   p_user_id text,
@@ -19,7 +20,7 @@ end
 $function$;
 
 comment on function seckill.limit_usage (bigint, text, jsonb) is
-  'What these subjects have used of each limit of an activity, global ones included, by name: used, '
-  'maximum and remaining (units, orders or holds), resets_at. status: pass while one more is '
+  'What these subjects have used of each limit of an activity, global ones included, by name: '
+  'used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is '
   'allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
 grant execute on function seckill.limit_usage (bigint, text, jsonb) to seckill_app;

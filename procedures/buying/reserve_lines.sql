@@ -36,7 +36,7 @@ comment on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) is
   'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 to '
   '50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole '
-  'order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few are '
-  'left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
+  'order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few '
+  'are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) to seckill_app;

@@ -1,6 +1,6 @@
--- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is the sum of
--- its ledger rows, every movement of a slot has one ledger row, and open holds add up to held, as
--- scheduled releases do to unreleased.
+-- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is
+-- the sum of its ledger rows, every movement of a slot has one ledger row, and open holds add up to
+-- held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )

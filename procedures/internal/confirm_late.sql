@@ -1,11 +1,11 @@
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
--- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
--- be returned. A closed pool has nothing available, so late payments end with the activity. Only
--- limits on units and orders are asked: those against hoarding want holds to be paid.
+-- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money
+-- to be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Only limits on units and orders are asked: those against hoarding want holds to be paid.
 -- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
--- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they come
---   after it does no harm); slots ascending, all before the first is judged; due holds by SKIP
---   LOCKED.
+-- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they
+--   come after it does no harm); slots ascending, all before the first is judged; due holds by
+--   SKIP LOCKED.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
   p_reservation seckill_private.reservation,

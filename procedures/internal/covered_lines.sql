@@ -1,3 +1,4 @@
+-- Apart from covered_units, so that the planner can put that one into its caller.
 create or replace function seckill_private.covered_lines (
   p_pool_ids bigint[],
   p_quantities integer[],

@@ -1,3 +1,4 @@
+-- "One in an activity" set for all activities means one in each of them; "one a month" does not.
 create or replace function seckill_private.crosses_activities (
   p_limit seckill_private.limit_version
 )

@@ -1,3 +1,4 @@
+-- A digest begins with its dimension's tag (subject_digest).
 create or replace function seckill_private.digest_of (
   p_digests bytea[],
   p_dimension text

@@ -1,3 +1,4 @@
+-- A release is a function of the clock: nothing has to run for it to count.
 create or replace function seckill_private.due_releases (
   p_pool_id bigint,
   p_now timestamptz

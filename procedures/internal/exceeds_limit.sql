@@ -1,3 +1,4 @@
+-- Which limits, and in which windows: limit_checks.
 create or replace function seckill_private.exceeds_limit (
   p_sale seckill_private.sale,
   p_reservation seckill_private.reservation,

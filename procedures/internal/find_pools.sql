@@ -28,5 +28,5 @@ end
 $function$;
 
 comment on function seckill_private.find_pools (bigint, text[], text) is
-  'The pools of some skus in a region of an activity, in the order of the skus; regions are matched '
-  'exactly.';
+  'The pools of some skus in a region of an activity, in the order of the skus; regions are '
+  'matched exactly.';

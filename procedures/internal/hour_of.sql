@@ -1,3 +1,4 @@
+-- The last hour of a day is shorter where a clock change is no whole hour.
 create or replace function seckill_private.hour_of (
   p_time_zone text,
   p_at timestamptz

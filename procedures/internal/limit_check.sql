@@ -1,6 +1,7 @@
 -- Answers: limit_exceeded; null while p_wanted more (units or orders) are allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
---   outlives the sale), may_return while unpaid holds of the subject stand in the way, else not_yet.
+--   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
+--   not_yet.
 create or replace function seckill_private.limit_check (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,

@@ -1,8 +1,8 @@
 -- One check for each limit that covers a line and whose subject the request names, by name
--- (load_sale sorts them). A limit on units counts the order's lines together. Without lines (null):
--- what the limits say of one more of anything. p_window_at, p_except: a late payment counts in the
--- windows of its purchase, is not its own competitor, and is asked for units and orders only: limits
--- against hoarding want holds to be paid.
+-- (load_sale sorts them). A limit on units counts the order's lines together. Without lines
+-- (null): what the limits say of one more of anything. p_window_at, p_except: a late payment
+-- counts in the windows of its purchase, is not its own competitor, and is asked for units and
+-- orders only: limits against hoarding want holds to be paid.
 create or replace function seckill_private.limit_checks (
   p_sale seckill_private.sale,
   p_user_id text,

@@ -1,5 +1,5 @@
--- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may wait
--- only for a later one.
+-- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
+--   wait only for a later one.
 create or replace function seckill_private.lock_slots (
   p_pool_ids bigint[]
 )

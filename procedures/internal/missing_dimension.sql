@@ -1,5 +1,5 @@
--- Does not raise the error itself: its signature, with the name of a table, would stand in the error's
--- context.
+-- Does not raise the error itself: its signature, with the name of a table, would stand in the
+-- error's context.
 create or replace function seckill_private.missing_dimension (
   p_limits seckill_private.limit_version[],
   p_skus text[],

@@ -1,3 +1,4 @@
+-- Schedules are short: one row for each release that was not moved yet.
 create or replace function seckill_private.next_release (
   p_pool_id bigint,
   p_after timestamptz

@@ -1,11 +1,11 @@
--- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
--- slot and the ledger row change together, and a unit that leaves one account arrives in another.
--- Accounts are those of the pool (available, held, sold, unreleased) and inventory. What returns to
--- a closed pool goes on to the inventory. Each slot is updated once, however many lines it has: a
--- row updated a thousand times in one transaction costs thirty times as much. version grows by one
--- for each ledger row. Lines may be of several activities: taken one after another they would lock out
--- of order. The caller has made sure that the source has the units; the table's checks are the last
--- net.
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of
+-- the slot and the ledger row change together, and a unit that leaves one account arrives in
+-- another. Accounts are those of the pool (available, held, sold, unreleased) and inventory.
+-- What returns to a closed pool goes on to the inventory. Each slot is updated once, however
+-- many lines it has: a row updated a thousand times in one transaction costs thirty times as
+-- much. version grows by one for each ledger row. Lines may be of several activities: taken one
+-- after another they would lock out of order. The caller has made sure that the source has the
+-- units; the table's checks are the last net.
 -- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
 -- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
 --   activity its row, for key share.

@@ -1,3 +1,4 @@
+-- Fields that the check does not have stay null.
 create or replace function seckill_private.refusal (
   p_check seckill_private.check
 )

@@ -1,3 +1,4 @@
+-- Compared as a set: two calls with the same releases need no second schedule.
 create or replace function seckill_private.releases_stand (
   p_pool_id bigint,
   p_release_at timestamptz[],

@@ -1,3 +1,5 @@
+-- By the stored counters: holds that have ended and releases that are due are not in them yet
+-- (settle_short).
 create or replace function seckill_private.short_pools (
   p_pool_ids bigint[],
   p_quantities bigint[]

@@ -1,3 +1,4 @@
+-- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )

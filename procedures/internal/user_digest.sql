@@ -1,3 +1,4 @@
+-- Reservations keep the user himself; only lists of subjects keep digests of users.
 create or replace function seckill_private.user_digest (
   p_user_id text
 )

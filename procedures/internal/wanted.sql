@@ -1,3 +1,4 @@
+-- Orders and holds count one, however many units they have.
 create or replace function seckill_private.wanted (
   p_limit seckill_private.limit_version,
   p_skus text[],

@@ -1,8 +1,9 @@
--- Calendar windows turn over at local midnight, weeks on Monday. The next midnight is taken in local
--- time too: a day has 23 or 25 hours where clocks change. Hours are counted from local midnight, so
--- that they never overlap where clocks change by less than one. An order is a window to itself:
--- nothing else lies in it. A rolling window is open at its start: what was bought at t has left it
--- at t + period. A late payment is dated back, so the purchases after it count too.
+-- Calendar windows turn over at local midnight, weeks on Monday. The next midnight is taken in
+-- local time too: a day has 23 or 25 hours where clocks change. Hours are counted from local
+-- midnight, so that they never overlap where clocks change by less than one. An order is a
+-- window to itself: nothing else lies in it. A rolling window is open at its start: what was
+-- bought at t has left it at t + period. A late payment is dated back, so the purchases after it
+-- count too.
 create or replace function seckill_private.window_of (
   p_window text,
   p_period interval,

@@ -1,3 +1,4 @@
+-- A call on an activity that is unknown has no entries; that is no error here.
 create or replace function seckill.ops_history (
   p_activity_id bigint default null,
   p_limit integer default 1000
@@ -21,8 +22,8 @@ end
 $function$;
 
 comment on function seckill.ops_history (bigint, integer) is
-  'The journal of the calls that run a sale, newest first: of one activity, or of all (null), those '
-  'on global limits and the inventory included. p_limit: rows, 1 to 10000. A call that changed '
-  'nothing is not in it. Raises SK001.';
+  'The journal of the calls that run a sale, newest first: of one activity, or of all (null), '
+  'those on global limits and the inventory included. p_limit: rows, 1 to 10000. A call that '
+  'changed nothing is not in it. Raises SK001.';
 grant execute on function seckill.ops_history (bigint, integer)
    to seckill_read, seckill_app, seckill_ops;

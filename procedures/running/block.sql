@@ -19,8 +19,8 @@ end
 $function$;
 
 comment on function seckill.block (bigint, text, text[], text) is
-  'Put subjects on the list of those who may not buy: any block refuses a purchase. '
-  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
-  'values that changed. status: blocked; replayed where nothing changed. Raises SK001, SK002, SK005, '
-  'SK006 (closed).';
+  'Put subjects on the list of those who may not buy: any block refuses a purchase. p_dimension: '
+  'user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that '
+  'changed. status: blocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 '
+  '(closed).';
 grant execute on function seckill.block (bigint, text, text[], text) to seckill_ops;

@@ -19,8 +19,8 @@ end
 $function$;
 
 comment on function seckill.remove_eligible (bigint, text, text[], text) is
-  'Take subjects off the list of those who may buy. An emptied list that is required lets nobody in. '
-  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
-  'values that changed. status: removed; replayed where nothing changed. Raises SK001, SK002, SK005, '
-  'SK006 (closed).';
+  'Take subjects off the list of those who may buy. An emptied list that is required lets nobody '
+  'in. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. '
+  'quantity: values that changed. status: removed; replayed where nothing changed. Raises SK001, '
+  'SK002, SK005, SK006 (closed).';
 grant execute on function seckill.remove_eligible (bigint, text, text[], text) to seckill_ops;

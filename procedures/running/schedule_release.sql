@@ -55,8 +55,8 @@ comment on function seckill.schedule_release (
   'them; empty arrays: everything is released now). It replaces the schedule that stood; the units '
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
-  'releases at once. Units not yet released count in total only. status: scheduled; quantity: units '
-  'scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, SK006 '
-  '(closed), SK007 (fewer are available).';
+  'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
+  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;

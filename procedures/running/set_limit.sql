@@ -62,15 +62,15 @@ $function$;
 comment on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
   'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of '
-  'p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several '
-  'may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or '
-  'activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from '
-  'Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the '
-  'calendar, else the activity''s. p_required: a request that does not name the dimension is an '
-  'error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all '
-  'activities unless its window is order or activity; an activity''s limit of that name stands in '
-  'for it. A limit counts what was bought before; lowered below what is used, it keeps that and '
-  'refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, '
-  'SK005, SK006 (closed).';
+  'p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). '
+  'Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is '
+  'null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, '
+  'week (from Monday), month, activity; rolling, the last p_period (days and shorter). '
+  'p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name '
+  'the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which '
+  'counts across all activities unless its window is order or activity; an activity''s limit of '
+  'that name stands in for it. A limit counts what was bought before; lowered below what is used, '
+  'it keeps that and refuses more. status: set; replayed where it stood like this already. Raises '
+  'SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) to seckill_ops;

@@ -19,8 +19,7 @@ end
 $function$;
 
 comment on function seckill.unblock (bigint, text, text[], text) is
-  'Take subjects off the list of those who may not buy. '
-  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
-  'values that changed. status: unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, '
-  'SK006 (closed).';
+  'Take subjects off the list of those who may not buy. p_dimension: user, or any key of '
+  'p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: '
+  'unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;

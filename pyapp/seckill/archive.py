@@ -122,7 +122,9 @@ def verify(directory: Path) -> Verified:
         return Verified(None, {}, [f"{MANIFEST} is of format {manifest.get('format')}"])
     expected: dict[str, dict[str, object]] = manifest["files"]
     rows: dict[str, int] = {}
-    faults = [f"{part}.jsonl.gz is not listed" for part in PARTS if f"{part}.jsonl.gz" not in expected]
+    faults = [
+        f"{part}.jsonl.gz is not listed" for part in PARTS if f"{part}.jsonl.gz" not in expected
+    ]
     for name, said in expected.items():
         path = directory / name
         if not path.is_file():

@@ -428,6 +428,7 @@ comment on function seckill_private.subject_digests (jsonb) is
   'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
 
 -- file: procedures/internal/user_digest.sql
+-- Reservations keep the user himself; only lists of subjects keep digests of users.
 create or replace function seckill_private.user_digest (
   p_user_id text
 )
@@ -443,6 +444,7 @@ comment on function seckill_private.user_digest (text) is
   'The digest of a user, as the lists of subjects have it.';
 
 -- file: procedures/internal/digest_of.sql
+-- A digest begins with its dimension's tag (subject_digest).
 create or replace function seckill_private.digest_of (
   p_digests bytea[],
   p_dimension text
@@ -718,8 +720,8 @@ end
 $function$;
 
 comment on function seckill_private.find_pools (bigint, text[], text) is
-  'The pools of some skus in a region of an activity, in the order of the skus; regions are matched '
-  'exactly.';
+  'The pools of some skus in a region of an activity, in the order of the skus; regions are '
+  'matched exactly.';
 
 -- file: procedures/internal/find_pool.sql
 -- Raises: SK003.
@@ -787,6 +789,7 @@ comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) i
   'When the first hold on a pool ends that is open after an instant; null where there is none.';
 
 -- file: procedures/internal/due_releases.sql
+-- A release is a function of the clock: nothing has to run for it to count.
 create or replace function seckill_private.due_releases (
   p_pool_id bigint,
   p_now timestamptz
@@ -805,6 +808,7 @@ comment on function seckill_private.due_releases (bigint, timestamptz) is
   'Units of a pool whose release is due by an instant, moved or not: they count as available.';
 
 -- file: procedures/internal/next_release.sql
+-- Schedules are short: one row for each release that was not moved yet.
 create or replace function seckill_private.next_release (
   p_pool_id bigint,
   p_after timestamptz
@@ -823,6 +827,8 @@ comment on function seckill_private.next_release (bigint, timestamptz) is
   'When the first release of a pool after an instant is; null where none is scheduled.';
 
 -- file: procedures/internal/short_pools.sql
+-- By the stored counters: holds that have ended and releases that are due are not in them yet
+-- (settle_short).
 create or replace function seckill_private.short_pools (
   p_pool_ids bigint[],
   p_quantities bigint[]
@@ -1236,6 +1242,7 @@ comment on function seckill_private.midnight (timestamp, text) is
   'The first instant of a local date in a time zone.';
 
 -- file: procedures/internal/hour_of.sql
+-- The last hour of a day is shorter where a clock change is no whole hour.
 create or replace function seckill_private.hour_of (
   p_time_zone text,
   p_at timestamptz
@@ -1259,11 +1266,12 @@ comment on function seckill_private.hour_of (text, timestamptz) is
   'The hour, counted from local midnight, in which an instant lies.';
 
 -- file: procedures/internal/window_of.sql
--- Calendar windows turn over at local midnight, weeks on Monday. The next midnight is taken in local
--- time too: a day has 23 or 25 hours where clocks change. Hours are counted from local midnight, so
--- that they never overlap where clocks change by less than one. An order is a window to itself:
--- nothing else lies in it. A rolling window is open at its start: what was bought at t has left it
--- at t + period. A late payment is dated back, so the purchases after it count too.
+-- Calendar windows turn over at local midnight, weeks on Monday. The next midnight is taken in
+-- local time too: a day has 23 or 25 hours where clocks change. Hours are counted from local
+-- midnight, so that they never overlap where clocks change by less than one. An order is a
+-- window to itself: nothing else lies in it. A rolling window is open at its start: what was
+-- bought at t has left it at t + period. A late payment is dated back, so the purchases after it
+-- count too.
 create or replace function seckill_private.window_of (
   p_window text,
   p_period interval,
@@ -1313,6 +1321,7 @@ comment on function seckill_private.pools_of_sku (text, bigint) is
   'The pools of a sku in one activity or in all (null); null for a null sku.';
 
 -- file: procedures/internal/covered_lines.sql
+-- Apart from covered_units, so that the planner can put that one into its caller.
 create or replace function seckill_private.covered_lines (
   p_pool_ids bigint[],
   p_quantities integer[],
@@ -1356,6 +1365,7 @@ comment on function seckill_private.covered_units (bigint[], integer[], integer[
   'Units of a reservation in some pools (null: in all) that count for limits.';
 
 -- file: procedures/internal/crosses_activities.sql
+-- "One in an activity" set for all activities means one in each of them; "one a month" does not.
 create or replace function seckill_private.crosses_activities (
   p_limit seckill_private.limit_version
 )
@@ -1562,6 +1572,7 @@ comment on function seckill_private.limit_use_of (
   'What one subject has used of a limit in a window, in the limit''s metric.';
 
 -- file: procedures/internal/wanted.sql
+-- Orders and holds count one, however many units they have.
 create or replace function seckill_private.wanted (
   p_limit seckill_private.limit_version,
   p_skus text[],
@@ -1590,7 +1601,8 @@ comment on function seckill_private.wanted (
 -- file: procedures/internal/limit_check.sql
 -- Answers: limit_exceeded; null while p_wanted more (units or orders) are allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
---   outlives the sale), may_return while unpaid holds of the subject stand in the way, else not_yet.
+--   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
+--   not_yet.
 create or replace function seckill_private.limit_check (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -1652,10 +1664,10 @@ comment on function seckill_private.limit_check (
 
 -- file: procedures/internal/limit_checks.sql
 -- One check for each limit that covers a line and whose subject the request names, by name
--- (load_sale sorts them). A limit on units counts the order's lines together. Without lines (null):
--- what the limits say of one more of anything. p_window_at, p_except: a late payment counts in the
--- windows of its purchase, is not its own competitor, and is asked for units and orders only: limits
--- against hoarding want holds to be paid.
+-- (load_sale sorts them). A limit on units counts the order's lines together. Without lines
+-- (null): what the limits say of one more of anything. p_window_at, p_except: a late payment
+-- counts in the windows of its purchase, is not its own competitor, and is asked for units and
+-- orders only: limits against hoarding want holds to be paid.
 create or replace function seckill_private.limit_checks (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -1696,8 +1708,8 @@ comment on function seckill_private.limit_checks (
   'What the limits of an activity say of a purchase, a row for each that covers it.';
 
 -- file: procedures/internal/missing_dimension.sql
--- Does not raise the error itself: its signature, with the name of a table, would stand in the error's
--- context.
+-- Does not raise the error itself: its signature, with the name of a table, would stand in the
+-- error's context.
 create or replace function seckill_private.missing_dimension (
   p_limits seckill_private.limit_version[],
   p_skus text[],
@@ -1798,6 +1810,7 @@ comment on function seckill_private.decide (
   'The first check of a purchase that fails; its answer is null where all pass.';
 
 -- file: procedures/internal/refusal.sql
+-- Fields that the check does not have stay null.
 create or replace function seckill_private.refusal (
   p_check seckill_private.check
 )
@@ -1934,14 +1947,14 @@ comment on function seckill_private.move_inventory (
   'now.';
 
 -- file: procedures/internal/post_movements.sql
--- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
--- slot and the ledger row change together, and a unit that leaves one account arrives in another.
--- Accounts are those of the pool (available, held, sold, unreleased) and inventory. What returns to
--- a closed pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
--- updated a thousand times in one transaction costs thirty times as much. version grows by one for
--- each ledger row. Lines may be of several activities: taken one after another they would lock out
--- of order. The caller has made sure that the source has the units; the table's checks are the last
--- net.
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of
+-- the slot and the ledger row change together, and a unit that leaves one account arrives in
+-- another. Accounts are those of the pool (available, held, sold, unreleased) and inventory.
+-- What returns to a closed pool goes on to the inventory. Each slot is updated once, however
+-- many lines it has: a row updated a thousand times in one transaction costs thirty times as
+-- much. version grows by one for each ledger row. Lines may be of several activities: taken one
+-- after another they would lock out of order. The caller has made sure that the source has the
+-- units; the table's checks are the last net.
 -- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
 -- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
 --   activity its row, for key share.
@@ -2031,8 +2044,8 @@ comment on function seckill_private.post_movements (
   'Move units between the accounts of pools and the inventory, with their ledger rows.';
 
 -- file: procedures/internal/lock_slots.sql
--- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may wait
--- only for a later one.
+-- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
+--   wait only for a later one.
 create or replace function seckill_private.lock_slots (
   p_pool_ids bigint[]
 )
@@ -2160,9 +2173,10 @@ comment on function seckill_private.release_due (timestamptz, timestamptz, bigin
   'Move the releases of some pools up to an instant to what is available.';
 
 -- file: procedures/internal/settle_short.sql
--- Where counters are too low for an order: give back what ended holds and due releases have, in the
--- pools that are short. p_locked: the caller has locked the pools' slots; then only holds that touch
--- no other pool are taken, since a lock on a lower slot may not be waited for any more.
+-- Where counters are too low for an order: give back what ended holds and due releases have, in
+-- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
+-- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
+-- more.
 -- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
@@ -2656,6 +2670,7 @@ comment on function seckill_private.reserve_at (
   'seckill.reserve and seckill.reserve_lines.';
 
 -- file: procedures/internal/show_check.sql
+-- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )
@@ -2973,6 +2988,7 @@ comment on function seckill_private.lock_available (
   'Lock the slots of a reservation; whether they have its units available once more.';
 
 -- file: procedures/internal/exceeds_limit.sql
+-- Which limits, and in which windows: limit_checks.
 create or replace function seckill_private.exceeds_limit (
   p_sale seckill_private.sale,
   p_reservation seckill_private.reservation,
@@ -3001,13 +3017,13 @@ comment on function seckill_private.exceeds_limit (
 
 -- file: procedures/internal/confirm_late.sql
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
--- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
--- be returned. A closed pool has nothing available, so late payments end with the activity. Only
--- limits on units and orders are asked: those against hoarding want holds to be paid.
+-- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money
+-- to be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Only limits on units and orders are asked: those against hoarding want holds to be paid.
 -- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
--- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they come
---   after it does no harm); slots ascending, all before the first is judged; due holds by SKIP
---   LOCKED.
+-- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they
+--   come after it does no harm); slots ascending, all before the first is judged; due holds by
+--   SKIP LOCKED.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
   p_reservation seckill_private.reservation,
@@ -3988,6 +4004,7 @@ comment on function seckill_private.validate_releases (timestamptz[], bigint[]) 
   'Refuse a schedule of releases that makes no sense.';
 
 -- file: procedures/internal/releases_stand.sql
+-- Compared as a set: two calls with the same releases need no second schedule.
 create or replace function seckill_private.releases_stand (
   p_pool_id bigint,
   p_release_at timestamptz[],
@@ -4077,6 +4094,7 @@ comment on function seckill_private.sees_buyers () is
   'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
 
 -- file: procedures/internal/feed_cursor.sql
+-- generation.drops.position.pool.slot.version.event: what seckill_private.feed_place reads again.
 create or replace function seckill_private.feed_cursor (
   p_feed seckill_private.feed,
   p_place seckill_private.feed_place
@@ -4204,8 +4222,9 @@ comment on function seckill_private.rebase_feed () is
 
 -- file: procedures/internal/feed_rows.sql
 -- The rows of the ledger after a place and below the horizon, in the order of the feed: by
--- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
--- together, hence "with ties". An event has no version and follows the movements of its position.
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
+-- sorted together, hence "with ties". An event has no version and follows the movements of its
+-- position.
 -- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
 -- that lost them afterwards could come out empty, which means that one has caught up.
 -- Read through the index on position, whatever the statistics say: changes switches everything else
@@ -4266,9 +4285,9 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
   'Up to p_limit rows of the ledger after a place in the feed and below a position.';
 
 -- file: procedures/internal/check_slots.sql
--- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is the sum of
--- its ledger rows, every movement of a slot has one ledger row, and open holds add up to held, as
--- scheduled releases do to unreleased.
+-- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is
+-- the sum of its ledger rows, every movement of a slot has one ledger row, and open holds add up to
+-- held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -4688,8 +4707,8 @@ comment on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) is
   'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 to '
   '50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole '
-  'order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few are '
-  'left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
+  'order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few '
+  'are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) to seckill_app;
 
@@ -4724,13 +4743,14 @@ $function$;
 comment on function seckill.explain (bigint, text, text, integer, uuid, text, jsonb) is
   'Why would this purchase succeed or fail, now? Arguments as reserve. A row for each check, in '
   'order of precedence: the first that fails is what reserve answers. check_name: replay (this '
-  'request was answered before; then the only row), sale, stock, blocked and eligible (one for each '
-  'dimension with such a list), limit (one for each that covers the sku, by name). Changes nothing. '
-  'Raises SK001 to SK004.';
+  'request was answered before; then the only row), sale, stock, blocked and eligible (one for '
+  'each dimension with such a list), limit (one for each that covers the sku, by name). Changes '
+  'nothing. Raises SK001 to SK004.';
 grant execute on function seckill.explain (bigint, text, text, integer, uuid, text, jsonb)
    to seckill_app;
 
 -- file: procedures/buying/limit_usage.sql
+-- A read: nothing is locked, so beside a rush the numbers were true at some moment of the call.
 create or replace function seckill.limit_usage (
   p_activity_id bigint,
   p_user_id text,
@@ -4752,8 +4772,8 @@ end
 $function$;
 
 comment on function seckill.limit_usage (bigint, text, jsonb) is
-  'What these subjects have used of each limit of an activity, global ones included, by name: used, '
-  'maximum and remaining (units, orders or holds), resets_at. status: pass while one more is '
+  'What these subjects have used of each limit of an activity, global ones included, by name: '
+  'used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is '
   'allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
 grant execute on function seckill.limit_usage (bigint, text, jsonb) to seckill_app;
 
@@ -5386,16 +5406,16 @@ $function$;
 comment on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
   'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of '
-  'p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several '
-  'may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or '
-  'activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from '
-  'Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the '
-  'calendar, else the activity''s. p_required: a request that does not name the dimension is an '
-  'error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all '
-  'activities unless its window is order or activity; an activity''s limit of that name stands in '
-  'for it. A limit counts what was bought before; lowered below what is used, it keeps that and '
-  'refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, '
-  'SK005, SK006 (closed).';
+  'p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). '
+  'Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is '
+  'null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, '
+  'week (from Monday), month, activity; rolling, the last p_period (days and shorter). '
+  'p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name '
+  'the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which '
+  'counts across all activities unless its window is order or activity; an activity''s limit of '
+  'that name stands in for it. A limit counts what was bought before; lowered below what is used, '
+  'it keeps that and refuses more. status: set; replayed where it stood like this already. Raises '
+  'SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) to seckill_ops;
 
@@ -5543,10 +5563,10 @@ end
 $function$;
 
 comment on function seckill.remove_eligible (bigint, text, text[], text) is
-  'Take subjects off the list of those who may buy. An emptied list that is required lets nobody in. '
-  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
-  'values that changed. status: removed; replayed where nothing changed. Raises SK001, SK002, SK005, '
-  'SK006 (closed).';
+  'Take subjects off the list of those who may buy. An emptied list that is required lets nobody '
+  'in. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. '
+  'quantity: values that changed. status: removed; replayed where nothing changed. Raises SK001, '
+  'SK002, SK005, SK006 (closed).';
 grant execute on function seckill.remove_eligible (bigint, text, text[], text) to seckill_ops;
 
 -- file: procedures/running/block.sql
@@ -5571,10 +5591,10 @@ end
 $function$;
 
 comment on function seckill.block (bigint, text, text[], text) is
-  'Put subjects on the list of those who may not buy: any block refuses a purchase. '
-  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
-  'values that changed. status: blocked; replayed where nothing changed. Raises SK001, SK002, SK005, '
-  'SK006 (closed).';
+  'Put subjects on the list of those who may not buy: any block refuses a purchase. p_dimension: '
+  'user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that '
+  'changed. status: blocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 '
+  '(closed).';
 grant execute on function seckill.block (bigint, text, text[], text) to seckill_ops;
 
 -- file: procedures/running/unblock.sql
@@ -5599,15 +5619,15 @@ end
 $function$;
 
 comment on function seckill.unblock (bigint, text, text[], text) is
-  'Take subjects off the list of those who may not buy. '
-  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
-  'values that changed. status: unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, '
-  'SK006 (closed).';
+  'Take subjects off the list of those who may not buy. p_dimension: user, or any key of '
+  'p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: '
+  'unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;
 
 -- file: procedures/running/move_stock.sql
 -- Through the inventory's ledger, as everything that enters or leaves a pool.
--- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; the inventory row.
+-- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; the inventory
+--   row.
 create or replace function seckill.move_stock (
   p_activity_id bigint,
   p_sku text,
@@ -5727,9 +5747,9 @@ comment on function seckill.schedule_release (
   'them; empty arrays: everything is released now). It replaces the schedule that stood; the units '
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
-  'releases at once. Units not yet released count in total only. status: scheduled; quantity: units '
-  'scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, SK006 '
-  '(closed), SK007 (fewer are available).';
+  'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
+  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;
 
@@ -5817,8 +5837,8 @@ $function$;
 
 comment on function seckill.archive_activity (bigint, text) is
   'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
-  'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise SK008. '
-  'Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
+  'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise '
+  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
   'not closed, when holds are open or not yet swept, and while a limit on all activities may count '
   'what was bought in it.';
 grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
@@ -5944,8 +5964,8 @@ $function$;
 comment on function seckill.drop_archived (bigint, integer, text) is
   'Delete an archived activity, which you have exported, a few rows a call: call it until status '
   'is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call '
-  'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. status: '
-  'dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
+  'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. '
+  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
   '55P03 when somebody was in the way: call again.';
 grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;
 
@@ -6130,6 +6150,7 @@ grant execute on function seckill.changes (text, integer)
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/ops_history.sql
+-- A call on an activity that is unknown has no entries; that is no error here.
 create or replace function seckill.ops_history (
   p_activity_id bigint default null,
   p_limit integer default 1000
@@ -6153,9 +6174,9 @@ end
 $function$;
 
 comment on function seckill.ops_history (bigint, integer) is
-  'The journal of the calls that run a sale, newest first: of one activity, or of all (null), those '
-  'on global limits and the inventory included. p_limit: rows, 1 to 10000. A call that changed '
-  'nothing is not in it. Raises SK001.';
+  'The journal of the calls that run a sale, newest first: of one activity, or of all (null), '
+  'those on global limits and the inventory included. p_limit: rows, 1 to 10000. A call that '
+  'changed nothing is not in it. Raises SK001.';
 grant execute on function seckill.ops_history (bigint, integer)
    to seckill_read, seckill_app, seckill_ops;
 

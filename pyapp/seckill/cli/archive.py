@@ -99,7 +99,10 @@ def _tell(found: object, directory: Path, as_json: bool, *, deleted: int | None 
     elif found.faults:
         say(f"Wrong: {'; '.join(found.faults)}.", good=False)
     else:
-        say(f"Right: {sum(found.rows.values())} rows in {directory}, as they were written.", good=True)
+        say(
+            f"Right: {sum(found.rows.values())} rows in {directory}, as they were written.",
+            good=True,
+        )
         if deleted is not None:
             say(f"Activity {found.activity_id} is dropped; {deleted} rows were deleted one by one.")
     outcome(not found.faults)
