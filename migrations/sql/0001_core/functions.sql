@@ -5838,8 +5838,8 @@ $function$;
 comment on function seckill.archive_activity (bigint, text) is
   'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
   'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise '
-  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
-  'not closed, when holds are open or not yet swept, and while a limit on all activities may count '
+  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when '
+  'it is not closed, when holds are open or not yet swept, and while a limit on all activities may count '
   'what was bought in it.';
 grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
 
@@ -5965,8 +5965,8 @@ comment on function seckill.drop_archived (bigint, integer, text) is
   'Delete an archived activity, which you have exported, a few rows a call: call it until status '
   'is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call '
   'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. '
-  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
-  '55P03 when somebody was in the way: call again.';
+  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not '
+  'archived); 55P03 when somebody was in the way: call again.';
 grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;
 
 -- file: procedures/reading/shard_of.sql
