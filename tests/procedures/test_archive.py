@@ -30,10 +30,10 @@ PARTS = {
     "limit_version": 1,
     "list_dimension": 1,
     "listed_subject": 3,
-    "ops_entry": 8,
-    "inventory_movement": 3,
+    "ops_entry": 7,
+    "inventory_movement": 4,
     "reservation": 5,
-    "movement": 8,
+    "movement": 7,
 }
 
 
@@ -120,7 +120,6 @@ def test_an_archived_sale_stands_still_and_is_read(operator, buyer):
     before = history(operator, sale)
     with refused("SK008"):
         confirm(buyer, paid.reservation_id, user=paid.user_id, payment_ref="another")
-    assert confirm(buyer, paid.reservation_id, user=paid.user_id, payment_ref="1").replayed
     assert get_reservation(buyer, paid.reservation_id, user=paid.user_id).status == "confirmed"
     assert history(operator, sale) == before
     assert violations(operator, sale) == []
@@ -184,7 +183,8 @@ def test_a_dropped_sale_is_gone_and_its_neighbour_is_not(operator, buyer, superu
     with refused("SK006"):
         drop(operator, sale)
     archive(operator, sale)
-    assert drop_all(operator, sale, limit) == 5 + 8 + 3
+    held, moved, listed = 5, 7, 3
+    assert drop_all(operator, sale, limit) == held + moved + listed
     assert rows_left(superuser, sale) == 0
     again = drop(operator, sale)
     assert (again.status, again.replayed, again.quantity) == ("dropped", True, 0)
@@ -273,12 +273,12 @@ def test_the_last_of_a_block_takes_its_partitions_along(db: Database):
             close_activity(operator, draft)
             archive(operator, draft)
             drop_all(operator, draft)
-        assert drop_all(operator, sales[0]) == 16
+        assert drop_all(operator, sales[0]) == 15
         assert partitions(db) == {"reservation_0", "reservation_64", "movement_0", "movement_64"}
         assert drop_all(operator, sales[1]) == 0, "nothing was deleted row by row"
         assert partitions(db) == {"reservation_64", "movement_64"}
         assert reserve(buyer, young).status == "held"
-        assert len(changes(operator)) == before - 2 * 13 + 1
+        assert len(changes(operator)) == before - 2 * 12 + 1
 
 
 def partitions(db: Database) -> set[str]:

@@ -2847,7 +2847,8 @@ comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, 
 
 -- file: procedures/internal/lock_reservation.sql
 -- Locks: the user, then the reservation's row.
--- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same.
+-- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same, and in
+-- an archived activity, where none is held any more.
 create or replace function seckill_private.lock_reservation (
   p_user_id text,
   p_reservation_id bigint
@@ -2873,7 +2874,11 @@ begin
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id
      for update;
-  if not found then
+  if not found or v_row.state <> 'held' and exists (
+    select from seckill_private.activity as a
+     where a.activity_id = seckill_private.activity_of(p_reservation_id)
+       and a.archived_at is not null
+  ) then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
   return v_row;
@@ -5975,8 +5980,8 @@ $function$;
 
 comment on function seckill.archive_activity (bigint, text) is
   'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
-  'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise '
-  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when '
+  'dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund '
+  'raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when '
   'it is not closed, when holds are open or not yet swept, and while a limit on all activities may count '
   'what was bought in it.';
 grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
