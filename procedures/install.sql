@@ -86,6 +86,8 @@
 \ir internal/refusal.sql
 
 -- Units that move
+\ir internal/refuse_archived.sql
+\ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
 \ir internal/move_inventories.sql
@@ -100,6 +102,7 @@
 \ir internal/lock_units.sql
 \ir internal/hold_units.sql
 \ir internal/take_units.sql
+\ir internal/hold_position.sql
 \ir internal/refresh_next_expiry.sql
 \ir internal/expire_due_at.sql
 
@@ -142,6 +145,11 @@
 \ir internal/ops_repeat.sql
 \ir internal/validate_activity.sql
 \ir internal/ensure_partition.sql
+\ir internal/drop_partition.sql
+\ir internal/delete_activity.sql
+\ir internal/limit_that_counts.sql
+\ir internal/archived_part.sql
+\ir internal/archived_page.sql
 \ir internal/ensure_pool.sql
 \ir internal/change_state.sql
 \ir internal/return_unsold.sql
@@ -167,6 +175,11 @@
 
 -- Proof of the books
 \ir internal/sees_buyers.sql
+\ir internal/feed_cursor.sql
+\ir internal/feed_place.sql
+\ir internal/feed_horizon.sql
+\ir internal/rebase_feed.sql
+\ir internal/feed_rows.sql
 \ir internal/check_slots.sql
 \ir internal/check_inventory.sql
 \ir internal/check_reservations.sql
@@ -208,6 +221,9 @@
 \ir running/move_stock.sql
 \ir running/schedule_release.sql
 \ir running/expire_due.sql
+\ir running/archive_activity.sql
+\ir running/export_activity.sql
+\ir running/drop_archived.sql
 
 -- Public: reading
 \ir reading/shard_of.sql
@@ -216,6 +232,7 @@
 \ir reading/history.sql
 \ir reading/stock_at.sql
 \ir reading/limit_usage_at.sql
+\ir reading/changes.sql
 \ir reading/ops_history.sql
 \ir reading/reconcile.sql
 

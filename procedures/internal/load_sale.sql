@@ -32,6 +32,10 @@ begin
    where a.activity_id = p_activity_id;
   if not found then
     perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif (v_sale.activity).dropped_at is not null then
+    perform seckill_private.raise_error(
+      'SK002', format('activity %s was archived at %s', p_activity_id,
+                      (v_sale.activity).archived_at at time zone 'UTC'));
   end if;
   return v_sale;
 end

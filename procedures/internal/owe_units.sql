@@ -27,11 +27,11 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = h.slot
        and h.owed <> h.before
-    returning h.*
+    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
   )
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, kind, quantity, at, actor, note)
-  select p_activity_id, c.shard, p_pool_id, c.slot,
+    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
+  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
          case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
          p_now, p_actor, p_note
     from changed as c;

@@ -7,8 +7,9 @@
 -- times in one transaction costs thirty times as much. version grows by one for each ledger row.
 -- Lines may be of several activities: taken one after another they would lock out of order. The
 -- caller has made sure that the source has the units; the table's checks are the last net.
--- Raises: SK007 when the inventory has too few.
--- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+-- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
+--   activity its row, for key share.
 create or replace function seckill_private.post_movements (
   p_now timestamptz,
   p_kind text,
@@ -37,11 +38,16 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, s.owed, p.activity_id into strict v_slot
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
+           seckill_private.next_position(s.position, s.position_base) as position
+      into strict v_slot
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -59,21 +65,22 @@ begin
            owed = s.owed - v_paid,
            epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
            version = s.version + v_group.lines + (v_paid > 0)::integer,
+           position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
     insert into seckill_private.movement (
-      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     if v_paid > 0 then
       perform seckill_private.record_drain(
         p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
-        v_slot.version + v_group.lines + 1, v_paid, p_actor, p_kind);
+        v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
     end if;
     v_pool_ids := v_pool_ids || v_group.pool_id;
     v_deltas := v_deltas || v_paid

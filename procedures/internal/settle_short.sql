@@ -1,8 +1,8 @@
 -- Where counters are too low for an order: give back what ended holds and due releases have, in
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
--- more.
--- Where there is nothing to settle, nothing is waited for: a sweeper may have the holds and the slots.
+-- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
+-- and the slots.
 -- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,

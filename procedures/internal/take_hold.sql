@@ -27,6 +27,7 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
   v_versions bigint[];
 begin
   if cardinality(p_pool_ids) > 1 then
@@ -54,12 +55,13 @@ begin
   v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, pool_ids, slots, quantities, versions, subjects)
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision, v_pool_ids,
-    array_fill(0::smallint, array[cardinality(v_pool_ids)]), v_quantities, v_versions, p_digests);
+    v_result.expires_at, p_sale.limits_revision,
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $function$;

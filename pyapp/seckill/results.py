@@ -55,6 +55,8 @@ OpsStatus = Literal[
     "removed",
     "blocked",
     "unblocked",
+    "archived",
+    "dropping",
 ]
 InventoryStatus = Literal["in_stock", "empty", "unknown"]
 Retry = Literal["final", "may_return", "not_yet", "busy"]
@@ -286,10 +288,10 @@ class InventoryResult(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the ledger, from `history`.
+    """One line of the ledger, from `changes` or `history`.
 
     Attributes:
-        cursor: where to go on reading; None in `history`.
+        cursor: what `changes` goes on after; None in `history`.
         at: when the units moved.
         kind: `allocate`, `hold`, `confirm`, `cancel`, `expire`, `late_confirm`, `refund`,
             `write_off`, `revoke`, `raise`, `cut`, `drain`, `close` …
@@ -316,6 +318,19 @@ class Change:
     actor: str | None
     login: str | None
     note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRow:
+    """A row of an archived activity, from `export_activity`.
+
+    Attributes:
+        cursor: what the next call goes on after.
+        data: its columns, as the database keeps them; instants are in UTC.
+    """
+
+    cursor: str
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,11 +133,25 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "seckill.ops_result",
     ),
     "expire_due": (f"p_limit integer DEFAULT 1000, {ACTOR}", "integer"),
+    "archive_activity": ACTIVITY_CALL,
+    "export_activity": (
+        "p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text,"
+        " p_limit integer DEFAULT 1000",
+        "SETOF seckill.archived_row",
+    ),
+    "drop_archived": (
+        f"p_activity_id bigint, p_limit integer DEFAULT 1000, {ACTOR}",
+        "seckill.ops_result",
+    ),
     # Reading
     "reconcile": ("p_activity_id bigint", "SETOF seckill.violation"),
     "history": (
         "p_activity_id bigint, p_sku text DEFAULT NULL::text, p_region text DEFAULT NULL::text,"
         " p_user_id text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
+        "SETOF seckill.change",
+    ),
+    "changes": (
+        "p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
         "SETOF seckill.change",
     ),
     "ops_history": (
@@ -177,6 +191,7 @@ TYPES: dict[str, str] = {
     "change": "cursor text, at timestamp with time zone, kind text, activity_id bigint,"
     " sku text, region text, reservation_id bigint, user_id text, quantity bigint, actor text,"
     " login text, note text",
+    "archived_row": "cursor text, data jsonb",
     "check_result": "status text, check_name text, limit_name text, dimension text, used bigint,"
     " maximum bigint, remaining bigint, resets_at timestamp with time zone, retry text",
     "ops_entry": "at timestamp with time zone, actor text, login text, call text,"

@@ -48,18 +48,15 @@ RUNNING = {
     "move_stock",
     "schedule_release",
     "expire_due",
+    "archive_activity",
+    "export_activity",
+    "drop_archived",
 }
 # The view seckill.pool is made of seckill.availability, so who reads the one may call the other.
 READS_OF_BUYERS = {"availability"}
 READING = {
-    "reconcile",
-    "history",
-    "stock_at",
-    "limit_usage_at",
-    "ops_history",
-    "inventory",
-    "schema_version",
-    "shard_of",
+    *("reconcile", "history", "changes", "stock_at", "limit_usage_at", "ops_history"),
+    *("inventory", "schema_version", "shard_of"),
 }
 # The views call these, and a function in a view runs as the one who reads it. Nobody can call them
 # by name: that takes USAGE on the schema.

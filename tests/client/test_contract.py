@@ -31,6 +31,7 @@ RESULTS = {
     "check_result": results.CheckResult,
     "ops_entry": results.OpsEntry,
     "change": results.Change,
+    "archived_row": results.ArchivedRow,
     "violation": results.Violation,
 }
 DEFAULTS: dict[str, object] = {"true": True, "false": False, "'{}'::jsonb": {}}

@@ -3,7 +3,8 @@
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
 of sweeps and books are in catalogue_books.py, those of limits in catalogue_limits.py, those of
-refunds and cut totals in catalogue_life.py. After a change here, write README.md anew:
+refunds and cut totals in catalogue_life.py, those of the feed in catalogue_feed.py. After a change
+here, write README.md anew:
 
     python -m tests.mutation.catalogue
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from tests.concurrency import checks_resolution, checks_single, checks_stampede
 from tests.fix_database import Database
 from tests.mutation.catalogue_books import BOOKS, SWEEPS
+from tests.mutation.catalogue_feed import FEED
 from tests.mutation.catalogue_life import LIFE
 from tests.mutation.catalogue_limits import LIMITS, LINES
 from tests.mutation.planting import Edit, Mutation
@@ -290,7 +292,7 @@ RESOLUTIONS = [
     ),
 ]
 
-MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE, *LIMITS, *LINES]
+MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE, *LIMITS, *LINES, *FEED]
 
 HEAD = """\
 # Known-bad variants

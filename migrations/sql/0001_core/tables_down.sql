@@ -7,11 +7,13 @@ set local role seckill_owner;
 -- The private types have tables' rows as fields.
 drop type
   seckill_private.sale,
+  seckill_private.feed_place,
   seckill_private.limit_use,
   seckill_private.check,
   seckill_private.unit_line,
   seckill.ops_entry,
   seckill.check_result,
+  seckill.archived_row,
   seckill.inventory_result,
   seckill.violation,
   seckill.change,
@@ -29,6 +31,7 @@ drop table
   seckill_private.inventory_movement,
   seckill_private.inventory,
   seckill_private.refund,
+  seckill_private.feed,
   seckill_private.movement,
   seckill_private.reservation,
   seckill_private.stock_release,

@@ -84,9 +84,9 @@ create type seckill.ops_result as (
 );
 comment on type seckill.ops_result is
   'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, '
-  'closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had '
-  'been done before. quantity: units moved (negative: out of the pool or inventory). total: units in '
-  'the pool, or in the inventory for receive_stock.';
+  'closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, '
+  'because it had been done before. quantity: units moved (negative: out of the pool or inventory), '
+  'or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 create type seckill.change as (
   cursor text,
@@ -105,11 +105,11 @@ create type seckill.change as (
 comment on type seckill.change is
   'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, '
   'write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain '
-  '(units that came back and pay for an earlier cut), close; without a movement of units '
-  'late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), '
-  'debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose '
-  'user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request '
-  'id). cursor is null in history.';
+  '(units that came back and pay for an earlier cut), move, schedule, release, close; without a '
+  'movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut '
+  'still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null '
+  'for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a '
+  'payment, a request id). cursor: what changes goes on after; null in history.';
 
 create type seckill.violation as (
   invariant text,
@@ -150,6 +150,14 @@ create type seckill.ops_entry as (
 comment on type seckill.ops_entry is
   'An ops call as the journal has it. actor: who asked, as the caller named it. login: the '
   'database login that called. arguments: what was asked for.';
+
+create type seckill.archived_row as (
+  cursor text,
+  data jsonb
+);
+comment on type seckill.archived_row is
+  'A row of an archived activity. cursor: where export_activity goes on. data: its columns; instants '
+  'in UTC.';
 
 create type seckill.inventory_result as (
   status text,
@@ -197,6 +205,17 @@ create type seckill_private.check as (
 comment on type seckill_private.check is
   'One check of a purchase. answer: the status that reserve gives where it fails, else null. '
   'seen_at: the latest instant at which something was done for the subject of a limit.';
+
+create type seckill_private.feed_place as (
+  position bigint,
+  pool_id bigint,
+  slot smallint,
+  version bigint,
+  event_id bigint
+);
+comment on type seckill_private.feed_place is
+  'A place in the feed; the order of the fields is the order of the rows. An event has the highest '
+  'version and its movement_id, a movement has event_id 0.';
 
 create type seckill_private.limit_use as (
   used bigint,

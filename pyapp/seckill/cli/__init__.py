@@ -19,9 +19,11 @@ import typer
 from seckill.cli import (
     _common,
     activity,
+    archive,
     books,
     buy,
     demo,
+    feed,
     limit,
     lists,
     replay,
@@ -85,6 +87,8 @@ app.add_typer(lists.eligible, name="eligible", rich_help_panel=_RUNNING)
 app.add_typer(lists.block, name="block", rich_help_panel=_RUNNING)
 app.command("expire", rich_help_panel=_RUNNING, epilog=books.EXPIRE_EPILOG)(books.expire)
 
+app.command("archive", rich_help_panel=_RUNNING, epilog=archive.ARCHIVE_EPILOG)(archive.archive)
+
 _BUYING = "Buying"
 app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.reserve)
 app.command("explain", rich_help_panel=_BUYING, epilog=buy.EXPLAIN_EPILOG)(buy.explain)
@@ -99,6 +103,7 @@ app.command("availability", rich_help_panel=_BOOKS, epilog=books.AVAILABILITY_EP
 )
 app.command("stock-at", rich_help_panel=_BOOKS, epilog=books.STOCK_AT_EPILOG)(books.stock_at)
 app.command("history", rich_help_panel=_BOOKS, epilog=books.HISTORY_EPILOG)(books.history)
+app.command("changes", rich_help_panel=_BOOKS, epilog=feed.CHANGES_EPILOG)(feed.changes)
 app.command("ops-history", rich_help_panel=_BOOKS, epilog=books.OPS_HISTORY_EPILOG)(
     books.ops_history
 )
