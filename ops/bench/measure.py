@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ __all__ = ["Bench", "Cpu", "Load", "cpu_of", "median", "percentile", "runtime", 
 
 
 @contextmanager
-def runtime(**settings: str) -> Iterator[Runtime]:
+def runtime(**settings: str) -> Generator[Runtime]:
     """A throw-away PostgreSQL and PgBouncer, everything durable.
 
     Args:
