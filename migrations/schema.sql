@@ -1226,6 +1226,7 @@ CREATE FUNCTION seckill_private.change_list(p_activity_id bigint, p_call text, p
     AS $$
 declare
   v_result seckill.ops_result;
+  v_value text;
   v_digests bytea[];
 begin
   perform seckill_private.require_text('p_dimension', p_dimension);
@@ -1233,6 +1234,11 @@ begin
   if p_values is null or cardinality(p_values) not between 1 and 10000 then
     perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
   end if;
+  -- Before any query has them: the context of an error would show it.
+  foreach v_value in array p_values loop
+    perform seckill_private.require_text('a value of p_values', case p_dimension
+      when 'user' then v_value else seckill_private.normalize_subject(v_value) end);
+  end loop;
   select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
     into v_digests
     from unnest(p_values) as v (value)
@@ -1561,7 +1567,7 @@ declare
 begin
   if p_limit.metric = 'expired_holds' then
     if p_units > 0 then
-      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+      return query select p_row.created_at, p_row.created_at, 0::bigint, not v_late;
     end if;
     if v_ended then
       return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
@@ -1569,8 +1575,7 @@ begin
     return;
   end if;
   return query
-    select p_row.created_at, p_row.created_at, p_units,
-           not v_late or p_limit.metric = 'open_holds';
+    select p_row.created_at, p_row.created_at, p_units, not v_late;
   if v_ended then
     return query select p_row.expires_at, p_row.created_at, -p_units, false;
   elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then
@@ -1594,7 +1599,7 @@ ALTER FUNCTION seckill_private.window_of(p_window text, p_period interval, p_tim
 
 COMMENT ON FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) IS 'The window of a limit (order, hour, day, week, month, activity, rolling) for an instant.';
 
-CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, judged boolean)
+CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, revision bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, decided boolean, judged boolean)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  WITH bound AS (
@@ -1648,9 +1653,11 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
              ELSE (lower(seckill_private.window_of((p.rule).window_kind, NULL::interval, p.zone, e.dated)))::text
          END AS lower,
      p.reservation_id,
+     (p."row").limits_revision AS limits_revision,
      e.at,
      e.dated,
      e.delta,
+     ((e.delta > 0) <> ((p.rule).metric = 'expired_holds'::text)),
      (e.judged AND p.judged)
     FROM (purchase p
       CROSS JOIN LATERAL seckill_private.use_events(p.rule, p."row", p.units) e(at, dated, delta, judged))
@@ -1673,12 +1680,14 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.subject,
              e.part,
              e.reservation_id,
+             e.revision,
              e.at,
              e.dated,
              e.delta,
+             e.decided,
              e.judged,
              (e.delta = 0) AS only_judged
-            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, at, dated, delta, judged)
+            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, revision, at, dated, delta, decided, judged)
          ), running AS (
           SELECT e.name,
              e.activity_id,
@@ -1688,12 +1697,14 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.subject,
              e.part,
              e.reservation_id,
+             e.revision,
              e.at,
              e.dated,
              e.delta,
+             e.decided,
              e.judged,
              e.only_judged,
-             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.judged, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
+             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.decided, e.revision, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
             FROM event e
          ), usage AS (
           SELECT r.name,
@@ -1708,7 +1719,7 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
                      WHEN (r.period IS NULL) THEN r.total
                      ELSE ( SELECT sum(o.delta) AS sum
                         FROM event o
-                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.judged, o.reservation_id) <= ROW(r.at, r.judged, r.reservation_id))))
+                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.decided, o.revision, o.reservation_id) <= ROW(r.at, r.decided, r.revision, r.reservation_id))))
                  END) AS used
             FROM running r
            WHERE r.judged
@@ -1974,9 +1985,12 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(
-    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz;
 begin
+  perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
@@ -1997,7 +2011,8 @@ begin
       end if;
     when 'expired' then
       if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+        v_result.status := seckill_private.confirm_late(
+          v_now, v_sale, v_row, p_payment_ref);
       else
         v_result.status := v_row.late_status;
         v_result.replayed := true;
@@ -2015,43 +2030,50 @@ ALTER FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user
 
 COMMENT ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
 
-CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
+CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
-  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz := p_now;
+  v_check seckill_private.check;
   v_status text;
 begin
-  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
-    v_status := 'late_limit_exceeded';
+  else
+    v_check := seckill_private.late_check(p_sale, p_reservation, v_now);
+    if v_check.seen_at > v_now then
+      v_now := v_check.seen_at;
+      v_check := seckill_private.late_check(p_sale, p_reservation, v_now);
+    end if;
+    if v_check.answer is not null then
+      v_status := 'late_limit_exceeded';
+    end if;
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
          limits_revision = case
-           when v_status is null then v_sale.limits_revision else r.limits_revision
+           when v_status is null then p_sale.limits_revision else r.limits_revision
          end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
      and r.shard = p_reservation.shard
      and r.state = 'expired';
   if v_status is not null then
-    perform seckill_private.record_event(p_now, p_reservation, v_status, p_payment_ref);
+    perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
   perform seckill_private.resolve_reservation(
-    p_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
+    v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
 end
 $$;
 
-ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
+COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
 CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2229,26 +2251,6 @@ $$;
 ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
-
-CREATE FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-begin
-  return exists (
-    select from seckill_private.limit_checks(
-           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
-           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c
-     where c.answer is not null);
-end
-$$;
-
-ALTER FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late.';
 
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
@@ -2574,6 +2576,28 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
 
+CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  select min(c.answer), greatest(max(c.seen_at), p_now)
+    into v_check.answer, v_check.seen_at
+    from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
+
 CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) RETURNS SETOF seckill_private.reservation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -2629,18 +2653,24 @@ COMMENT ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id t
 CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- SELECT (min(d.dated) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) + make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision))
-    FROM ( SELECT u.dated,
-             sum(u.used) OVER (ORDER BY u.dated, u.reservation_id) AS running
+ SELECT min(d.leaves_at) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) AS min
+    FROM ( SELECT u.leaves_at,
+             sum(u.used) OVER (ORDER BY u.leaves_at, u.reservation_id) AS running
             FROM ( SELECT
-                         CASE (leaves_at.p_limit).metric
-                             WHEN 'expired_holds'::text THEN r.expires_at
+                         CASE
+                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN r.expires_at
                              ELSE r.created_at
                          END AS dated,
+                         CASE
+                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN (r.expires_at + p.length)
+                             WHEN (r.state = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
+                             ELSE (r.created_at + p.length)
+                         END AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
-           WHERE (u.dated <@ leaves_at.p_window)) d;
+                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                      CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
+           WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
 
 ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) OWNER TO seckill_owner;
@@ -2762,7 +2792,10 @@ begin
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
             from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
-  if p_limit.window_kind = 'rolling' then
+  if p_limit.window_kind = 'rolling' and p_except is not null then
+    v_use.used := seckill_private.rolling_peak(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
+  elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
       v_use.used + p_wanted - p_limit.maximum);
@@ -3860,6 +3893,26 @@ ALTER FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_a
 
 COMMENT ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) IS 'Give what is available in an activity back to the inventory, and shut its pools; units returned.';
 
+CREATE FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (COALESCE(max(w.used), (0)::numeric))::bigint AS "coalesce"
+    FROM ( SELECT u.dated,
+             ( SELECT sum(seckill_private.counted((rolling_peak.p_limit).metric, r.*, rolling_peak.p_only, rolling_peak.p_now)) AS sum
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                   WHERE ((r.reservation_id IS DISTINCT FROM rolling_peak.p_except) AND (r.created_at <= u.dated) AND (r.created_at > (u.dated - u.length)))) AS used,
+             u.length
+            FROM ( SELECT r.created_at AS dated,
+                     make_interval(secs => (EXTRACT(epoch FROM (rolling_peak.p_limit).period))::double precision) AS length
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
+           WHERE (u.dated <@ rolling_peak.p_window)) w
+   WHERE (w.dated >= (lower(rolling_peak.p_window) + w.length));
+END;
+
+ALTER FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'The most that any rolling window holds which a late payment falls into, without itself.';
+
 CREATE FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_state = 'closed'::text) OR (p_now >= p_ends_at)) THEN 'ended'::text WHEN ((p_state = 'draft'::text) OR (p_now < p_starts_at)) THEN 'not_started'::text WHEN (p_state = 'paused'::text) THEN 'paused'::text ELSE 'on_sale'::text END;
@@ -4795,7 +4848,7 @@ REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
@@ -4812,8 +4865,6 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_durable(p_written_at timestamp wit
 REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
@@ -4836,6 +4887,8 @@ REVOKE ALL ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_
 REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
 
@@ -4938,6 +4991,8 @@ REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_read;
