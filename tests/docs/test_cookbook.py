@@ -53,7 +53,9 @@ class Section:
 def sections() -> list[Section]:
     """The introduction first; each has one block of commands and one of SQL."""
     found: list[Section] = []
-    for part in re.split(r"^#+ (?=[A-Z])", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^#+ (?=[A-Z])", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[
+        1:
+    ]:
         blocks = re.findall(r"^```(\w+)\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
         title = part.splitlines()[0]
         assert [language for language, _ in blocks] == ["sh", "sql"], title
