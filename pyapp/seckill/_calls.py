@@ -139,6 +139,34 @@ CANCEL = Call(
     "repeatable",
 )
 
+REFUND = Call(
+    """
+    select status, reservation_id, replayed, late, error_code
+      from seckill.refund(
+             p_user_id => %(user_id)s,
+             p_reservation_id => %(reservation_id)s::bigint,
+             p_skus => %(skus)s::text[],
+             p_quantities => %(quantities)s::integer[],
+             p_request_id => %(request_id)s,
+             p_restock => %(restock)s,
+             p_restore_limits => %(restore_limits)s)
+    """,
+    class_row(ResolveResult),
+    "repeatable",
+)
+
+CONFIRM_BATCH = Call(
+    """
+    select status, reservation_id, replayed, late, error_code
+      from seckill.confirm_batch(
+             p_user_ids => %(user_ids)s::text[],
+             p_reservation_ids => %(reservation_ids)s::bigint[],
+             p_payment_refs => %(payment_refs)s::text[])
+    """,
+    class_row(ResolveResult),
+    "repeatable",
+)
+
 AVAILABILITY = Call(
     """
     select status, total, available, held, sold, epoch
@@ -356,6 +384,22 @@ SCHEDULE_RELEASE = Call(
     "once",
 )
 
+SET_STOCK_TOTAL = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.set_stock_total(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_total => %(total)s::bigint,
+             p_mode => %(mode)s,
+             p_region => %(region)s,
+             p_expected_total => %(expected_total)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
 SET_LIMIT = Call(
     """
     select status, replayed, activity_id, sku, region, quantity, total
@@ -467,7 +511,8 @@ EXPIRE_DUE: Call[int] = Call(
 
 HISTORY = Call(
     """
-    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor
+    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
+           login, note
       from seckill.history(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -476,6 +521,33 @@ HISTORY = Call(
              p_limit => %(limit)s::integer)
     """,
     class_row(Change),
+    "read",
+)
+
+STOCK_AT = Call(
+    """
+    select status, total, available, held, sold, epoch
+      from seckill.stock_at(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_at => %(at)s,
+             p_region => %(region)s)
+    """,
+    class_row(AvailabilityResult),
+    "read",
+)
+
+LIMIT_USAGE_AT = Call(
+    """
+    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
+           retry
+      from seckill.limit_usage_at(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_at => %(at)s,
+             p_subjects => %(subjects)s)
+    """,
+    class_row(CheckResult),
     "read",
 )
 
