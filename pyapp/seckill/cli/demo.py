@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EPILOG = examples(
     "seckill demo",
     "seckill demo --naive    (beside the shop that reads, checks and writes back)",
+    "seckill demo --limits    (accounts that share phones and addresses, three limits)",
     "seckill demo --buyers 2000 --units 100 --seed 7 --json",
 )
 
@@ -45,6 +46,14 @@ def demo(
             "writes it back, and show both.",
         ),
     ] = False,
+    limits: Annotated[
+        bool,
+        typer.Option(
+            "--limits",
+            help="Many accounts share phones and addresses, and all three are limited: 1 a user, "
+            "2 a phone, 3 an address.",
+        ),
+    ] = False,
     svg: Annotated[
         Path | None, typer.Option(help="Write the last screen as a picture to this file.")
     ] = None,
@@ -64,7 +73,7 @@ def demo(
 
     if svg is not None and not svg.parent.is_dir():
         fail(f"{svg.parent}: no such directory", ExitCode.USAGE)
-    options = Options(buyers, units, processes, seed, hold_seconds)
+    options = Options(buyers, units, processes, seed, hold_seconds, limits)
     with stop_requested() as stop:
         try:
             runs = _run(options, naive, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -27,12 +28,14 @@ class Answer:
         reservation_id: of the hold; None where refused.
         replayed: the same request had been answered before.
         may_return: refused now, but units are held unpaid and may come back.
+        limit: the name of the limit that refused, where the sale has several.
     """
 
     status: str
     reservation_id: int | None = None
     replayed: bool = False
     may_return: bool = False
+    limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,20 @@ class SeckillShop:
         activity_id: the sale.
         buying: connections for `reserve`.
         paying: connections for everything else: a payment does not queue behind the crowd.
+        subjects: what each user brings beside his id; None: nothing.
     """
 
-    def __init__(self, dsn: str, activity_id: int, *, buying: int, paying: int) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        activity_id: int,
+        *,
+        buying: int,
+        paying: int,
+        subjects: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._activity_id = activity_id
+        self._subjects = subjects
         self._buying = AsyncClient(dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY)
         # One more, for the shop window.
         self._paying = AsyncClient(dsn, max_size=paying + 1, timeout_ms=20_000, retry=_RETRY)
@@ -117,9 +130,14 @@ class SeckillShop:
             sku=SKU,
             quantity=1,
             request_id=request_id,
+            subjects={} if self._subjects is None else self._subjects[user_id],
         )
         return Answer(
-            said.status, said.reservation_id, bool(said.replayed), said.retry == "may_return"
+            said.status,
+            said.reservation_id,
+            bool(said.replayed),
+            said.retry == "may_return",
+            None if self._subjects is None else said.limit_name,
         )
 
     async def pay(self, user_id: str, reservation_id: int) -> Answer:

@@ -37,6 +37,7 @@ class Order:
         buyers: number of buyers in the whole crowd.
         buying: `reserve` calls at a time.
         paying: payments and cancellations at a time.
+        limits: buyers bring their phones and addresses.
     """
 
     dsn: str
@@ -47,6 +48,7 @@ class Order:
     buyers: int
     buying: int
     paying: int
+    limits: bool = False
 
     def to_json(self) -> str:
         """One line."""
@@ -73,14 +75,22 @@ def main() -> None:
 
 async def _serve(order: Order) -> None:
     start_at = _follow_parent()
+    buyers = [buyer(order.seed, n) for n in range(order.first, order.buyers, order.step)]
     shop: Shop
     if order.activity_id is None:
         shop = NaiveShop(order.dsn, connections=order.buying + order.paying + 1)
     else:
-        shop = SeckillShop(order.dsn, order.activity_id, buying=order.buying, paying=order.paying)
+        shop = SeckillShop(
+            order.dsn,
+            order.activity_id,
+            buying=order.buying,
+            paying=order.paying,
+            subjects={one.user_id: {"phone": one.phone, "address": one.address} for one in buyers}
+            if order.limits
+            else None,
+        )
     async with shop:
         calls = Calls(shop, buying=order.buying, paying=order.paying)
-        buyers = [buyer(order.seed, n) for n in range(order.first, order.buyers, order.step)]
         crowd = Crowd(buyers, shop, calls, order.seed)
         _say({"ready": True})
         reporter = asyncio.create_task(_report(crowd, calls))
