@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS = {
+    "pyapp/seckill/_guard_async.py": "pyapp/seckill/_guard.py",
     "pyapp/seckill/_core_async.py": "pyapp/seckill/_core.py",
     "pyapp/seckill/client_async.py": "pyapp/seckill/client.py",
     "tests/client/test_client_async.py": "tests/client/test_client.py",
@@ -28,15 +29,19 @@ NAMES = {
     "AsyncConnection": "Connection",
     "AsyncCore": "Core",
     "AsyncCursor": "Cursor",
+    "AsyncGuard": "Guard",
     "AsyncIterator": "Iterator",
     "AsyncJoin": "Join",
     "AsyncLink": "Link",
     "AsyncPool": "Pool",
     "AsyncRawCursor": "RawCursor",
+    "AsyncRedisFlag": "RedisFlag",
     "AsyncSemaphore": "Semaphore",
+    "AsyncSoldOutFlag": "SoldOutFlag",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "_core_async": "_core",
+    "_guard_async": "_guard",
     "acquire_async": "acquire",
     "background_async": "background",
     "client_async": "client",

@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 from seckill import _calls
 from seckill._core_async import AsyncCore
+from seckill.flag import StockPool
 from seckill.results import (
     AvailabilityResult,
     Change,
@@ -64,6 +65,7 @@ class AsyncClient(AsyncCore):
         request_id: UUID | None = None,
         region: str = "*",
         subjects: Mapping[str, str] = _NO_SUBJECTS,
+        first_try: bool = False,
         connection: AsyncJoin | None = None,
     ) -> ReserveResult:
         """Hold units for a buyer until `expires_at`, or say why not.
@@ -82,6 +84,10 @@ class AsyncClient(AsyncCore):
                 carries it).
             region: of the pool.
             subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+            first_try: you have just made this request id, and nobody has sent it before: then the
+                sold-out flag may refuse without asking PostgreSQL (status `sold_out`, retry
+                `may_return`). A call without `request_id` is one anyway. Without the promise
+                PostgreSQL answers, since the request may have been answered `held` before.
 
         Raises:
             UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
@@ -97,7 +103,13 @@ class AsyncClient(AsyncCore):
             "region": region,
             "subjects": subjects,
         }
-        return await self._one(_calls.RESERVE, parameters, connection)
+        return await self._flagged(
+            _calls.RESERVE,
+            parameters,
+            connection,
+            pools=[StockPool(activity_id, sku, region)],
+            first_try=first_try or request_id is None,
+        )
 
     async def confirm(
         self,
