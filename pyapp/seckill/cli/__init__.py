@@ -28,6 +28,7 @@ from seckill.cli import (
     stock,
     test,
     up,
+    worker,
 )
 
 __all__ = ["app", "main"]
@@ -81,6 +82,8 @@ app.add_typer(activity.app, name="activity", rich_help_panel=_RUNNING)
 app.add_typer(stock.app, name="stock", rich_help_panel=_RUNNING)
 app.add_typer(limit.app, name="limit", rich_help_panel=_RUNNING)
 app.command("expire", rich_help_panel=_RUNNING, epilog=books.EXPIRE_EPILOG)(books.expire)
+
+app.command("worker", rich_help_panel=_RUNNING, epilog=worker.EPILOG)(worker.worker)
 
 _BUYING = "Buying"
 app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.reserve)
