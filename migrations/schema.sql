@@ -41,7 +41,7 @@ CREATE TYPE seckill.change AS (
 
 ALTER TYPE seckill.change OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: units. actor: who asked, else the database login; null for a hold. cursor is null in history.';
+COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: units. actor: who asked, else the database login; null for a hold. cursor: what changes goes on after; null in history.';
 
 CREATE TYPE seckill.check_result AS (
 	status text,
@@ -176,6 +176,18 @@ CREATE TYPE seckill_private."check" AS (
 ALTER TYPE seckill_private."check" OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private."check" IS 'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+
+CREATE TYPE seckill_private.feed_place AS (
+	"position" bigint,
+	pool_id bigint,
+	slot smallint,
+	version bigint,
+	event_id bigint
+);
+
+ALTER TYPE seckill_private.feed_place OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private.feed_place IS 'A place in the feed; the order of the fields is the order of the rows. An event has the highest version and its movement_id, a movement has event_id 0.';
 
 CREATE TYPE seckill_private.limit_use AS (
 	used bigint,
@@ -360,6 +372,51 @@ $$;
 ALTER FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) IS 'Give a hold back: its units are available again at once. Answers: cancelled; confirmed (too late, it was paid); expired (the hold had ended). A repeat gives the same answer, replayed. Raises SK001, SK005, SK008.';
+
+CREATE FUNCTION seckill.changes(p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.change
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+  v_feed seckill_private.feed;
+  v_after seckill_private.feed_place;
+  v_horizon bigint;
+  v_named boolean := seckill_private.sees_buyers();
+begin
+  perform seckill_private.require_limit(p_limit);
+  select f.* into v_feed from seckill_private.feed as f;
+  if v_feed.system_identifier <> (select c.system_identifier from pg_control_system() as c) then
+    perform seckill_private.rebase_feed();
+    select f.* into v_feed from seckill_private.feed as f;
+  end if;
+  v_after := seckill_private.feed_place(v_feed.generation, p_after);
+  if p_after is not null and v_after.position < v_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
+      'archive, then begin anew');
+  end if;
+  v_horizon := seckill_private.feed_horizon();
+  return query
+    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+           p.sku, p.region, case when v_named then c.reservation_id end,
+           case when v_named then c.user_id end, c.quantity, c.actor
+      from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
+      join seckill_private.pool as p on p.pool_id = (c.place).pool_id
+     order by c.place;
+  if found then
+    perform seckill_private.ensure_durable(clock_timestamp());
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill.changes(p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.changes(p_after text, p_limit integer) IS 'The ledger of all activities as a feed: each row once, none skipped, within a pool in the order in which the stock moved. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once every transaction that began to write before it has ended, and its commit is on disk. A login of seckill_app sees no user_id and no reservation_id. Raises SK001 (also for a cursor from before a restore into another cluster), SK006 (rows after the cursor were dropped with an archived activity).';
 
 CREATE FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1028,6 +1085,7 @@ CREATE TABLE seckill_private.movement (
     pool_id bigint NOT NULL,
     slot smallint NOT NULL,
     version bigint,
+    "position" bigint NOT NULL,
     kind text NOT NULL,
     source text,
     target text,
@@ -1132,6 +1190,7 @@ CREATE TABLE seckill_private.reservation (
     expires_at timestamp with time zone NOT NULL,
     resolved_at timestamp with time zone,
     limits_revision bigint NOT NULL,
+    "position" bigint NOT NULL,
     pool_ids bigint[] NOT NULL,
     slots smallint[] NOT NULL,
     quantities integer[] NOT NULL,
@@ -1151,6 +1210,8 @@ ALTER TABLE seckill_private.reservation OWNER TO seckill_owner;
 COMMENT ON TABLE seckill_private.reservation IS 'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, and which movement of the slot took them; refunded and restored (null: none) are parallel too: units of each line that were refunded, and that were given back to the limits.';
 
 COMMENT ON COLUMN seckill_private.reservation.late_status IS 'The final answer to a payment that came after the hold had ended.';
+
+COMMENT ON COLUMN seckill_private.reservation."position" IS 'Where the hold stands in the feed: that of each of its slots when the units were taken.';
 
 COMMENT ON COLUMN seckill_private.reservation.subjects IS 'Salted digests of the subjects the request carried, for limits set later.';
 
@@ -1341,6 +1402,8 @@ CREATE TABLE seckill_private.pool_slot (
     unreleased bigint DEFAULT 0 NOT NULL,
     owed bigint DEFAULT 0 NOT NULL,
     version bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    position_base bigint DEFAULT 0 NOT NULL,
     epoch bigint DEFAULT 0 NOT NULL,
     next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
     next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
@@ -1364,6 +1427,10 @@ COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later rele
 COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
 
 COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
+
+COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
 
 COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
 
@@ -1389,6 +1456,8 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.unreleased,
              s.owed,
              s.version,
+             s."position",
+             s.position_base,
              s.epoch,
              s.next_expiry,
              s.next_release,
@@ -1669,8 +1738,9 @@ begin
     insert into seckill_private.pool (activity_id, sku, region)
     values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard)
-    values (v_pool_id, 0, 0);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end
@@ -1754,6 +1824,115 @@ ALTER FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_ac
 
 COMMENT ON FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) IS 'Settle holds that have ended and give their units back; how many.';
 
+CREATE FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN concat_ws('.'::text, p_generation, (p_place)."position", (p_place).pool_id, (p_place).slot, CASE WHEN ((p_place).event_id = 0) THEN ((p_place).version)::text ELSE 'e'::text END, (p_place).event_id);
+
+ALTER FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) IS 'A place in the feed as changes hands it out; opaque to its caller.';
+
+CREATE TABLE seckill_private.feed (
+    only_row boolean DEFAULT true NOT NULL,
+    generation text NOT NULL,
+    system_identifier bigint NOT NULL,
+    position_base bigint NOT NULL,
+    dropped_position bigint NOT NULL,
+    CONSTRAINT feed_is_one_row CHECK (only_row)
+);
+
+ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. dropped_position: the last row that was dropped with an archived activity.';
+
+CREATE FUNCTION seckill_private.feed_horizon() RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (f.position_base + ((pg_snapshot_xmin(pg_current_snapshot()))::text)::bigint)
+    FROM seckill_private.feed f;
+END;
+
+ALTER FUNCTION seckill_private.feed_horizon() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_horizon() IS 'The position below which the feed is complete.';
+
+CREATE FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) RETURNS seckill_private.feed_place
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_place seckill_private.feed_place;
+  v_parts text[];
+begin
+  if p_cursor is null then
+    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
+  end if;
+  v_parts := regexp_match(
+    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+  if v_parts is null then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
+  elsif v_parts[1] <> p_generation then
+    perform seckill_private.raise_error(
+      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
+  end if;
+  v_place.position := v_parts[2];
+  v_place.pool_id := v_parts[3];
+  v_place.slot := v_parts[4];
+  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
+  v_place.event_id := v_parts[6];
+  return v_place;
+end
+$_$;
+
+ALTER FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) IS 'The place in the feed that a cursor stands for.';
+
+CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+    with hold as (
+      select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text
+        from seckill_private.reservation as r
+       cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+               as u (pool_id, slot, version, quantity)
+       where r.position >= p_after.position
+         and r.position < p_horizon
+         and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+       order by r.position
+       fetch first p_limit rows with ties
+    ), other as (
+      select row(m.position, m.pool_id, m.slot, e.version, e.event_id
+             )::seckill_private.feed_place as place,
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login)
+        from seckill_private.movement as m
+       cross join lateral (
+               select coalesce(m.version, 9223372036854775807) as version,
+                      case when m.version is null then m.movement_id else 0 end as event_id) as e
+       where m.position >= p_after.position
+         and m.position < p_horizon
+         and (m.position, m.pool_id, m.slot, e.version, e.event_id)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+       order by m.position
+       fetch first p_limit rows with ties
+    )
+    select h.* from hold as h
+     union all
+    select o.* from other as o
+     order by place
+     limit p_limit;
+end
+$$;
+
+ALTER FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) IS 'Up to p_limit rows of the ledger after a place in the feed and below a position.';
+
 CREATE FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1793,10 +1972,51 @@ ALTER FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigi
 
 COMMENT ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) IS 'When the first hold on a pool ends that is open after an instant; null where there is none.';
 
+CREATE FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_position bigint;
+begin
+  if cardinality(p_pool_ids) = 1 then
+    select s.position into strict v_position
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_ids[1]
+       and s.slot = p_slots[1];
+    return v_position;
+  end if;
+  select max(s.position) into v_position
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot));
+  update seckill_private.pool_slot as s
+     set position = v_position
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot))
+     and s.position < v_position;
+  return v_position;
+end
+$$;
+
+ALTER FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) IS 'The position in the feed of a hold that has just taken its units from these slots.';
+
+CREATE FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) RETURNS bigint
+    LANGUAGE sql
+    RETURN GREATEST(p_position, (p_base + ((pg_current_xact_id())::text)::bigint));
+
+ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
+
 CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) RETURNS bigint
     LANGUAGE sql
     BEGIN ATOMIC
- UPDATE seckill_private.pool_slot s SET available = (s.available - hold_units.p_quantity), held = (s.held + hold_units.p_quantity), version = (s.version + 1), next_expiry = LEAST(s.next_expiry, hold_units.p_expires_at), seen_at = GREATEST(s.seen_at, hold_units.p_now)
+ UPDATE seckill_private.pool_slot s SET available = (s.available - hold_units.p_quantity), held = (s.held + hold_units.p_quantity), version = (s.version + 1), "position" = seckill_private.next_position(s."position", s.position_base), next_expiry = LEAST(s.next_expiry, hold_units.p_expires_at), seen_at = GREATEST(s.seen_at, hold_units.p_now)
    WHERE ((s.pool_id = hold_units.p_pool_id) AND (s.slot = 0) AND (s.available >= hold_units.p_quantity))
    RETURNING s.version;
 END;
@@ -2217,7 +2437,9 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id into strict v_slot
+    select s.shard, s.version, s.closed, p.activity_id,
+           seckill_private.next_position(s.position, s.position_base) as position
+      into strict v_slot
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
@@ -2234,14 +2456,15 @@ begin
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,
            version = s.version + v_group.lines,
+           position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
     insert into seckill_private.movement (
-      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
            p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
@@ -2312,6 +2535,47 @@ ALTER FUNCTION seckill_private.read_reservation(p_reservation seckill_private.re
 
 COMMENT ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) IS 'A reservation as its buyer sees it now, once it is on disk.';
 
+CREATE FUNCTION seckill_private.rebase_feed() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_system_identifier bigint := (select c.system_identifier from pg_control_system() as c);
+  v_last bigint;
+begin
+  if pg_is_in_recovery() then
+    perform seckill_private.raise_error(
+      'SK006', 'the database was restored: call changes once on its primary');
+  end if;
+  lock table seckill_private.pool_slot, seckill_private.movement, seckill_private.reservation
+    in share mode;
+  perform from seckill_private.feed as f
+    where f.system_identifier <> v_system_identifier
+      for update;
+  if not found then
+    return;
+  end if;
+  select greatest(
+           (select max(s.position) from seckill_private.pool_slot as s),
+           (select max(m.position) from seckill_private.movement as m),
+           (select max(r.position) from seckill_private.reservation as r))
+    into v_last;
+  update seckill_private.feed as f
+     set system_identifier = v_system_identifier;
+  if v_last >= seckill_private.feed_horizon() then
+    update seckill_private.feed as f
+       set position_base = v_last,
+           generation = left(gen_random_uuid()::text, 8);
+    update seckill_private.pool_slot as s
+       set position_base = v_last;
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.rebase_feed() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.rebase_feed() IS 'Put the positions to come above those that a restored database brought along.';
+
 CREATE FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2336,17 +2600,19 @@ COMMENT ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.res
 CREATE FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
- INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, kind, quantity, reservation_id, user_id, at, note)  SELECT seckill_private.activity_of((record_event.p_reservation).reservation_id) AS activity_of,
+ INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, "position", kind, quantity, reservation_id, user_id, at, note)  SELECT seckill_private.activity_of((record_event.p_reservation).reservation_id) AS activity_of,
              (record_event.p_reservation).shard AS shard,
              l.pool_id,
              l.slot,
+             seckill_private.next_position(s."position", s.position_base) AS next_position,
              record_event.p_kind AS p_kind,
              l.quantity,
              l.reservation_id,
              l.user_id,
              record_event.p_now AS p_now,
              record_event.p_note AS p_note
-            FROM unnest(seckill_private.unit_lines(record_event.p_reservation)) l(pool_id, slot, quantity, reservation_id, user_id);
+            FROM (unnest(seckill_private.unit_lines(record_event.p_reservation)) l(pool_id, slot, quantity, reservation_id, user_id)
+              JOIN seckill_private.pool_slot s ON (((s.pool_id = l.pool_id) AND (s.slot = l.slot))));
 END;
 
 ALTER FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) OWNER TO seckill_owner;
@@ -2875,12 +3141,13 @@ begin
   v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, pool_ids, slots, quantities, versions, subjects)
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
-    array[p_quantity], array[v_version], p_digests);
+    v_result.expires_at, p_sale.limits_revision,
+    seckill_private.hold_position(array[p_pool_id], array[0]::smallint[]), array[p_pool_id],
+    array[0]::smallint[], array[p_quantity], array[v_version], p_digests);
   return v_result;
 end
 $$;
@@ -3121,6 +3388,9 @@ ALTER TABLE ONLY seckill_private.activity
 ALTER TABLE ONLY seckill_private.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
+ALTER TABLE ONLY seckill_private.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY seckill_private.inventory_movement
     ADD CONSTRAINT inventory_movement_pkey PRIMARY KEY (sku, version);
 
@@ -3168,11 +3438,15 @@ ALTER TABLE ONLY seckill_private.stock_release
 
 CREATE UNIQUE INDEX limit_version_current ON seckill_private.limit_version USING btree (activity_id, name) NULLS NOT DISTINCT WHERE (until_revision IS NULL);
 
+CREATE INDEX movement_position ON ONLY seckill_private.movement USING btree ("position");
+
 CREATE INDEX movement_reservation ON ONLY seckill_private.movement USING btree (reservation_id) WHERE (reservation_id IS NOT NULL);
 
 CREATE INDEX ops_entry_activity ON seckill_private.ops_entry USING btree (activity_id, entry_id);
 
 CREATE INDEX reservation_due ON ONLY seckill_private.reservation USING btree (((buyer_key >> 40)), expires_at) WHERE (state = 'held'::text);
+
+CREATE INDEX reservation_position ON ONLY seckill_private.reservation USING btree ("position");
 
 CREATE INDEX reservation_subjects ON ONLY seckill_private.reservation USING gin (subjects) WITH (fastupdate=off) WHERE (subjects IS NOT NULL);
 
@@ -3216,6 +3490,11 @@ GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_r
 
 REVOKE ALL ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) TO seckill_app;
+
+REVOKE ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) TO seckill_read;
+GRANT ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) TO seckill_app;
+GRANT ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
@@ -3337,9 +3616,21 @@ REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_horizon() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
 
@@ -3382,6 +3673,8 @@ REVOKE ALL ON FUNCTION seckill_private.post_movements(p_now timestamp with time 
 REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.rebase_feed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) FROM PUBLIC;
 

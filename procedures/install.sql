@@ -53,10 +53,12 @@
 \ir internal/refuse_limit.sql
 
 -- Units that move
+\ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
 \ir internal/post_movements.sql
 \ir internal/hold_units.sql
+\ir internal/hold_position.sql
 \ir internal/expire_holds.sql
 \ir internal/refresh_next_expiry.sql
 \ir internal/expire_due_at.sql
@@ -92,6 +94,11 @@
 
 -- Proof of the books
 \ir internal/sees_buyers.sql
+\ir internal/feed_cursor.sql
+\ir internal/feed_place.sql
+\ir internal/feed_horizon.sql
+\ir internal/rebase_feed.sql
+\ir internal/feed_rows.sql
 \ir internal/check_slots.sql
 \ir internal/check_inventory.sql
 \ir internal/check_reservations.sql
@@ -124,6 +131,7 @@
 \ir reading/schema_version.sql
 \ir reading/inventory.sql
 \ir reading/history.sql
+\ir reading/changes.sql
 \ir reading/reconcile.sql
 
 -- Public: views

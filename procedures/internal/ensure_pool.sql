@@ -21,8 +21,9 @@ begin
     insert into seckill_private.pool (activity_id, sku, region)
     values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard)
-    values (v_pool_id, 0, 0);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end

@@ -15,6 +15,7 @@ begin atomic
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
          version = s.version + 1,
+         position = seckill_private.next_position(s.position, s.position_base),
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id

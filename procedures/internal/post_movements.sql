@@ -35,7 +35,9 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id into strict v_slot
+    select s.shard, s.version, s.closed, p.activity_id,
+           seckill_private.next_position(s.position, s.position_base) as position
+      into strict v_slot
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
@@ -52,15 +54,16 @@ begin
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,
            version = s.version + v_group.lines,
+           position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
     insert into seckill_private.movement (
-      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     v_pool_ids := v_pool_ids || v_group.pool_id;

@@ -10,10 +10,13 @@ create or replace function seckill_private.record_event (
   volatile
 begin atomic
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, kind, quantity, reservation_id, user_id, at, note)
+    activity_id, shard, pool_id, slot, position, kind, quantity, reservation_id, user_id, at,
+    note)
   select seckill_private.activity_of((p_reservation).reservation_id), (p_reservation).shard,
-         l.pool_id, l.slot, p_kind, l.quantity, l.reservation_id, l.user_id, p_now, p_note
-    from unnest(seckill_private.unit_lines(p_reservation)) as l;
+         l.pool_id, l.slot, seckill_private.next_position(s.position, s.position_base), p_kind,
+         l.quantity, l.reservation_id, l.user_id, p_now, p_note
+    from unnest(seckill_private.unit_lines(p_reservation)) as l
+    join seckill_private.pool_slot as s on s.pool_id = l.pool_id and s.slot = l.slot;
 end;
 
 comment on function seckill_private.record_event (

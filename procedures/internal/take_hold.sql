@@ -46,12 +46,13 @@ begin
   v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, pool_ids, slots, quantities, versions, subjects)
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
-    array[p_quantity], array[v_version], p_digests);
+    v_result.expires_at, p_sale.limits_revision,
+    seckill_private.hold_position(array[p_pool_id], array[0]::smallint[]), array[p_pool_id],
+    array[0]::smallint[], array[p_quantity], array[v_version], p_digests);
   return v_result;
 end
 $function$;

@@ -2,7 +2,7 @@
 
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
-of sweeps and books are in catalogue_books.py. After a change here, write README.md anew:
+of sweeps and books are in catalogue_books.py, those of the feed in catalogue_feed.py. After a change here, write README.md anew:
 
     python -m tests.mutation.catalogue
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.concurrency import checks_resolution, checks_single, checks_stampede
 from tests.fix_database import Database
 from tests.mutation.catalogue_books import BOOKS, SWEEPS
+from tests.mutation.catalogue_feed import FEED
 from tests.mutation.planting import Edit, Mutation
 
 README = Path(__file__).with_name("README.md")
@@ -273,7 +274,7 @@ RESOLUTIONS = [
     ),
 ]
 
-MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS]
+MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *FEED]
 
 HEAD = """\
 # Known-bad variants

@@ -1040,6 +1040,24 @@ comment on function seckill_private.refuse_limit (
   timestamptz, bigint) is
   'The refusal limit_exceeded by the first limit (by name) that a purchase would exceed, or null.';
 
+-- file: procedures/internal/next_position.sql
+-- The order of the feed. A transaction id alone says when a transaction began to write, not when it
+-- had the slot, so a row's position is at least that of the row before it on the slot: positions
+-- never fall from one version of a slot to the next. And a position is never below its own
+-- transaction's id: once every transaction below some id has ended, no row can come in before it.
+create or replace function seckill_private.next_position (
+  p_position bigint,
+  p_base bigint
+)
+  returns bigint
+  language sql
+  volatile
+return greatest(p_position, p_base + pg_current_xact_id()::text::bigint);
+
+comment on function seckill_private.next_position (bigint, bigint) is
+  'The position in the feed of what this transaction moves on a slot, after what stands at '
+  'p_position.';
+
 -- file: procedures/internal/moved.sql
 -- Double entry: what leaves the source arrives in the target, and no other account notices.
 create or replace function seckill_private.moved (
@@ -1138,7 +1156,9 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id into strict v_slot
+    select s.shard, s.version, s.closed, p.activity_id,
+           seckill_private.next_position(s.position, s.position_base) as position
+      into strict v_slot
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
@@ -1155,15 +1175,16 @@ begin
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,
            version = s.version + v_group.lines,
+           position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
     insert into seckill_private.movement (
-      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     v_pool_ids := v_pool_ids || v_group.pool_id;
@@ -1206,6 +1227,7 @@ begin atomic
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
          version = s.version + 1,
+         position = seckill_private.next_position(s.position, s.position_base),
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
@@ -1216,6 +1238,47 @@ end;
 
 comment on function seckill_private.hold_units (timestamptz, bigint, integer, timestamptz) is
   'Move units of a pool from available to held; the version of that movement, or null when short.';
+
+-- file: procedures/internal/hold_position.sql
+-- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
+-- The others are raised to it, or what moves next on them would come before the hold.
+-- Called with the slots locked and their units taken.
+create or replace function seckill_private.hold_position (
+  p_pool_ids bigint[],
+  p_slots smallint[]
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_position bigint;
+begin
+  if cardinality(p_pool_ids) = 1 then
+    select s.position into strict v_position
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_ids[1]
+       and s.slot = p_slots[1];
+    return v_position;
+  end if;
+  select max(s.position) into v_position
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot));
+  update seckill_private.pool_slot as s
+     set position = v_position
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot))
+     and s.position < v_position;
+  return v_position;
+end
+$function$;
+
+comment on function seckill_private.hold_position (bigint[], smallint[]) is
+  'The position in the feed of a hold that has just taken its units from these slots.';
 
 -- file: procedures/internal/expire_holds.sql
 -- Settle up to p_limit holds of some activities (of one pool, unless that is null) that have ended,
@@ -1453,12 +1516,13 @@ begin
   v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, pool_ids, slots, quantities, versions, subjects)
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision, array[p_pool_id], array[0]::smallint[],
-    array[p_quantity], array[v_version], p_digests);
+    v_result.expires_at, p_sale.limits_revision,
+    seckill_private.hold_position(array[p_pool_id], array[0]::smallint[]), array[p_pool_id],
+    array[0]::smallint[], array[p_quantity], array[v_version], p_digests);
   return v_result;
 end
 $function$;
@@ -1650,10 +1714,13 @@ create or replace function seckill_private.record_event (
   volatile
 begin atomic
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, kind, quantity, reservation_id, user_id, at, note)
+    activity_id, shard, pool_id, slot, position, kind, quantity, reservation_id, user_id, at,
+    note)
   select seckill_private.activity_of((p_reservation).reservation_id), (p_reservation).shard,
-         l.pool_id, l.slot, p_kind, l.quantity, l.reservation_id, l.user_id, p_now, p_note
-    from unnest(seckill_private.unit_lines(p_reservation)) as l;
+         l.pool_id, l.slot, seckill_private.next_position(s.position, s.position_base), p_kind,
+         l.quantity, l.reservation_id, l.user_id, p_now, p_note
+    from unnest(seckill_private.unit_lines(p_reservation)) as l
+    join seckill_private.pool_slot as s on s.pool_id = l.pool_id and s.slot = l.slot;
 end;
 
 comment on function seckill_private.record_event (
@@ -2125,8 +2192,9 @@ begin
     insert into seckill_private.pool (activity_id, sku, region)
     values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard)
-    values (v_pool_id, 0, 0);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end
@@ -2332,6 +2400,182 @@ return (select pg_has_role(c.role, 'seckill_read', 'usage')
 
 comment on function seckill_private.sees_buyers () is
   'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
+
+-- file: procedures/internal/feed_cursor.sql
+create or replace function seckill_private.feed_cursor (
+  p_generation text,
+  p_place seckill_private.feed_place
+)
+  returns text
+  language sql
+  immutable
+return concat_ws(
+  '.', p_generation, (p_place).position, (p_place).pool_id, (p_place).slot,
+  case when (p_place).event_id = 0 then (p_place).version::text else 'e' end, (p_place).event_id);
+
+comment on function seckill_private.feed_cursor (text, seckill_private.feed_place) is
+  'A place in the feed as changes hands it out; opaque to its caller.';
+
+-- file: procedures/internal/feed_place.sql
+-- The reverse of feed_cursor; null is the place before everything.
+-- Raises: SK001 when it is no cursor of this history.
+create or replace function seckill_private.feed_place (
+  p_generation text,
+  p_cursor text
+)
+  returns seckill_private.feed_place
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_place seckill_private.feed_place;
+  v_parts text[];
+begin
+  if p_cursor is null then
+    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
+  end if;
+  v_parts := regexp_match(
+    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+  if v_parts is null then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
+  elsif v_parts[1] <> p_generation then
+    perform seckill_private.raise_error(
+      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
+  end if;
+  v_place.position := v_parts[2];
+  v_place.pool_id := v_parts[3];
+  v_place.slot := v_parts[4];
+  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
+  v_place.event_id := v_parts[6];
+  return v_place;
+end
+$function$;
+
+comment on function seckill_private.feed_place (text, text) is
+  'The place in the feed that a cursor stands for.';
+
+-- file: procedures/internal/feed_horizon.sql
+-- Transactions with a lower id have all ended, in this snapshot and in every later one, so no row
+-- can come in below. Ids are the cluster's: a writer in another database counts, a reader does not.
+create or replace function seckill_private.feed_horizon ()
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select f.position_base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    from seckill_private.feed as f;
+end;
+
+comment on function seckill_private.feed_horizon () is
+  'The position below which the feed is complete.';
+
+-- file: procedures/internal/rebase_feed.sql
+-- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump) meets
+-- ids that are lower than the positions it brought along: then new ones are put above all of those,
+-- and cursors of before end, since rows that were written before anybody called changes here may
+-- stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
+-- Locks: the slots' table and the ledger against writers, once in the life of a cluster.
+create or replace function seckill_private.rebase_feed ()
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_system_identifier bigint := (select c.system_identifier from pg_control_system() as c);
+  v_last bigint;
+begin
+  if pg_is_in_recovery() then
+    perform seckill_private.raise_error(
+      'SK006', 'the database was restored: call changes once on its primary');
+  end if;
+  lock table seckill_private.pool_slot, seckill_private.movement, seckill_private.reservation
+    in share mode;
+  perform from seckill_private.feed as f
+    where f.system_identifier <> v_system_identifier
+      for update;
+  if not found then
+    return;
+  end if;
+  select greatest(
+           (select max(s.position) from seckill_private.pool_slot as s),
+           (select max(m.position) from seckill_private.movement as m),
+           (select max(r.position) from seckill_private.reservation as r))
+    into v_last;
+  update seckill_private.feed as f
+     set system_identifier = v_system_identifier;
+  if v_last >= seckill_private.feed_horizon() then
+    update seckill_private.feed as f
+       set position_base = v_last,
+           generation = left(gen_random_uuid()::text, 8);
+    update seckill_private.pool_slot as s
+       set position_base = v_last;
+  end if;
+end
+$function$;
+
+comment on function seckill_private.rebase_feed () is
+  'Put the positions to come above those that a restored database brought along.';
+
+-- file: procedures/internal/feed_rows.sql
+-- The rows of the ledger after a place and below the horizon, in the order of the feed: by position,
+-- then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
+-- together, hence "with ties". An event has no version and follows the movements of its position.
+-- Read through the index on position, whatever the statistics say: changes switches everything else
+-- off.
+create or replace function seckill_private.feed_rows (
+  p_after seckill_private.feed_place,
+  p_horizon bigint,
+  p_limit integer
+)
+  returns table (
+    place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
+    reservation_id bigint, user_id text, actor text
+  )
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return query
+    with hold as (
+      select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text
+        from seckill_private.reservation as r
+       cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+               as u (pool_id, slot, version, quantity)
+       where r.position >= p_after.position
+         and r.position < p_horizon
+         and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+       order by r.position
+       fetch first p_limit rows with ties
+    ), other as (
+      select row(m.position, m.pool_id, m.slot, e.version, e.event_id
+             )::seckill_private.feed_place as place,
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login)
+        from seckill_private.movement as m
+       cross join lateral (
+               select coalesce(m.version, 9223372036854775807) as version,
+                      case when m.version is null then m.movement_id else 0 end as event_id) as e
+       where m.position >= p_after.position
+         and m.position < p_horizon
+         and (m.position, m.pool_id, m.slot, e.version, e.event_id)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+       order by m.position
+       fetch first p_limit rows with ties
+    )
+    select h.* from hold as h
+     union all
+    select o.* from other as o
+     order by place
+     limit p_limit;
+end
+$function$;
+
+comment on function seckill_private.feed_rows (seckill_private.feed_place, bigint, integer) is
+  'Up to p_limit rows of the ledger after a place in the feed and below a position.';
 
 -- file: procedures/internal/check_slots.sql
 -- I1: no counter below zero, and total = available + held + sold. I2: every counter is the sum of
@@ -3414,6 +3658,75 @@ comment on function seckill.history (bigint, text, text, text, integer) is
   'rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
   'reservation_id. cursor is null. Raises SK001, SK002.';
 grant execute on function seckill.history (bigint, text, text, text, integer)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/changes.sql
+-- Nothing is skipped and nothing comes twice, although transactions commit out of order: only what
+-- lies below the oldest transaction still at work is shown (seckill_private.feed_horizon), and
+-- nothing can come in there any more. So a transaction left open anywhere in the cluster after it
+-- wrote delays the feed, and never breaks it.
+-- The horizon is read before the rows, in a statement of its own: the rows' snapshot is not older.
+-- What is shown is on disk: another session's commit may be visible before that
+-- (seckill_private.ensure_durable).
+-- A login of seckill_app sees units, not people, as in history.
+-- Raises: SK001; SK006 where rows after p_after were dropped with an archived activity.
+-- Locks: none; those of seckill_private.rebase_feed once after a restore.
+create or replace function seckill.changes (
+  p_after text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.change
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_sort = off
+as $function$
+declare
+  v_feed seckill_private.feed;
+  v_after seckill_private.feed_place;
+  v_horizon bigint;
+  v_named boolean := seckill_private.sees_buyers();
+begin
+  perform seckill_private.require_limit(p_limit);
+  select f.* into v_feed from seckill_private.feed as f;
+  if v_feed.system_identifier <> (select c.system_identifier from pg_control_system() as c) then
+    perform seckill_private.rebase_feed();
+    select f.* into v_feed from seckill_private.feed as f;
+  end if;
+  v_after := seckill_private.feed_place(v_feed.generation, p_after);
+  if p_after is not null and v_after.position < v_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
+      'archive, then begin anew');
+  end if;
+  v_horizon := seckill_private.feed_horizon();
+  return query
+    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+           p.sku, p.region, case when v_named then c.reservation_id end,
+           case when v_named then c.user_id end, c.quantity, c.actor
+      from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
+      join seckill_private.pool as p on p.pool_id = (c.place).pool_id
+     order by c.place;
+  if found then
+    perform seckill_private.ensure_durable(clock_timestamp());
+  end if;
+end
+$function$;
+
+comment on function seckill.changes (text, integer) is
+  'The ledger of all activities as a feed: each row once, none skipped, within a pool in the order '
+  'in which the stock moved. p_after: the cursor of the last row you have; null: from the '
+  'beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once '
+  'every transaction that began to write before it has ended, and its commit is on disk. A login '
+  'of seckill_app sees no user_id and no reservation_id. Raises SK001 (also for a cursor from '
+  'before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
+  'archived activity).';
+grant execute on function seckill.changes (text, integer)
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/reconcile.sql

@@ -19,6 +19,9 @@ drop view if exists seckill.activity;
 -- file: procedures/reading/reconcile.sql (dropped)
 drop function if exists seckill.reconcile;
 
+-- file: procedures/reading/changes.sql (dropped)
+drop function if exists seckill.changes;
+
 -- file: procedures/reading/history.sql (dropped)
 drop function if exists seckill.history;
 
@@ -96,6 +99,21 @@ drop function if exists seckill_private.check_inventory;
 
 -- file: procedures/internal/check_slots.sql (dropped)
 drop function if exists seckill_private.check_slots;
+
+-- file: procedures/internal/feed_rows.sql (dropped)
+drop function if exists seckill_private.feed_rows;
+
+-- file: procedures/internal/rebase_feed.sql (dropped)
+drop function if exists seckill_private.rebase_feed;
+
+-- file: procedures/internal/feed_horizon.sql (dropped)
+drop function if exists seckill_private.feed_horizon;
+
+-- file: procedures/internal/feed_place.sql (dropped)
+drop function if exists seckill_private.feed_place;
+
+-- file: procedures/internal/feed_cursor.sql (dropped)
+drop function if exists seckill_private.feed_cursor;
 
 -- file: procedures/internal/sees_buyers.sql (dropped)
 drop function if exists seckill_private.sees_buyers;
@@ -184,6 +202,9 @@ drop function if exists seckill_private.refresh_next_expiry;
 -- file: procedures/internal/expire_holds.sql (dropped)
 drop function if exists seckill_private.expire_holds;
 
+-- file: procedures/internal/hold_position.sql (dropped)
+drop function if exists seckill_private.hold_position;
+
 -- file: procedures/internal/hold_units.sql (dropped)
 drop function if exists seckill_private.hold_units;
 
@@ -195,6 +216,9 @@ drop function if exists seckill_private.move_inventory;
 
 -- file: procedures/internal/moved.sql (dropped)
 drop function if exists seckill_private.moved;
+
+-- file: procedures/internal/next_position.sql (dropped)
+drop function if exists seckill_private.next_position;
 
 -- file: procedures/internal/refuse_limit.sql (dropped)
 drop function if exists seckill_private.refuse_limit;

@@ -99,6 +99,8 @@ create table seckill_private.pool_slot (
   unreleased bigint not null default 0,
   owed bigint not null default 0,
   version bigint not null default 0,
+  position bigint not null default 0,
+  position_base bigint not null default 0,
   epoch bigint not null default 0,
   next_expiry timestamptz not null default 'infinity',
   next_release timestamptz not null default 'infinity',
@@ -120,6 +122,11 @@ comment on column seckill_private.pool_slot.owed is
   'Units that were cut while they were held or sold: what comes back pays this debt first.';
 comment on column seckill_private.pool_slot.version is
   'Counts the movements of the row; the books replay in this order.';
+comment on column seckill_private.pool_slot.position is
+  'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+comment on column seckill_private.pool_slot.position_base is
+  'What is added to transaction ids, so that positions go on growing in a restored database: that of '
+  'seckill_private.feed.';
 comment on column seckill_private.pool_slot.epoch is
   'Counts the increases of available; a sold-out flag of an older epoch is stale.';
 comment on column seckill_private.pool_slot.next_expiry is
@@ -158,6 +165,7 @@ create table seckill_private.reservation (
   expires_at timestamptz not null,
   resolved_at timestamptz,
   limits_revision bigint not null,
+  position bigint not null,
   pool_ids bigint[] not null,
   slots smallint[] not null,
   quantities integer[] not null,
@@ -179,10 +187,13 @@ create index reservation_due on seckill_private.reservation ((buyer_key >> 40), 
 -- they were set. Rows without subjects are not in it.
 create index reservation_subjects on seckill_private.reservation using gin (subjects)
   with (fastupdate = off) where subjects is not null;
+create index reservation_position on seckill_private.reservation (position);
 comment on table seckill_private.reservation is
   'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, '
   'and which movement of the slot took them; refunded and restored (null: none) are parallel too: '
   'units of each line that were refunded, and that were given back to the limits.';
+comment on column seckill_private.reservation.position is
+  'Where the hold stands in the feed: that of each of its slots when the units were taken.';
 comment on column seckill_private.reservation.subjects is
   'Salted digests of the subjects the request carried, for limits set later.';
 comment on column seckill_private.reservation.late_status is
@@ -202,6 +213,7 @@ create table seckill_private.movement (
   pool_id bigint not null,
   slot smallint not null,
   version bigint,
+  position bigint not null,
   kind text not null,
   source text,
   target text,
@@ -224,9 +236,27 @@ create table seckill_private.movement (
 ) partition by range (activity_id);
 create index movement_reservation on seckill_private.movement (reservation_id)
  where reservation_id is not null;
+create index movement_position on seckill_private.movement (position);
 comment on table seckill_private.movement is
   'The ledger: quantity units went from source to target. Rows without source are events, such as '
   'a payment that came too late.';
+
+-- One row: which history the cursors of the feed belong to.
+create table seckill_private.feed (
+  only_row boolean primary key default true constraint feed_is_one_row check (only_row),
+  generation text not null,
+  system_identifier bigint not null,
+  position_base bigint not null,
+  dropped_position bigint not null
+);
+comment on table seckill_private.feed is
+  'The feed of the ledger. generation: stands in each cursor, and changes where positions had to '
+  'start anew. system_identifier: the cluster whose transaction ids the positions are made of. '
+  'position_base: added to them. dropped_position: the last row that was dropped with an archived '
+  'activity.';
+insert into seckill_private.feed (generation, system_identifier, position_base, dropped_position)
+select left(gen_random_uuid()::text, 8), c.system_identifier, 0, 0
+  from pg_control_system() as c;
 
 -- The real stock, and its ledger: a row's balance is the sum of its entries.
 create table seckill_private.inventory (

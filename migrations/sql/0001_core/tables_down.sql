@@ -7,6 +7,7 @@ set local role seckill_owner;
 -- The private types have tables' rows as fields.
 drop type
   seckill_private.sale,
+  seckill_private.feed_place,
   seckill_private.limit_use,
   seckill_private.check,
   seckill_private.unit_line,
@@ -28,6 +29,7 @@ drop table
   seckill_private.limits_revision,
   seckill_private.inventory_movement,
   seckill_private.inventory,
+  seckill_private.feed,
   seckill_private.movement,
   seckill_private.reservation,
   seckill_private.stock_release,

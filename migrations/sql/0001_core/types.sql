@@ -101,7 +101,8 @@ create type seckill.change as (
 comment on type seckill.change is
   'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; '
   'without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: '
-  'units. actor: who asked, else the database login; null for a hold. cursor is null in history.';
+  'units. actor: who asked, else the database login; null for a hold. cursor: '
+  'what changes goes on after; null in history.';
 
 create type seckill.violation as (
   invariant text,
@@ -187,6 +188,17 @@ create type seckill_private.check as (
 );
 comment on type seckill_private.check is
   'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+
+create type seckill_private.feed_place as (
+  position bigint,
+  pool_id bigint,
+  slot smallint,
+  version bigint,
+  event_id bigint
+);
+comment on type seckill_private.feed_place is
+  'A place in the feed; the order of the fields is the order of the rows. An event has the highest '
+  'version and its movement_id, a movement has event_id 0.';
 
 create type seckill_private.limit_use as (
   used bigint,

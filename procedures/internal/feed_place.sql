@@ -1,0 +1,37 @@
+-- The reverse of feed_cursor; null is the place before everything.
+-- Raises: SK001 when it is no cursor of this history.
+create or replace function seckill_private.feed_place (
+  p_generation text,
+  p_cursor text
+)
+  returns seckill_private.feed_place
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_place seckill_private.feed_place;
+  v_parts text[];
+begin
+  if p_cursor is null then
+    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
+  end if;
+  v_parts := regexp_match(
+    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+  if v_parts is null then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
+  elsif v_parts[1] <> p_generation then
+    perform seckill_private.raise_error(
+      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
+  end if;
+  v_place.position := v_parts[2];
+  v_place.pool_id := v_parts[3];
+  v_place.slot := v_parts[4];
+  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
+  v_place.event_id := v_parts[6];
+  return v_place;
+end
+$function$;
+
+comment on function seckill_private.feed_place (text, text) is
+  'The place in the feed that a cursor stands for.';

@@ -1,0 +1,25 @@
+"""The feed of the ledger beside its writers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.concurrency import checks_feed as checks
+from tests.fix_database import Database
+
+pytestmark = pytest.mark.targets("18-direct")
+
+CHECKS = [
+    checks.slow_writer_is_waited_for,
+    checks.pool_keeps_its_order,
+    checks.one_transaction_over_pages,
+    checks.feed_is_durable,
+    checks.beside_writers,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_feed(db: Database, check: Callable[[Database], None]) -> None:
+    check(db)
