@@ -80,24 +80,24 @@ class Proxy:
     async def serve(self, path: Path, ready: threading.Event, stop: asyncio.Event) -> None:
         """Run until `stop`."""
         self._loop = asyncio.get_running_loop()
-        tasks: set[asyncio.Task[None]] = set()
 
         async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            tasks.add(task)
-            with suppress(OSError, asyncio.CancelledError):
-                await self._between(path, reader, writer)
-            tasks.discard(task)
+            try:
+                with suppress(OSError, asyncio.CancelledError):
+                    await self._between(path, reader, writer)
+            finally:
+                writer.transport.abort()
 
         server = await asyncio.start_server(client, "127.0.0.1", 0)
         self.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await stop.wait()
         server.close()
-        for task in tasks:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # transports are closed by the loop
 
     async def _between(
         self, path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -116,7 +116,6 @@ class Proxy:
                     up_writer.write(data)
         finally:
             back.cancel()
-            writer.close()
             if self.held is None:
                 up_writer.close()
 

@@ -330,6 +330,17 @@ HISTORY = Call(
     "read",
 )
 
+CHANGES = Call(
+    """
+    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor
+      from seckill.changes(
+             p_after => %(after)s,
+             p_limit => %(limit)s::integer)
+    """,
+    class_row(Change),
+    "read",
+)
+
 RECONCILE = Call(
     """
     select invariant, subject, expected, actual

@@ -490,6 +490,25 @@ class Client(Core):
         }
         return self._rows(_calls.HISTORY, parameters, connection)
 
+    def changes(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 1000,
+        connection: Join | None = None,
+    ) -> list[Change]:
+        """The ledger of all sales as a feed: each row once, none skipped.
+
+        Args:
+            after: the `cursor` of the last row that you have; None: from the beginning.
+            limit: rows at most; fewer mean that you have caught up.
+
+        Raises:
+            InvalidArgument: `after` is no cursor of this feed, or from before a restore.
+            WrongState: rows after `after` were dropped with an archived sale.
+        """
+        return self._rows(_calls.CHANGES, {"after": after, "limit": limit}, connection)
+
     def reconcile(self, *, activity_id: int, connection: Join | None = None) -> list[Violation]:
         """Check every counter of a sale against its ledger; an empty list is the proof.
 

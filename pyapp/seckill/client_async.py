@@ -488,6 +488,25 @@ class AsyncClient(AsyncCore):
         }
         return await self._rows(_calls.HISTORY, parameters, connection)
 
+    async def changes(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 1000,
+        connection: AsyncJoin | None = None,
+    ) -> list[Change]:
+        """The ledger of all sales as a feed: each row once, none skipped.
+
+        Args:
+            after: the `cursor` of the last row that you have; None: from the beginning.
+            limit: rows at most; fewer mean that you have caught up.
+
+        Raises:
+            InvalidArgument: `after` is no cursor of this feed, or from before a restore.
+            WrongState: rows after `after` were dropped with an archived sale.
+        """
+        return await self._rows(_calls.CHANGES, {"after": after, "limit": limit}, connection)
+
     async def reconcile(
         self, *, activity_id: int, connection: AsyncJoin | None = None
     ) -> list[Violation]:

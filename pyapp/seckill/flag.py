@@ -151,14 +151,15 @@ class LocalFlag:
 
 
 class AsyncLocalFlag:
-    """As `LocalFlag`, for `AsyncClient`; `local` may be shared with clients of the other kind.
+    """As `LocalFlag`, for `AsyncClient`.
 
     Args:
-        local: the flags; None: new ones.
+        ttl_ms: life of a flag.
+        local: flags to share with clients of the other kind; None: its own.
     """
 
-    def __init__(self, local: LocalFlag | None = None) -> None:
-        self.local = local or LocalFlag()
+    def __init__(self, *, ttl_ms: int = 1_000, local: LocalFlag | None = None) -> None:
+        self.local = local or LocalFlag(ttl_ms=ttl_ms)
         self.ttl_s = self.local.ttl_s
 
     async def read(self, pools: Sequence[StockPool]) -> Sequence[Flag | None]:
