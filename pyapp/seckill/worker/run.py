@@ -141,7 +141,7 @@ async def _repeat(job: Job, idle_s: float, once: bool, stop: asyncio.Event, tall
             # A deadlock, or a lock not had in time, is no outage.
             if not lost and (error.sqlstate or "")[:2] not in ("40", "55"):
                 lost = True
-                say("lost", job=job.name, error=str(error))
+                say("lost", job=job.name, error=" ".join(str(error).split()))
             pause_s = _BACKOFF.pause_s(failures)
         else:
             if lost:
