@@ -13,6 +13,15 @@ ALTER SCHEMA seckill_private OWNER TO seckill_owner;
 
 COMMENT ON SCHEMA seckill_private IS 'Private: tables and internals of Seckill; not an interface.';
 
+CREATE TYPE seckill.archived_row AS (
+	cursor text,
+	data jsonb
+);
+
+ALTER TYPE seckill.archived_row OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill.archived_row IS 'A row of an archived activity. cursor: where export_activity goes on. data: its columns; instants in UTC.';
+
 CREATE TYPE seckill.availability_result AS (
 	status text,
 	total bigint,
@@ -94,7 +103,7 @@ CREATE TYPE seckill.ops_result AS (
 
 ALTER TYPE seckill.ops_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had been done before. quantity: units moved. total: units in the pool, or in the inventory for receive_stock.';
+COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved, or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 CREATE TYPE seckill.reservation_result AS (
 	status text,
@@ -170,12 +179,13 @@ CREATE TYPE seckill_private."check" AS (
 	epoch bigint,
 	resets_at timestamp with time zone,
 	retry text,
-	retry_at timestamp with time zone
+	retry_at timestamp with time zone,
+	seen_at timestamp with time zone
 );
 
 ALTER TYPE seckill_private."check" OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill_private."check" IS 'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+COMMENT ON TYPE seckill_private."check" IS 'One check of a purchase. answer: the status that reserve gives where it fails, else null. seen_at: the latest instant at which something was done for the subject of a limit.';
 
 CREATE TYPE seckill_private.feed_place AS (
 	"position" bigint,
@@ -193,13 +203,13 @@ CREATE TYPE seckill_private.limit_use AS (
 	used bigint,
 	unpaid bigint,
 	first_expiry timestamp with time zone,
-	resets_at timestamp with time zone,
+	leaves_at timestamp with time zone,
 	seen_at timestamp with time zone
 );
 
 ALTER TYPE seckill_private.limit_use OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill_private.limit_use IS 'Use of a limit by one subject. unpaid: what of it are open holds, and first_expiry when the first of them ends. resets_at: when the window turns over. seen_at: the latest instant at which one of the counted reservations was moved.';
+COMMENT ON TYPE seckill_private.limit_use IS 'Use of a limit by one subject in a window. unpaid: what of it are open holds; first_expiry: when the first of them ends. leaves_at: when enough of it has left a rolling window. seen_at: the latest instant at which something was done for the subject.';
 
 CREATE TABLE seckill_private.activity (
     activity_id bigint NOT NULL,
@@ -211,6 +221,9 @@ CREATE TABLE seckill_private.activity (
     state text DEFAULT 'draft'::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    last_position bigint,
+    dropped_at timestamp with time zone,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
@@ -219,6 +232,12 @@ CREATE TABLE seckill_private.activity (
 ALTER TABLE seckill_private.activity OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.activity IS 'One sale.';
+
+COMMENT ON COLUMN seckill_private.activity.archived_at IS 'From here on nothing in it changes: it can be exported.';
+
+COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row stands in the feed, once it is archived.';
+
+COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -275,6 +294,21 @@ ALTER TYPE seckill_private.unit_line OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.unit_line IS 'Units that move, and whose they are.';
 
+CREATE FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'add_eligible', 'added', 'eligible', p_dimension, p_values, true, p_actor);
+end
+$$;
+
+ALTER FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) IS 'Put subjects on the list of those who may buy. It counts once require_eligibility asks for it. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: added; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
+
 CREATE FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text DEFAULT '*'::text, p_slots integer DEFAULT 1, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -324,6 +358,57 @@ ALTER FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quanti
 
 COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
 
+CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_limit_name text := seckill_private.limit_that_counts(v_activity, clock_timestamp());
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := 'archived';
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.archived_at is not null;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  elsif exists (
+    select from seckill_private.reservation as r
+     where (r.buyer_key >> 40) = p_activity_id and r.state = 'held'
+  ) then
+    perform seckill_private.raise_error('SK006', 'holds are open, or wait for expire_due');
+  elsif v_limit_name is not null then
+    perform seckill_private.raise_error(
+      'SK006', 'the limit on all activities still counts it: ' || v_limit_name);
+  end if;
+  perform from seckill_private.activity as a
+    where a.activity_id = p_activity_id
+      for update;
+  update seckill_private.activity as a
+     set archived_at = clock_timestamp(),
+         last_position = greatest(
+           (select max(s.position)
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.activity_id = p_activity_id),
+           (select max(m.position)
+              from seckill_private.movement as m
+             where m.activity_id = p_activity_id))
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    'archive_activity', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
+
 CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -356,6 +441,21 @@ $$;
 ALTER FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) IS 'Units of (activity, sku, region): total = available + held + sold. Holds that have ended count as available. status: on_sale, sold_out, not_started, paused, ended. Raises SK001, SK002, SK003.';
+
+CREATE FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'block', 'blocked', 'blocked', p_dimension, p_values, true, p_actor);
+end
+$$;
+
+ALTER FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) IS 'Put subjects on the list of those who may not buy: any block refuses a purchase. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: blocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text DEFAULT NULL::text) RETURNS seckill.resolve_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -394,21 +494,18 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed.generation, p_after);
-  if p_after is not null and v_after.position < v_feed.dropped_position then
-    perform seckill_private.raise_error(
-      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
-      'archive, then begin anew');
-  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
-    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
   if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end
@@ -492,6 +589,61 @@ ALTER FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with t
 
 COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) IS 'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at (years 1970 to 9998), once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
 
+CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_gone boolean := false;
+begin
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  v_result.activity_id := p_activity_id;
+  v_result.status := 'dropping';
+  if v_activity.dropped_at is null then
+    update seckill_private.activity as a
+       set dropped_at = clock_timestamp()
+     where a.activity_id = p_activity_id;
+    update seckill_private.feed as f
+       set drops = f.drops + 1,
+           dropped_position = greatest(f.dropped_position, v_activity.last_position);
+    delete from seckill_private.limit_version as l where l.activity_id = p_activity_id;
+    delete from seckill_private.list_dimension as d where d.activity_id = p_activity_id;
+    delete from seckill_private.pool_slot as s
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and s.pool_id = p.pool_id;
+    delete from seckill_private.stock_release as r
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and r.pool_id = p.pool_id;
+    delete from seckill_private.pool as p where p.activity_id = p_activity_id;
+    perform seckill_private.ops_record(
+      'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+    v_gone := seckill_private.drop_partition(p_activity_id);
+  end if;
+  v_result.quantity := 0;
+  if not v_gone then
+    v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
+  end if;
+  if v_result.quantity = 0 then
+    v_result.status := 'dropped';
+  end if;
+  v_result.replayed := v_activity.dropped_at is not null and v_result.quantity = 0;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) IS 'Delete an archived activity, which you have exported, a few rows a call: call it until status is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); 55P03 when somebody was in the way: call again.';
+
 CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -502,12 +654,12 @@ declare
 begin
   perform seckill_private.require_text('p_name', p_name);
   perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.lock_rules(p_activity_id);
   v_result.status := 'dropped';
   v_result.activity_id := p_activity_id;
   v_result.replayed := not exists (
     select from seckill_private.limit_version as l
-     where l.activity_id = p_activity_id
+     where l.activity_id is not distinct from p_activity_id
        and l.name = p_name
        and l.until_revision is null);
   if v_result.replayed then
@@ -523,7 +675,7 @@ $$;
 
 ALTER FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) IS 'Drop a limit of an activity. status: dropped; replayed where there was none of that name. Raises SK001, SK002, SK005, SK006 (closed).';
+COMMENT ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) IS 'Drop a limit of an activity, or a global one (null). status: dropped; replayed where there was none of that name. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.expire_due(p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -541,6 +693,65 @@ $$;
 ALTER FUNCTION seckill.expire_due(p_limit integer, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) IS 'Give the units of holds that have ended back to their pools, in the books too; how many holds. p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
+
+CREATE FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.validate_request(
+    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  return query
+    select c.*
+      from seckill_private.explain_at(
+             null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id,
+             p_region, seckill_private.subject_digests(p_subjects)) as c;
+end
+$$;
+
+ALTER FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) IS 'Why would this purchase succeed or fail, now? Arguments as reserve. A row for each check, in order of precedence: the first that fails is what reserve answers. check_name: replay (this request was answered before; then the only row), sale, stock, blocked and eligible (one for each dimension with such a list), limit (one for each that covers the sku, by name). Changes nothing. Raises SK001 to SK004.';
+
+CREATE FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.archived_row
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+  v_activity seckill_private.activity;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_limit(p_limit);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  case
+    when p_part in ('reservation', 'movement', 'listed_subject') then
+      return query
+        select c.* from seckill_private.archived_page(
+                          p_activity_id, p_part, p_after, p_limit) as c;
+    when p_part in ('activity', 'pool', 'pool_slot', 'limit_version', 'list_dimension', 'ops_entry',
+                    'inventory_movement') then
+      return query
+        select '', c.data
+          from seckill_private.archived_part(p_activity_id, p_part) as c (data)
+         where p_after is null;
+    else
+      perform seckill_private.raise_error('SK001', 'p_part is no part of an archive');
+  end case;
+exception
+  when invalid_text_representation or invalid_parameter_value or numeric_value_out_of_range then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this part');
+end
+$$;
+
+ALTER FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'The rows of an archived activity, for files outside of the database. p_part: activity, pool, pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it was dropped), SK006 (not archived).';
 
 CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) RETURNS seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -661,6 +872,23 @@ ALTER FUNCTION seckill.inventory(p_sku text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of a hold that ends when its activity is closed arrive with the sweep (expire_due). Raises SK001.';
 
+CREATE FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  return query
+    select c.*
+      from seckill_private.usage_checks_at(
+             null, p_activity_id, p_user_id, seckill_private.subject_digests(p_subjects)) as c;
+end
+$$;
+
+ALTER FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) IS 'What these subjects have used of each limit of an activity, global ones included, by name: used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
+
 CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 100) RETURNS SETOF seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -686,6 +914,52 @@ ALTER FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p
 
 COMMENT ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) IS 'Reservations of a user, newest first: of one activity, or of all (null). p_limit: rows, 1 to 10000. Raises SK001.';
 
+CREATE FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_arguments jsonb := jsonb_build_object(
+    'activity_id', p_activity_id, 'sku', p_sku, 'quantity', p_quantity,
+    'from_region', p_from_region, 'to_region', p_to_region);
+  v_answer jsonb;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_units('p_quantity', p_quantity);
+  perform seckill_private.require_text('p_from_region', p_from_region);
+  perform seckill_private.require_text('p_to_region', p_to_region);
+  perform seckill_private.require_request_id(p_request_id);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_from_region = p_to_region then
+    perform seckill_private.raise_error('SK001', 'p_from_region and p_to_region are the same');
+  end if;
+  v_answer := seckill_private.ops_replay('move_stock', p_request_id, v_arguments);
+  if v_answer is not null then
+    return seckill_private.ops_repeat(v_answer);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  v_result.total := seckill_private.move_units(
+    null, p_activity_id, seckill_private.find_pool(p_activity_id, p_sku, p_from_region),
+    seckill_private.find_pool(p_activity_id, p_sku, p_to_region), p_quantity, p_actor);
+  v_result.status := 'moved';
+  v_result.replayed := false;
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_to_region;
+  v_result.quantity := p_quantity;
+  perform seckill_private.ops_record(
+    'move_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text) IS 'Move available units of a sku from the pool of one region to that of another, also while they sell. p_quantity: units. p_request_id: a repeat changes nothing. status: moved; total: units in the pool of p_to_region then. Raises SK001, SK002, SK003 (a region without this pool), SK004, SK005, SK006 (closed), SK007 (fewer are available).';
+
 CREATE FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -700,6 +974,26 @@ $$;
 ALTER FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text) IS 'Open a draft: it sells from starts_at on. status: open; replayed where it was open already. Raises SK001, SK002, SK005, SK006.';
+
+CREATE FUNCTION seckill.ops_history(p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.ops_entry
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.require_limit(p_limit);
+  return query
+    select e.at, e.actor, e.login, e.call, e.activity_id, e.arguments
+      from seckill_private.ops_entry as e
+     where p_activity_id is null
+        or e.activity_id = p_activity_id
+     order by e.entry_id desc
+     limit p_limit;
+end
+$$;
+
+ALTER FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) IS 'The journal of the calls that run a sale, newest first: of one activity, or of all (null), those on global limits and the inventory included. p_limit: rows, 1 to 10000. A call that changed nothing is not in it. Raises SK001.';
 
 CREATE FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -782,6 +1076,58 @@ ALTER FUNCTION seckill.reconcile(p_activity_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.reconcile(p_activity_id bigint) IS 'Prove the books of an activity, while it sells too: I1 (counters), I2 (ledger), I3 (limits as they stood), I4 and I7 (each reservation resolved once, and in time). No row is the proof. Raises SK001, SK002.';
 
+CREATE FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'remove_eligible', 'removed', 'eligible', p_dimension, p_values, false, p_actor);
+end
+$$;
+
+ALTER FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) IS 'Take subjects off the list of those who may buy. An emptied list that is required lets nobody in. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: removed; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
+
+CREATE FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.require_text('p_dimension', p_dimension);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_required is null then
+    perform seckill_private.raise_error('SK001', 'p_required must not be null');
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
+  update seckill_private.list_dimension as d
+     set required = p_required
+   where d.activity_id = p_activity_id
+     and d.dimension = p_dimension
+     and d.required <> p_required;
+  v_result.replayed := not found;
+  v_result.status := 'required';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'require_eligibility', p_activity_id, null,
+      jsonb_build_object('dimension', p_dimension, 'required', p_required), to_jsonb(v_result),
+      p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text) IS 'Switch on (or off) that buyers must be on the list of eligible subjects of a dimension (add_eligible). Every dimension that is switched on must pass; with an empty list nobody does. status: required; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
+
 CREATE FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS seckill.reserve_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -794,12 +1140,13 @@ declare
 begin
   perform seckill_private.begin_write();
   perform seckill_private.validate_request(
-    p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region);
+    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
   v_result := seckill_private.reserve_at(
-    null, p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region, v_digests);
+    null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
+    v_digests);
   v_result.ordinal := 1;
   return v_result;
 end
@@ -807,7 +1154,33 @@ $$;
 
 ALTER FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) IS 'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. p_region: matched exactly. p_subjects: {"phone": "…", …}, stored as salted digests only. Answers, highest precedence first: the earlier answer; ended, not_started, paused; sold_out; limit_exceeded; busy (nothing was decided); held. A refusal changes nothing. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened either.';
+COMMENT ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) IS 'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. p_region: matched exactly. p_subjects: {"phone": "…", …}, whom limits and lists may be about beside the user; stored as salted digests only. Answers, highest precedence first: the earlier answer; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy (nothing was decided); held. A refusal changes nothing. Raises SK001 (also where a limit''s dimension is missing) to SK005; 55P03 after five seconds of waiting, when nothing happened either.';
+
+CREATE FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+  v_lines seckill.reservation_result;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.validate_request(
+    p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region);
+  v_lines := seckill_private.merge_lines(p_skus, p_quantities);
+  v_result := seckill_private.reserve_at(
+    null, p_activity_id, p_user_id, v_lines.skus, v_lines.quantities, p_request_id, p_region,
+    seckill_private.subject_digests(p_subjects));
+  v_result.ordinal := 1;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) IS 'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 to 50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
 
 CREATE FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -823,6 +1196,49 @@ $$;
 ALTER FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) IS 'Go on with a paused activity. status: open; replayed where it was open already. Raises SK001, SK002, SK005, SK006.';
+
+CREATE FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint;
+begin
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.validate_releases(p_release_at, p_quantities);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_activity(p_activity_id);
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_result.status := 'scheduled';
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.replayed := seckill_private.releases_stand(v_pool_id, p_release_at, p_quantities);
+  if not v_result.replayed then
+    perform seckill_private.set_releases(
+      null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
+  end if;
+  v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
+  v_result.total :=
+    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'schedule_release', p_activity_id, null,
+      jsonb_build_object(
+        'sku', p_sku, 'region', p_region, 'quantities', p_quantities, 'release_at',
+        array(select r at time zone 'UTC' from unnest(p_release_at) as r)),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of them; empty arrays: everything is released now). It replaces the schedule that stood; the units are taken from what is available, and what the old schedule kept back is available first. From its instant on a release counts as available, no job is needed; an instant that has passed releases at once. Units not yet released count in total only. status: scheduled; quantity: units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
 
 CREATE TABLE seckill_private.alembic_version (
     version_num character varying(32) NOT NULL
@@ -848,19 +1264,23 @@ declare
   v_result seckill.ops_result;
   v_new seckill_private.limit_version;
 begin
-  perform seckill_private.validate_limit(
-    p_name, p_dimension, p_metric, p_window, p_maximum, p_sku, p_period, p_time_zone, p_required);
-  perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
   v_new.activity_id := p_activity_id;
   v_new.name := p_name;
   v_new.dimension := p_dimension;
   v_new.metric := p_metric;
-  v_new.window_kind := p_window;
+  v_new.window_kind := case
+    when p_metric = 'open_holds' then coalesce(p_window, 'activity') else p_window
+  end;
   v_new.maximum := p_maximum;
   v_new.sku := p_sku;
+  v_new.period := p_period;
   v_new.time_zone := p_time_zone;
   v_new.required := p_required;
+  perform seckill_private.validate_limit(
+    p_activity_id, p_name, p_dimension, p_metric, v_new.window_kind, p_maximum, p_sku, p_period,
+    p_time_zone, p_required);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_rules(p_activity_id);
   v_result.status := 'set';
   v_result.activity_id := p_activity_id;
   v_result.sku := p_sku;
@@ -880,7 +1300,7 @@ $$;
 
 ALTER FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) IS 'Set a limit, or change the one of that name: at most p_maximum of p_metric (units, orders) for each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for all (null). Several may apply; all must pass. It counts what was bought before; lowered below what is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. Other dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 (closed).';
+COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) IS 'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all activities unless its window is order or activity; an activity''s limit of that name stands in for it. A limit counts what was bought before; lowered below what is used, it keeps that and refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill_private.shard(p_user_id text) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -898,6 +1318,21 @@ CREATE FUNCTION seckill.shard_of(p_user_id text) RETURNS integer
 ALTER FUNCTION seckill.shard_of(p_user_id text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.shard_of(p_user_id text) IS 'The shard of a user, 0 to 63; null for null. It never changes.';
+
+CREATE FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'unblock', 'unblocked', 'blocked', p_dimension, p_values, false, p_actor);
+end
+$$;
+
+ALTER FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) IS 'Take subjects off the list of those who may not buy. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.update_activity(p_activity_id bigint, p_name text DEFAULT NULL::text, p_starts_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_ends_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_hold_seconds integer DEFAULT NULL::integer, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -949,6 +1384,181 @@ CREATE FUNCTION seckill_private.activity_of(p_reservation_id bigint) RETURNS big
 ALTER FUNCTION seckill_private.activity_of(p_reservation_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) IS 'The activity of a reservation id.';
+
+CREATE FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) RETURNS SETOF seckill.archived_row
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_key text[] := string_to_array(p_after, '.');
+begin
+  case p_part
+    when 'reservation' then
+      return query
+        select concat_ws('.', r.buyer_key, r.request_id), to_jsonb(r)
+          from seckill_private.reservation as r
+         where r.buyer_key >= p_activity_id << 40
+           and r.buyer_key < (p_activity_id + 1) << 40
+           and (p_after is null or (r.buyer_key, r.request_id) > (v_key[1]::bigint, v_key[2]::uuid))
+           and (p_after is null or r.buyer_key >= v_key[1]::bigint)
+         order by r.buyer_key, r.request_id
+         limit p_limit;
+    when 'movement' then
+      return query
+        select m.movement_id::text, to_jsonb(m)
+          from seckill_private.movement as m
+         where m.activity_id = p_activity_id
+           and m.movement_id > coalesce(p_after::bigint, 0)
+         order by m.movement_id
+         limit p_limit;
+    when 'listed_subject' then
+      return query
+        select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
+          from seckill_private.listed_subject as s
+         where s.activity_id = p_activity_id
+           and (p_after is null or (s.list, s.subject) > (v_key[1], decode(v_key[2], 'hex')))
+         order by s.list, s.subject
+         limit p_limit;
+  end case;
+end
+$$;
+
+ALTER FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'A page of the reservations, the movements or the listed subjects of an activity.';
+
+CREATE TABLE seckill_private.inventory_movement (
+    sku text NOT NULL,
+    version bigint NOT NULL,
+    kind text NOT NULL,
+    delta bigint NOT NULL,
+    pool_id bigint,
+    at timestamp with time zone NOT NULL,
+    actor text,
+    login text DEFAULT SESSION_USER NOT NULL,
+    note text,
+    CONSTRAINT inventory_movement_delta CHECK ((delta <> 0))
+);
+
+ALTER TABLE seckill_private.inventory_movement OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.inventory_movement IS 'The ledger of the inventory; pool_id where units went to a pool or came back.';
+
+CREATE TABLE seckill_private.ops_entry (
+    entry_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    call text NOT NULL,
+    activity_id bigint,
+    request_id uuid,
+    arguments jsonb NOT NULL,
+    answer jsonb NOT NULL,
+    actor text,
+    login text DEFAULT SESSION_USER NOT NULL
+);
+
+ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
+
+CREATE TABLE seckill_private.pool (
+    pool_id bigint NOT NULL,
+    activity_id bigint NOT NULL,
+    sku text NOT NULL,
+    region text NOT NULL
+);
+
+ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
+
+CREATE TABLE seckill_private.pool_slot (
+    pool_id bigint NOT NULL,
+    slot smallint NOT NULL,
+    shard smallint NOT NULL,
+    total bigint DEFAULT 0 NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    sold bigint DEFAULT 0 NOT NULL,
+    unreleased bigint DEFAULT 0 NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    position_base bigint DEFAULT 0 NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
+    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
+    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
+    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
+    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
+    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
+
+COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
+
+CREATE FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) RETURNS SETOF jsonb
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT to_jsonb(a.*) AS to_jsonb
+    FROM seckill_private.activity a
+   WHERE ((archived_part.p_part = 'activity'::text) AND (a.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(p.*) AS to_jsonb
+    FROM seckill_private.pool p
+   WHERE ((archived_part.p_part = 'pool'::text) AND (p.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(s.*) AS to_jsonb
+    FROM (seckill_private.pool p
+      JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
+   WHERE ((archived_part.p_part = 'pool_slot'::text) AND (p.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(l.*) AS to_jsonb
+    FROM seckill_private.limit_version l
+   WHERE ((archived_part.p_part = 'limit_version'::text) AND (l.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(d.*) AS to_jsonb
+    FROM seckill_private.list_dimension d
+   WHERE ((archived_part.p_part = 'list_dimension'::text) AND (d.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(e.*) AS to_jsonb
+    FROM seckill_private.ops_entry e
+   WHERE ((archived_part.p_part = 'ops_entry'::text) AND (e.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(m.*) AS to_jsonb
+    FROM (seckill_private.pool p
+      JOIN seckill_private.inventory_movement m ON (((m.sku = p.sku) AND (m.pool_id = p.pool_id))))
+   WHERE ((archived_part.p_part = 'inventory_movement'::text) AND (p.activity_id = archived_part.p_activity_id));
+END;
+
+ALTER FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) IS 'The rows of an activity in one of the small tables.';
 
 CREATE FUNCTION seckill_private.begin_write() RETURNS void
     LANGUAGE plpgsql
@@ -1003,6 +1613,53 @@ ALTER FUNCTION seckill_private.cancel_at(p_now timestamp with time zone, p_user_
 
 COMMENT ON FUNCTION seckill_private.cancel_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_reason text) IS 'Cancel a reservation at a given instant (null: the clock); the body of seckill.cancel.';
 
+CREATE FUNCTION seckill_private.change_list(p_activity_id bigint, p_call text, p_status text, p_list text, p_dimension text, p_values text[], p_add boolean, p_actor text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_digests bytea[];
+begin
+  perform seckill_private.require_text('p_dimension', p_dimension);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_values is null or cardinality(p_values) not between 1 and 10000 then
+    perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
+  end if;
+  select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
+    into v_digests
+    from unnest(p_values) as v (value)
+   cross join seckill_private.secret as s;
+  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
+  if p_add then
+    insert into seckill_private.listed_subject (activity_id, list, subject)
+    select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
+    on conflict do nothing;
+  else
+    delete from seckill_private.listed_subject as l
+     where l.activity_id = p_activity_id
+       and l.list = p_list
+       and l.subject = any (v_digests);
+  end if;
+  get diagnostics v_result.quantity = row_count;
+  v_result.status := p_status;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_result.quantity = 0;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      p_call, p_activity_id, null,
+      jsonb_build_object('dimension', p_dimension, 'values', v_result.quantity),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.change_list(p_activity_id bigint, p_call text, p_status text, p_list text, p_dimension text, p_values text[], p_add boolean, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.change_list(p_activity_id bigint, p_call text, p_status text, p_list text, p_dimension text, p_values text[], p_add boolean, p_actor text) IS 'Put subjects on a list of an activity (eligible, blocked), or take them off.';
+
 CREATE FUNCTION seckill_private.change_state(p_activity_id bigint, p_call text, p_from text[], p_to text, p_actor text) RETURNS seckill.ops_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1021,7 +1678,8 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
   end if;
   update seckill_private.activity as a
-     set state = p_to
+     set state = p_to,
+         closed_at = case p_to when 'closed' then clock_timestamp() end
    where a.activity_id = p_activity_id;
   perform seckill_private.ops_record(
     p_call, p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
@@ -1051,23 +1709,6 @@ CREATE TABLE seckill_private.inventory (
 ALTER TABLE seckill_private.inventory OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.inventory IS 'The real number of units per sku that are in no pool.';
-
-CREATE TABLE seckill_private.inventory_movement (
-    sku text NOT NULL,
-    version bigint NOT NULL,
-    kind text NOT NULL,
-    delta bigint NOT NULL,
-    pool_id bigint,
-    at timestamp with time zone NOT NULL,
-    actor text,
-    login text DEFAULT SESSION_USER NOT NULL,
-    note text,
-    CONSTRAINT inventory_movement_delta CHECK ((delta <> 0))
-);
-
-ALTER TABLE seckill_private.inventory_movement OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.inventory_movement IS 'The ledger of the inventory; pool_id where units went to a pool or came back.';
 
 CREATE SEQUENCE seckill_private.movement_number
     START WITH 1
@@ -1106,17 +1747,6 @@ PARTITION BY RANGE (activity_id);
 ALTER TABLE seckill_private.movement OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.movement IS 'The ledger: quantity units went from source to target. Rows without source are events, such as a payment that came too late.';
-
-CREATE TABLE seckill_private.pool (
-    pool_id bigint NOT NULL,
-    activity_id bigint NOT NULL,
-    sku text NOT NULL,
-    region text NOT NULL
-);
-
-ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
 
 CREATE FUNCTION seckill_private.check_inventory(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
@@ -1162,6 +1792,73 @@ ALTER FUNCTION seckill_private.check_inventory(p_activity_id bigint) OWNER TO se
 
 COMMENT ON FUNCTION seckill_private.check_inventory(p_activity_id bigint) IS 'Inventory rows of an activity''s skus that break I2.';
 
+CREATE FUNCTION seckill_private.covered_lines(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT COALESCE(sum((u.quantity - COALESCE(u.restored, 0))), (0)::bigint) AS "coalesce"
+    FROM UNNEST(covered_lines.p_pool_ids, covered_lines.p_quantities, covered_lines.p_restored) u(pool_id, quantity, restored)
+   WHERE ((covered_lines.p_only IS NULL) OR (u.pool_id = ANY (covered_lines.p_only)));
+END;
+
+ALTER FUNCTION seckill_private.covered_lines(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.covered_lines(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) IS 'The same as covered_units, for any number of lines.';
+
+CREATE FUNCTION seckill_private.covered_units(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (cardinality(p_pool_ids) > 1) THEN seckill_private.covered_lines(p_pool_ids, p_quantities, p_restored, p_only) WHEN ((p_only IS NULL) OR ((p_pool_ids)[1] = ANY (p_only))) THEN (((p_quantities)[1] - COALESCE((p_restored)[1], 0)))::bigint ELSE (0)::bigint END;
+
+ALTER FUNCTION seckill_private.covered_units(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.covered_units(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) IS 'Units of a reservation in some pools (null: in all) that count for limits.';
+
+CREATE FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_version) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((p_limit).activity_id IS NULL) AND (((p_limit).metric = 'open_holds'::text) OR ((p_limit).window_kind <> ALL (ARRAY['order'::text, 'activity'::text]))));
+
+ALTER FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_version) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_version) IS 'Whether a limit counts what a subject did in all activities: a global one, unless its window is the order or the activity.';
+
+CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN substr(sha256(convert_to(p_dimension, 'UTF8'::name)), 1, 4);
+
+ALTER FUNCTION seckill_private.dimension_tag(p_dimension text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.dimension_tag(p_dimension text) IS 'The 4 bytes with which the digests of a dimension begin.';
+
+CREATE FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT d.digest
+    FROM unnest(digest_of.p_digests) d(digest)
+   WHERE (substr(d.digest, 1, 4) = seckill_private.dimension_tag(digest_of.p_dimension))
+  LIMIT 1;
+END;
+
+ALTER FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) IS 'The digest of a dimension among those of a request; null where it carries none.';
+
+CREATE FUNCTION seckill_private.hour_of(p_time_zone text, p_at timestamp with time zone) RETURNS tstzrange
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_day tstzrange := seckill_private.window_of('day', null, p_time_zone, p_at);
+  v_start timestamptz;
+begin
+  v_start := lower(v_day)
+    + make_interval(hours => floor(extract(epoch from p_at - lower(v_day)) / 3600)::integer);
+  return tstzrange(v_start, least(v_start + interval '1 hour', upper(v_day)));
+end
+$$;
+
+ALTER FUNCTION seckill_private.hour_of(p_time_zone text, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.hour_of(p_time_zone text, p_at timestamp with time zone) IS 'The hour, counted from local midnight, in which an instant lies.';
+
 CREATE FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     RETURN CASE WHEN ((((p_local_date AT TIME ZONE p_time_zone) - '01:00:00'::interval) AT TIME ZONE p_time_zone) >= p_local_date) THEN ((p_local_date AT TIME ZONE p_time_zone) - '01:00:00'::interval) ELSE (p_local_date AT TIME ZONE p_time_zone) END;
@@ -1170,13 +1867,21 @@ ALTER FUNCTION seckill_private.midnight(p_local_date timestamp without time zone
 
 COMMENT ON FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) IS 'The first instant of a local date in a time zone.';
 
-CREATE FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) RETURNS tstzrange
+CREATE FUNCTION seckill_private.pools_of_sku(p_sku text, p_activity_id bigint) RETURNS bigint[]
     LANGUAGE sql STABLE
-    RETURN CASE p_window WHEN 'order'::text THEN 'empty'::tstzrange WHEN 'day'::text THEN tstzrange(seckill_private.midnight(date_trunc('day'::text, (p_at AT TIME ZONE p_time_zone)), p_time_zone), seckill_private.midnight((date_trunc('day'::text, (p_at AT TIME ZONE p_time_zone)) + '1 day'::interval), p_time_zone)) WHEN 'activity'::text THEN '[-infinity,infinity)'::tstzrange ELSE NULL::tstzrange END;
+    BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (p_sku IS NOT NULL) THEN ARRAY( SELECT p.pool_id
+                FROM seckill_private.pool p
+               WHERE ((p.sku = pools_of_sku.p_sku) AND ((pools_of_sku.p_activity_id IS NULL) OR (p.activity_id = pools_of_sku.p_activity_id))))
+             ELSE NULL::bigint[]
+         END AS "case";
+END;
 
-ALTER FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.pools_of_sku(p_sku text, p_activity_id bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) IS 'The half-open window of a limit (order, day, activity) in which an instant lies.';
+COMMENT ON FUNCTION seckill_private.pools_of_sku(p_sku text, p_activity_id bigint) IS 'The pools of a sku in one activity or in all (null); null for a null sku.';
 
 CREATE TABLE seckill_private.reservation (
     buyer_key bigint NOT NULL,
@@ -1215,80 +1920,174 @@ COMMENT ON COLUMN seckill_private.reservation."position" IS 'Where the hold stan
 
 COMMENT ON COLUMN seckill_private.reservation.subjects IS 'Salted digests of the subjects the request carried, for limits set later.';
 
+CREATE FUNCTION seckill_private.use_events(p_limit seckill_private.limit_version, p_row seckill_private.reservation, p_units bigint) RETURNS TABLE(at timestamp with time zone, dated timestamp with time zone, delta bigint, judged boolean)
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_late boolean := coalesce(p_row.late_status = 'confirmed', false);
+  v_ended boolean := v_late or p_row.state in ('held', 'expired');
+begin
+  if p_limit.metric = 'expired_holds' then
+    if p_units > 0 then
+      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+    end if;
+    if v_ended then
+      return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
+    end if;
+    return;
+  end if;
+  return query
+    select p_row.created_at, p_row.created_at, p_units,
+           not v_late or p_limit.metric = 'open_holds';
+  if v_ended then
+    return query select p_row.expires_at, p_row.created_at, -p_units, false;
+  elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then
+    return query select p_row.resolved_at, p_row.created_at, -p_units, false;
+  end if;
+  if v_late and p_limit.metric <> 'open_holds' then
+    return query select p_row.resolved_at, p_row.created_at, p_units, true;
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.use_events(p_limit seckill_private.limit_version, p_row seckill_private.reservation, p_units bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.use_events(p_limit seckill_private.limit_version, p_row seckill_private.reservation, p_units bigint) IS 'What one reservation does to the use of a limit, as events in time.';
+
+CREATE FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) RETURNS tstzrange
+    LANGUAGE sql STABLE
+    RETURN CASE p_window WHEN 'order'::text THEN 'empty'::tstzrange WHEN 'activity'::text THEN '[-infinity,infinity)'::tstzrange WHEN 'rolling'::text THEN tstzrange((p_at - make_interval(secs => (EXTRACT(epoch FROM p_period))::double precision)), (p_at + make_interval(secs => (EXTRACT(epoch FROM p_period))::double precision)), '()'::text) WHEN 'hour'::text THEN seckill_private.hour_of(p_time_zone, p_at) ELSE tstzrange(seckill_private.midnight(date_trunc(p_window, (p_at AT TIME ZONE p_time_zone)), p_time_zone), seckill_private.midnight((date_trunc(p_window, (p_at AT TIME ZONE p_time_zone)) + (('1 '::text || p_window))::interval), p_time_zone)) END;
+
+ALTER FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) IS 'The window of a limit (order, hour, day, week, month, activity, rolling) for an instant.';
+
+CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, judged boolean)
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ WITH bound AS (
+          SELECT l.*::seckill_private.limit_version AS rule,
+             l.name,
+             COALESCE(l.time_zone, a.time_zone) AS zone,
+             seckill_private.crosses_activities(l.*) AS crosses,
+             seckill_private.pools_of_sku(l.sku,
+                 CASE
+                     WHEN (NOT seckill_private.crosses_activities(l.*)) THEN limit_events.p_activity_id
+                     ELSE NULL::bigint
+                 END) AS only_pools
+            FROM (seckill_private.limit_version l
+              CROSS JOIN seckill_private.activity a)
+           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)))
+         ), purchase AS (
+          SELECT b.rule,
+             b.name,
+             b.zone,
+             b.crosses,
+             b.only_pools,
+             r.*::seckill_private.reservation AS "row",
+             r.reservation_id,
+             r.created_at,
+             r.expires_at,
+             COALESCE((r.late_status = 'confirmed'::text), false) AS late,
+                 CASE (b.rule).dimension
+                     WHEN 'user'::text THEN convert_to(r.user_id, 'UTF8'::name)
+                     ELSE seckill_private.digest_of(r.subjects, (b.rule).dimension)
+                 END AS subject,
+                 CASE
+                     WHEN ((b.rule).metric = 'units'::text) THEN seckill_private.covered_units(r.pool_ids, r.quantities, r.restored, b.only_pools)
+                     ELSE LEAST((1)::bigint, seckill_private.covered_units(r.pool_ids, r.quantities, r.restored, b.only_pools))
+                 END AS units,
+             (((r.buyer_key >> 40) = limit_events.p_activity_id) AND (r.limits_revision >= (b.rule).since_revision) AND (((b.rule).until_revision IS NULL) OR (r.limits_revision < (b.rule).until_revision)) AND (((b.rule).activity_id IS NOT NULL) OR (NOT (EXISTS ( SELECT
+                    FROM seckill_private.limit_version o
+                   WHERE ((o.activity_id = limit_events.p_activity_id) AND (o.name = b.name) AND (r.limits_revision >= o.since_revision) AND ((o.until_revision IS NULL) OR (r.limits_revision < o.until_revision)))))))) AS judged
+            FROM (bound b
+              JOIN seckill_private.reservation r ON ((b.crosses OR ((r.buyer_key >= (limit_events.p_activity_id << 40)) AND (r.buyer_key < ((limit_events.p_activity_id + 1) << 40))))))
+           WHERE ((b.only_pools IS NULL) OR (r.pool_ids && b.only_pools))
+         )
+  SELECT p.name,
+     (p.rule).activity_id AS activity_id,
+     (p.rule).since_revision AS since_revision,
+     (p.rule).maximum AS maximum,
+     (p.rule).period AS period,
+     p.subject,
+         CASE (p.rule).window_kind
+             WHEN 'order'::text THEN (p.reservation_id)::text
+             WHEN 'rolling'::text THEN ''::text
+             ELSE (lower(seckill_private.window_of((p.rule).window_kind, NULL::interval, p.zone, e.dated)))::text
+         END AS lower,
+     p.reservation_id,
+     e.at,
+     e.dated,
+     e.delta,
+     (e.judged AND p.judged)
+    FROM (purchase p
+      CROSS JOIN LATERAL seckill_private.use_events(p.rule, p."row", p.units) e(at, dated, delta, judged))
+   WHERE ((p.subject IS NOT NULL) AND ((p.units > 0) OR ((p.rule).metric = 'expired_holds'::text)));
+END;
+
+ALTER FUNCTION seckill_private.limit_events(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limit_events(p_activity_id bigint) IS 'How the use of each limit of an activity went up and down, for check_limits.';
+
 CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- WITH line AS (
-          SELECT r.buyer_key,
-             r.user_id,
-             r.reservation_id,
-             r.created_at,
-             r.limits_revision,
-             r.state,
-             r.expires_at,
-             r.resolved_at,
-             COALESCE((r.late_status = 'confirmed'::text), false) AS late,
-             p.sku,
-             u_1.quantity
-            FROM ((seckill_private.reservation r
-              CROSS JOIN LATERAL UNNEST(r.pool_ids, r.quantities) u_1(pool_id, quantity))
-              JOIN seckill_private.pool p ON ((p.pool_id = u_1.pool_id)))
-           WHERE ((r.buyer_key >= (check_limits.p_activity_id << 40)) AND (r.buyer_key < ((check_limits.p_activity_id + 1) << 40)))
-         ), bound AS (
-          SELECT l.activity_id,
-             l.name,
-             l.since_revision,
-             l.until_revision,
-             l.dimension,
-             l.metric,
-             l.window_kind,
-             l.maximum,
-             l.sku,
-             l.period,
-             l.time_zone,
-             l.required,
-             COALESCE(l.time_zone, a.time_zone) AS zone
-            FROM (seckill_private.limit_version l
-              JOIN seckill_private.activity a ON ((a.activity_id = l.activity_id)))
-           WHERE (l.activity_id = check_limits.p_activity_id)
-         ), purchase AS (
-          SELECT DISTINCT b.name,
-             b.metric,
-             b.maximum,
-             b.sku AS only_sku,
-             l.buyer_key,
-             l.user_id,
-             l.reservation_id,
-                 CASE
-                     WHEN l.late THEN l.resolved_at
-                     ELSE l.created_at
-                 END AS decided_at,
-             seckill_private.window_of(b.window_kind, b.zone, l.created_at) AS bounds
-            FROM (bound b
-              JOIN line l ON (((l.limits_revision >= b.since_revision) AND ((b.until_revision IS NULL) OR (l.limits_revision < b.until_revision)) AND ((b.sku IS NULL) OR (l.sku = b.sku)))))
+ WITH event AS (
+          SELECT e.name,
+             e.activity_id,
+             e.since_revision,
+             e.maximum,
+             e.period,
+             e.subject,
+             e.part,
+             e.reservation_id,
+             e.at,
+             e.dated,
+             e.delta,
+             e.judged,
+             (e.delta = 0) AS only_judged
+            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, at, dated, delta, judged)
+         ), running AS (
+          SELECT e.name,
+             e.activity_id,
+             e.since_revision,
+             e.maximum,
+             e.period,
+             e.subject,
+             e.part,
+             e.reservation_id,
+             e.at,
+             e.dated,
+             e.delta,
+             e.judged,
+             e.only_judged,
+             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.judged, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
+            FROM event e
          ), usage AS (
-          SELECT p.name,
-             p.maximum,
-             p.reservation_id,
-                 CASE p.metric
-                     WHEN 'units'::text THEN sum(o.quantity)
-                     ELSE count(DISTINCT o.reservation_id)
-                 END AS used
-            FROM (purchase p
-              JOIN line o ON (((o.buyer_key = p.buyer_key) AND (o.user_id = p.user_id) AND ((p.only_sku IS NULL) OR (o.sku = p.only_sku)) AND ((o.reservation_id = p.reservation_id) OR ((o.created_at <@ p.bounds) AND (ROW(o.created_at, o.reservation_id) < ROW(p.decided_at, p.reservation_id)) AND
+          SELECT r.name,
+             r.maximum,
+             r.reservation_id,
+             ((
                  CASE
-                     WHEN ((o.state = 'confirmed'::text) AND (NOT o.late)) THEN true
-                     WHEN (o.state = 'cancelled'::text) THEN (p.decided_at < o.resolved_at)
-                     ELSE ((p.decided_at < o.expires_at) OR (o.late AND (o.resolved_at < p.decided_at)))
-                 END)))))
-           GROUP BY p.name, p.metric, p.maximum, p.reservation_id
+                     WHEN r.only_judged THEN 1
+                     ELSE 0
+                 END)::numeric +
+                 CASE
+                     WHEN (r.period IS NULL) THEN r.total
+                     ELSE ( SELECT sum(o.delta) AS sum
+                        FROM event o
+                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.judged, o.reservation_id) <= ROW(r.at, r.judged, r.reservation_id))))
+                 END) AS used
+            FROM running r
+           WHERE r.judged
          )
   SELECT 'I3'::text,
      format('limit %s at reservation %s'::text, u.name, u.reservation_id) AS format,
      ('at most '::text || u.maximum),
      (u.used)::text AS used
     FROM usage u
-   WHERE (u.used > u.maximum);
+   WHERE (u.used > (u.maximum)::numeric);
 END;
 
 ALTER FUNCTION seckill_private.check_limits(p_activity_id bigint) OWNER TO seckill_owner;
@@ -1391,56 +2190,16 @@ ALTER FUNCTION seckill_private.ledger_of(p_activity_id bigint) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.ledger_of(p_activity_id bigint) IS 'Every movement of units in an activity, holds included, and the events.';
 
-CREATE TABLE seckill_private.pool_slot (
+CREATE TABLE seckill_private.stock_release (
     pool_id bigint NOT NULL,
-    slot smallint NOT NULL,
-    shard smallint NOT NULL,
-    total bigint DEFAULT 0 NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    sold bigint DEFAULT 0 NOT NULL,
-    unreleased bigint DEFAULT 0 NOT NULL,
-    owed bigint DEFAULT 0 NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    "position" bigint DEFAULT 0 NOT NULL,
-    position_base bigint DEFAULT 0 NOT NULL,
-    epoch bigint DEFAULT 0 NOT NULL,
-    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    closed boolean DEFAULT false NOT NULL,
-    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
-    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
-    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
-    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
-    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+    release_at timestamp with time zone NOT NULL,
+    quantity bigint NOT NULL,
+    CONSTRAINT stock_release_quantity CHECK ((quantity > 0))
+);
 
-ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
+ALTER TABLE seckill_private.stock_release OWNER TO seckill_owner;
 
-COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
-
-COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
+COMMENT ON TABLE seckill_private.stock_release IS 'Units of a pool that are not yet released, and when they are. A release that was moved to available is deleted here; the ledger keeps it.';
 
 CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
@@ -1474,7 +2233,8 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              count(*) AS lines,
              sum((l.quantity * seckill_private.moved(l.source, l.target, 'available'::text))) AS available,
              sum((l.quantity * seckill_private.moved(l.source, l.target, 'held'::text))) AS held,
-             sum((l.quantity * seckill_private.moved(l.source, l.target, 'sold'::text))) AS sold
+             sum((l.quantity * seckill_private.moved(l.source, l.target, 'sold'::text))) AS sold,
+             sum((l.quantity * seckill_private.moved(l.source, l.target, 'unreleased'::text))) AS unreleased
             FROM seckill_private.ledger_of(check_slots.p_activity_id) l(at, kind, pool_id, slot, version, source, target, quantity, reservation_id, user_id, actor, note)
            WHERE (l.source IS NOT NULL)
            GROUP BY l.pool_id, l.slot
@@ -1486,6 +2246,11 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
               CROSS JOIN LATERAL UNNEST(r.pool_ids, r.slots, r.quantities) u(pool_id, slot, quantity))
            WHERE ((r.buyer_key >= (check_slots.p_activity_id << 40)) AND (r.buyer_key < ((check_slots.p_activity_id + 1) << 40)) AND (r.state = 'held'::text))
            GROUP BY u.pool_id, u.slot
+         ), release AS (
+          SELECT r.pool_id,
+             sum(r.quantity) AS units
+            FROM seckill_private.stock_release r
+           GROUP BY r.pool_id
          ), claim AS (
           SELECT s.sku,
              s.region,
@@ -1494,10 +2259,11 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              c_1.what,
              c_1.expected,
              c_1.actual
-            FROM (((slot s
+            FROM ((((slot s
               LEFT JOIN book b ON (((b.pool_id = s.pool_id) AND (b.slot = s.slot))))
               LEFT JOIN hold h ON (((h.pool_id = s.pool_id) AND (h.slot = s.slot))))
-              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,((s.available + s.held) + s.sold),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold), (0)::bigint),LEAST(s.available, s.held, s.sold)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
+              LEFT JOIN release r ON (((r.pool_id = s.pool_id) AND (s.slot = 0))))
+              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
          )
   SELECT c.invariant,
      format('sku %s region %s slot %s: %s'::text, c.sku, c.region, c.slot, c.what) AS format,
@@ -1582,20 +2348,13 @@ CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_r
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
   v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-  v_refusal seckill.reserve_result;
   v_status text;
 begin
+  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  else
-    v_refusal := seckill_private.refuse_limit(
-      v_sale.limits, v_sale.activity, p_reservation.user_id, v_lines.skus, v_lines.quantities,
-      p_now, p_reservation.created_at, p_reservation.reservation_id);
-    if v_refusal.status is not null then
-      v_status := 'late_limit_exceeded';
-    end if;
+  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
+    v_status := 'late_limit_exceeded';
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
@@ -1620,13 +2379,140 @@ ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_re
 
 COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
-CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN substr(sha256(convert_to(p_dimension, 'UTF8'::name)), 1, 4);
+CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_metric = 'expired_holds'::text) THEN (CASE WHEN ((((p_reservation).late_status = 'confirmed'::text) OR (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now))) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now)) THEN (0)::bigint WHEN ((p_reservation).state = 'cancelled'::text) THEN (0)::bigint WHEN (p_metric = 'open_holds'::text) THEN (CASE WHEN (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (p_metric = 'units'::text) THEN seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only) ELSE LEAST((1)::bigint, seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only)) END;
 
-ALTER FUNCTION seckill_private.dimension_tag(p_dimension text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.dimension_tag(p_dimension text) IS 'The 4 bytes with which the digests of a dimension begin.';
+COMMENT ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) IS 'What a reservation counts for a metric at an instant, over some pools (null: all).';
+
+CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_limit_check seckill_private.check;
+  v_seen_at timestamptz;
+begin
+  select c.* into v_check
+    from seckill_private.gate_checks(
+           p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+   where c.answer is not null
+   limit 1;
+  if found or p_sale.limits is null then
+    return v_check;
+  end if;
+  for v_limit_check in
+    select c.*
+      from seckill_private.limit_checks(
+             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now) as c
+  loop
+    v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
+    if v_check.answer is null then
+      v_check := v_limit_check;
+    end if;
+  end loop;
+  v_check.seen_at := v_seen_at;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
+
+CREATE FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_deleted integer;
+begin
+  delete from seckill_private.reservation as r
+   where (r.buyer_key, r.request_id, r.shard) in (
+           select d.buyer_key, d.request_id, d.shard
+             from seckill_private.reservation as d
+            where d.buyer_key >= p_activity_id << 40
+              and d.buyer_key < (p_activity_id + 1) << 40
+            order by d.buyer_key
+            limit p_limit)
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40;
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.movement as m
+   where m.activity_id = p_activity_id
+     and m.movement_id in (
+           select d.movement_id
+             from seckill_private.movement as d
+            where d.activity_id = p_activity_id
+            order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.listed_subject as s
+   where s.activity_id = p_activity_id
+     and (s.list, s.subject) in (
+           select d.list, d.subject
+             from seckill_private.listed_subject as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$$;
+
+ALTER FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) IS 'Delete some of the rows of a dropped activity; how many.';
+
+CREATE FUNCTION seckill_private.drop_partition(p_activity_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_next bigint;
+begin
+  lock table seckill_private.activity in share mode;
+  select s.last_value + s.is_called::integer into v_next
+    from seckill_private.activity_activity_id_seq as s;
+  if v_next < v_first + 64 or exists (
+    select from seckill_private.activity as a
+     where a.activity_id >= v_first
+       and a.activity_id < v_first + 64
+       and a.dropped_at is null
+  ) then
+    return false;
+  end if;
+  execute format(
+    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
+    'movement_' || v_first);
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.drop_partition(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) IS 'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
+
+CREATE FUNCTION seckill_private.due_releases(p_pool_id bigint, p_now timestamp with time zone) RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (COALESCE(sum(r.quantity), (0)::numeric))::bigint AS "coalesce"
+    FROM seckill_private.stock_release r
+   WHERE ((r.pool_id = due_releases.p_pool_id) AND (r.release_at <= due_releases.p_now));
+END;
+
+ALTER FUNCTION seckill_private.due_releases(p_pool_id bigint, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.due_releases(p_pool_id bigint, p_now timestamp with time zone) IS 'Units of a pool whose release is due by an instant, moved or not: they count as available.';
 
 CREATE FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql STABLE
@@ -1653,7 +2539,7 @@ begin
   returning r.revision into strict v_revision;
   update seckill_private.limit_version as l
      set until_revision = v_revision
-   where l.activity_id = p_activity_id
+   where l.activity_id is not distinct from p_activity_id
      and l.name = p_name
      and l.until_revision is null;
   return v_revision;
@@ -1750,23 +2636,50 @@ ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_r
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
 
+CREATE FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  return exists (
+    select from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c
+     where c.answer is not null);
+end
+$$;
+
+ALTER FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late.';
+
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_expired integer;
+  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
     select distinct p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
      order by p.activity_id);
+  v_releasing bigint[] := array(
+    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
 begin
-  v_expired := seckill_private.expire_holds(v_now, v_activity_ids, null, p_limit, p_actor);
+  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  perform seckill_private.lock_slots(
+    v_releasing || array(select l.pool_id from unnest(v_lines) as l));
+  perform seckill_private.post_movements(
+    v_now, 'expire', 'held', 'available', v_lines, p_actor);
+  perform seckill_private.release_due(v_now, v_now, v_releasing, p_actor);
   perform seckill_private.refresh_next_expiry(v_now, v_activity_ids);
-  return v_expired;
+  return (select count(distinct l.reservation_id) from unnest(v_lines) as l);
 end
 $$;
 
@@ -1774,76 +2687,69 @@ ALTER FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_l
 
 COMMENT ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) IS 'Settle up to p_limit ended holds of all activities; the body of seckill.expire_due.';
 
-CREATE FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text DEFAULT NULL::text) RETURNS integer
-    LANGUAGE plpgsql
+CREATE FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) RETURNS SETOF seckill.check_result
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_activity_id bigint;
-  v_due record;
-  v_keys bigint[] := array[]::bigint[];
-  v_ids bigint[] := array[]::bigint[];
-  v_lines seckill_private.unit_line[];
+  v_check seckill_private.check;
+  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
+  v_row seckill_private.reservation := seckill_private.find_request(
+    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+  v_pool_ids bigint[];
+  v_now timestamptz;
 begin
-  foreach v_activity_id in array p_activity_ids loop
-    exit when cardinality(v_ids) >= p_limit;
-    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
-      from (select r.buyer_key, r.reservation_id
-              from seckill_private.reservation as r
-             where r.state = 'held'
-               and (r.buyer_key >> 40) = v_activity_id
-               and r.expires_at <= p_now
-               and (p_pool_id is null or p_pool_id = any (r.pool_ids))
-             order by r.expires_at
-             limit p_limit - cardinality(v_ids)
-               for update skip locked) as d;
-    v_keys := v_keys || v_due.keys;
-    v_ids := v_ids || v_due.ids;
-  end loop;
-  with expired as (
-    update seckill_private.reservation as r
-       set state = 'expired',
-           resolved_at = r.expires_at
-     where r.buyer_key = any (v_keys)
-       and r.reservation_id = any (v_ids)
-       and r.state = 'held'
-    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
-  )
-  select array_agg(row(
-           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
-    into v_lines
-    from expired as e
-   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
-  perform seckill_private.post_movements(
-    p_now, 'expire', 'held', 'available', v_lines, p_actor);
-  return cardinality(v_ids);
+  if v_row.reservation_id is not null then
+    v_check.check_name := 'replay';
+    return next seckill_private.show_check(v_check);
+    return;
+  end if;
+  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
+  perform seckill_private.require_dimension(
+    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_now := greatest(v_now, (
+    select max(c.seen_at)
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c));
+  return query
+    select s.*
+      from seckill_private.gate_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+  return query
+    select s.*
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
 end
 $$;
 
-ALTER FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) IS 'Settle holds that have ended and give their units back; how many.';
-
-CREATE FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    RETURN concat_ws('.'::text, p_generation, (p_place)."position", (p_place).pool_id, (p_place).slot, CASE WHEN ((p_place).event_id = 0) THEN ((p_place).version)::text ELSE 'e'::text END, (p_place).event_id);
-
-ALTER FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) IS 'A place in the feed as changes hands it out; opaque to its caller.';
+COMMENT ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
 
 CREATE TABLE seckill_private.feed (
     only_row boolean DEFAULT true NOT NULL,
     generation text NOT NULL,
     system_identifier bigint NOT NULL,
     position_base bigint NOT NULL,
+    drops integer NOT NULL,
     dropped_position bigint NOT NULL,
     CONSTRAINT feed_is_one_row CHECK (only_row)
 );
 
 ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
 
-COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. dropped_position: the last row that was dropped with an archived activity.';
+COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
+
+CREATE FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN concat_ws('.'::text, (p_feed).generation, (p_feed).drops, (p_place)."position", (p_place).pool_id, (p_place).slot, CASE WHEN ((p_place).event_id = 0) THEN ((p_place).version)::text ELSE 'e'::text END, (p_place).event_id);
+
+ALTER FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) IS 'A place in the feed as changes hands it out; opaque to its caller.';
 
 CREATE FUNCTION seckill_private.feed_horizon() RETURNS bigint
     LANGUAGE sql STABLE
@@ -1856,7 +2762,7 @@ ALTER FUNCTION seckill_private.feed_horizon() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.feed_horizon() IS 'The position below which the feed is complete.';
 
-CREATE FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) RETURNS seckill_private.feed_place
+CREATE FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) RETURNS seckill_private.feed_place
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -1868,25 +2774,31 @@ begin
     return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
   end if;
   v_parts := regexp_match(
-    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_generation then
+  elsif v_parts[1] <> p_feed.generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
-  v_place.position := v_parts[2];
-  v_place.pool_id := v_parts[3];
-  v_place.slot := v_parts[4];
-  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
-  v_place.event_id := v_parts[6];
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
   return v_place;
 end
 $_$;
 
-ALTER FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) IS 'The place in the feed that a cursor stands for.';
+COMMENT ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) IS 'The place in the feed that a cursor stands for.';
 
 CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text)
     LANGUAGE plpgsql
@@ -1904,6 +2816,7 @@ begin
          and r.position < p_horizon
          and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
        order by r.position
        fetch first p_limit rows with ties
     ), other as (
@@ -1918,6 +2831,7 @@ begin
          and m.position < p_horizon
          and (m.position, m.pool_id, m.slot, e.version, e.event_id)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
        order by m.position
        fetch first p_limit rows with ties
     )
@@ -1933,29 +2847,62 @@ ALTER FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_h
 
 COMMENT ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) IS 'Up to p_limit rows of the ledger after a place in the feed and below a position.';
 
-CREATE FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) RETURNS bigint
+CREATE FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_pool_id bigint;
+  v_pool_ids bigint[] := array(
+    select p.pool_id
+      from unnest(p_skus) with ordinality as l (sku, line)
+      left join seckill_private.pool as p
+        on p.activity_id = p_activity_id
+       and p.sku = l.sku
+       and p.region = p_region
+     order by l.line);
 begin
-  select p.pool_id into v_pool_id
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id
-     and p.sku = p_sku
-     and p.region = p_region;
-  if not found then
+  if array_position(v_pool_ids, null) is not null then
     perform seckill_private.raise_error(
       'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
   end if;
-  return v_pool_id;
+  return v_pool_ids;
 end
 $$;
 
+ALTER FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) IS 'The pools of some skus in a region of an activity, in the order of the skus; regions are matched exactly.';
+
+CREATE FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (seckill_private.find_pools(p_activity_id, ARRAY[p_sku], p_region))[1];
+
 ALTER FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region); regions are matched exactly.';
+COMMENT ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region).';
+
+CREATE FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) RETURNS seckill_private.reservation
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation;
+begin
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id;
+  if found and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  return v_row;
+end
+$$;
+
+ALTER FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) IS 'The reservation that a request of these lines led to; a row of nulls where there is none.';
 
 CREATE FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -1971,6 +2918,173 @@ END;
 ALTER FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) IS 'When the first hold on a pool ends that is open after an instant; null where there is none.';
+
+CREATE FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_list text;
+  v_dimension seckill_private.list_dimension;
+  v_check seckill_private.check;
+  v_digest bytea;
+  v_listed boolean;
+begin
+  foreach v_list in array array['blocked', 'eligible'] loop
+    foreach v_dimension in array coalesce(p_sale.lists, '{}') loop
+      continue when not case v_list
+        when 'blocked' then v_dimension.blocking else v_dimension.required
+      end;
+      v_digest := case v_dimension.dimension
+        when 'user' then seckill_private.user_digest(p_user_id)
+        else seckill_private.digest_of(p_digests, v_dimension.dimension)
+      end;
+      v_listed := exists (
+        select from seckill_private.listed_subject as l
+         where l.activity_id = v_dimension.activity_id
+           and l.list = v_list
+           and l.subject = v_digest);
+      v_check := null;
+      v_check.check_name := v_list;
+      v_check.dimension := v_dimension.dimension;
+      if v_listed = (v_list = 'blocked') then
+        v_check.answer := 'not_eligible';
+        v_check.retry := 'final';
+      end if;
+      return next v_check;
+    end loop;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) IS 'Whether the subjects of a request are on no list that blocks and on every list that is required.';
+
+CREATE FUNCTION seckill_private.sale_check(p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_status text := seckill_private.sale_status(
+    p_activity.state, p_activity.starts_at, p_activity.ends_at, p_now);
+begin
+  v_check.check_name := 'sale';
+  if v_status = 'on_sale' then
+    return v_check;
+  end if;
+  v_check.answer := v_status;
+  if v_status = 'ended' then
+    v_check.retry := 'final';
+  else
+    v_check.retry := 'not_yet';
+    if p_activity.starts_at > p_now then
+      v_check.retry_at := p_activity.starts_at;
+      v_check.resets_at := p_activity.starts_at;
+    end if;
+  end if;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.sale_check(p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.sale_check(p_activity seckill_private.activity, p_now timestamp with time zone) IS 'Whether an activity is on sale at an instant.';
+
+CREATE FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_balance seckill.availability_result :=
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
+  v_release_at timestamptz;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := v_balance.held + v_balance.sold;
+  v_check.maximum := v_balance.total;
+  v_check.remaining := v_balance.available;
+  if v_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := v_balance.epoch;
+  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  v_check.retry := case
+    when v_release_at is not null then 'not_yet'
+    when v_balance.held > 0 then 'may_return'
+    else 'final'
+  end;
+  if v_balance.held > 0 then
+    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) IS 'Whether a pool has the units of a line.';
+
+CREATE FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) RETURNS SETOF seckill_private."check"
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT c.answer,
+     c.check_name,
+     c.limit_name,
+     c.dimension,
+     c.sku,
+     c.used,
+     c.maximum,
+     c.remaining,
+     c.epoch,
+     c.resets_at,
+     c.retry,
+     c.retry_at,
+     c.seen_at
+    FROM seckill_private.sale_check((gate_checks.p_sale).activity, gate_checks.p_now) c(answer, check_name, limit_name, dimension, sku, used, maximum, remaining, epoch, resets_at, retry, retry_at, seen_at)
+ UNION ALL
+  SELECT c.answer,
+     c.check_name,
+     c.limit_name,
+     c.dimension,
+     c.sku,
+     c.used,
+     c.maximum,
+     c.remaining,
+     c.epoch,
+     c.resets_at,
+     c.retry,
+     c.retry_at,
+     c.seen_at
+    FROM (UNNEST(gate_checks.p_skus, gate_checks.p_quantities, gate_checks.p_pool_ids) l(sku, quantity, pool_id)
+      CROSS JOIN LATERAL seckill_private.stock_check((gate_checks.p_sale).activity.activity_id, l.pool_id, l.sku, (l.quantity)::bigint, gate_checks.p_now) c(answer, check_name, limit_name, dimension, sku, used, maximum, remaining, epoch, resets_at, retry, retry_at, seen_at))
+ UNION ALL
+  SELECT c.answer,
+     c.check_name,
+     c.limit_name,
+     c.dimension,
+     c.sku,
+     c.used,
+     c.maximum,
+     c.remaining,
+     c.epoch,
+     c.resets_at,
+     c.retry,
+     c.retry_at,
+     c.seen_at
+    FROM seckill_private.list_checks(gate_checks.p_sale, gate_checks.p_user_id, gate_checks.p_digests) c(answer, check_name, limit_name, dimension, sku, used, maximum, remaining, epoch, resets_at, retry, retry_at, seen_at)
+   WHERE ((gate_checks.p_sale).lists IS NOT NULL);
+END;
+
+ALTER FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'What comes before the limits: is it on sale, are there units, may these subjects buy?';
 
 CREATE FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) RETURNS bigint
     LANGUAGE plpgsql
@@ -2025,48 +3139,226 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
 
+CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) RETURNS SETOF seckill_private.reservation
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT r.buyer_key,
+     r.request_id,
+     r.shard,
+     r.reservation_id,
+     r.user_id,
+     r.state,
+     r.late_status,
+     r.created_at,
+     r.expires_at,
+     r.resolved_at,
+     r.limits_revision,
+     r."position",
+     r.pool_ids,
+     r.slots,
+     r.quantities,
+     r.versions,
+     r.refunded,
+     r.restored,
+     r.subjects,
+     r.payment_ref
+    FROM seckill_private.reservation r
+   WHERE ((reservations_of.p_keys IS NOT NULL) AND (r.buyer_key = ANY (reservations_of.p_keys)) AND (r.user_id = reservations_of.p_user_id))
+ UNION ALL
+  SELECT r.buyer_key,
+     r.request_id,
+     r.shard,
+     r.reservation_id,
+     r.user_id,
+     r.state,
+     r.late_status,
+     r.created_at,
+     r.expires_at,
+     r.resolved_at,
+     r.limits_revision,
+     r."position",
+     r.pool_ids,
+     r.slots,
+     r.quantities,
+     r.versions,
+     r.refunded,
+     r.restored,
+     r.subjects,
+     r.payment_ref
+    FROM seckill_private.reservation r
+   WHERE ((reservations_of.p_digest IS NOT NULL) AND (r.subjects @> ARRAY[reservations_of.p_digest]) AND ((reservations_of.p_activity_id IS NULL) OR ((r.buyer_key >> 40) = reservations_of.p_activity_id)));
+END;
+
+ALTER FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) IS 'The reservations of a user under some keys, or of another subject in an activity (null: in all).';
+
+CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (min(d.dated) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) + make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision))
+    FROM ( SELECT u.dated,
+             sum(u.used) OVER (ORDER BY u.dated, u.reservation_id) AS running
+            FROM ( SELECT
+                         CASE (leaves_at.p_limit).metric
+                             WHEN 'expired_holds'::text THEN r.expires_at
+                             ELSE r.created_at
+                         END AS dated,
+                     r.reservation_id,
+                     seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
+                    FROM seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
+           WHERE (u.dated <@ leaves_at.p_window)) d;
+END;
+
+ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) IS 'When enough of what a rolling limit counts has left its window.';
+
+CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
+    p_window_at);
+  v_use seckill_private.limit_use := seckill_private.limit_use_of(
+    p_limit, p_activity, p_user_id, p_digest, p_wanted, p_now, v_window, p_except);
+begin
+  v_check.check_name := 'limit';
+  v_check.limit_name := p_limit.name;
+  v_check.dimension := p_limit.dimension;
+  v_check.used := v_use.used;
+  v_check.maximum := p_limit.maximum;
+  v_check.remaining := greatest(p_limit.maximum - v_use.used, 0);
+  v_check.seen_at := v_use.seen_at;
+  v_check.resets_at := case
+    when p_limit.metric = 'open_holds' then v_use.first_expiry
+    when p_limit.window_kind = 'rolling' then v_use.leaves_at
+    when p_limit.window_kind <> 'activity' then upper(v_window)
+  end;
+  if v_use.used + p_wanted <= p_limit.maximum then
+    return v_check;
+  end if;
+  v_check.answer := 'limit_exceeded';
+  if p_wanted > p_limit.maximum then
+    v_check.retry := 'final';
+  elsif v_use.used - v_use.unpaid + p_wanted <= p_limit.maximum then
+    v_check.retry := 'may_return';
+    v_check.retry_at := v_use.first_expiry;
+  elsif v_check.resets_at < p_activity.ends_at then
+    v_check.retry := 'not_yet';
+    v_check.retry_at := v_check.resets_at;
+  else
+    v_check.retry := 'final';
+  end if;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'Whether a limit allows one more purchase by a subject, and what is used of it.';
+
+CREATE FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS SETOF seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_limit seckill_private.limit_version;
+  v_wanted bigint;
+  v_digest bytea;
+begin
+  foreach v_limit in array coalesce(p_sale.limits, '{}') loop
+    v_wanted := seckill_private.wanted(v_limit, p_skus, p_quantities);
+    v_digest := case
+      when v_limit.dimension <> 'user'
+        then seckill_private.digest_of(p_digests, v_limit.dimension)
+    end;
+    if v_wanted > 0 and (v_limit.dimension = 'user' or v_digest is not null)
+       and (p_except is null or v_limit.metric in ('units', 'orders')) then
+      return next seckill_private.limit_check(
+        v_limit, p_sale.activity, p_user_id, v_digest, v_wanted, p_now, p_window_at, p_except);
+    end if;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'What the limits of an activity say of a purchase, a row for each that covers it.';
+
 CREATE FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) RETURNS boolean
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT (EXISTS ( SELECT
             FROM seckill_private.limit_version l
-           WHERE ((l.activity_id = (limit_stands.p_limit).activity_id) AND (l.name = (limit_stands.p_limit).name) AND (l.until_revision IS NULL) AND ((l.dimension = (limit_stands.p_limit).dimension) AND (l.metric = (limit_stands.p_limit).metric) AND (l.window_kind = (limit_stands.p_limit).window_kind) AND (l.maximum = (limit_stands.p_limit).maximum) AND (l.required = (limit_stands.p_limit).required)) AND (NOT (((l.sku IS DISTINCT FROM (limit_stands.p_limit).sku) OR (l.period IS DISTINCT FROM (limit_stands.p_limit).period)) OR (l.time_zone IS DISTINCT FROM (limit_stands.p_limit).time_zone)))))) AS "exists";
+           WHERE ((NOT (l.activity_id IS DISTINCT FROM (limit_stands.p_limit).activity_id)) AND (l.name = (limit_stands.p_limit).name) AND (l.until_revision IS NULL) AND ((l.dimension = (limit_stands.p_limit).dimension) AND (l.metric = (limit_stands.p_limit).metric) AND (l.window_kind = (limit_stands.p_limit).window_kind) AND (l.maximum = (limit_stands.p_limit).maximum) AND (l.required = (limit_stands.p_limit).required)) AND (NOT (((l.sku IS DISTINCT FROM (limit_stands.p_limit).sku) OR (l.period IS DISTINCT FROM (limit_stands.p_limit).period)) OR (l.time_zone IS DISTINCT FROM (limit_stands.p_limit).time_zone)))))) AS "exists";
 END;
 
 ALTER FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) IS 'Whether a limit stands exactly like this already.';
 
-CREATE FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS TABLE(limit_name text, metric text, maximum bigint, sku text, used bigint, unpaid bigint, first_expiry timestamp with time zone, resets_at timestamp with time zone)
+CREATE FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- SELECT l.name,
-     l.metric,
-     l.maximum,
-     l.sku,
-     (COALESCE(sum(o.used), (0)::numeric))::bigint AS "coalesce",
-     (COALESCE(sum(o.used) FILTER (WHERE (o.state <> 'confirmed'::text)), (0)::numeric))::bigint AS "coalesce",
-     min(o.expires_at) FILTER (WHERE (o.state <> 'confirmed'::text)) AS min,
-     upper(w.bounds) AS upper
-    FROM ((unnest(limit_usage_of.p_limits) l(activity_id, name, since_revision, until_revision, dimension, metric, window_kind, maximum, sku, period, time_zone, required)
-      CROSS JOIN LATERAL seckill_private.window_of(l.window_kind, COALESCE(l.time_zone, limit_usage_of.p_time_zone), limit_usage_of.p_window_at) w(bounds))
-      LEFT JOIN LATERAL ( SELECT r.state,
-             r.expires_at,
-                 CASE l.metric
-                     WHEN 'units'::text THEN sum(u.quantity)
-                     ELSE (1)::bigint
-                 END AS used
-            FROM ((seckill_private.reservation r
-              CROSS JOIN LATERAL UNNEST(r.pool_ids, r.quantities) u(pool_id, quantity))
-              JOIN seckill_private.pool p ON ((p.pool_id = u.pool_id)))
-           WHERE ((r.buyer_key = seckill_private.buyer_key(limit_usage_of.p_activity_id, limit_usage_of.p_user_id)) AND (r.user_id = limit_usage_of.p_user_id) AND (r.reservation_id IS DISTINCT FROM limit_usage_of.p_except) AND ((r.state = 'confirmed'::text) OR ((r.state = ANY (ARRAY['held'::text, 'expired'::text])) AND (r.expires_at > limit_usage_of.p_now))) AND (r.created_at <@ w.bounds) AND ((l.sku IS NULL) OR (p.sku = l.sku)))
-           GROUP BY r.reservation_id, r.state, r.expires_at) o ON (true))
-   GROUP BY l.name, l.metric, l.maximum, l.sku, w.bounds;
+ SELECT min(l.name) AS min
+    FROM seckill_private.limit_version l
+   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL) AND (l.window_kind = ANY (ARRAY['hour'::text, 'day'::text, 'week'::text, 'month'::text, 'rolling'::text])) AND (((((limit_that_counts.p_activity).closed_at + make_interval(secs => ((limit_that_counts.p_activity).hold_seconds)::double precision)) +
+         CASE l.window_kind
+             WHEN 'rolling'::text THEN l.period
+             WHEN 'month'::text THEN '31 days'::interval
+             WHEN 'week'::text THEN '7 days'::interval
+             ELSE '1 day'::interval
+         END) + '1 day'::interval) > limit_that_counts.p_now));
 END;
 
-ALTER FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'Use of each limit by one user, in units or orders, in the window that holds an instant.';
+COMMENT ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) IS 'A limit on all activities that may still count what was bought in this one, or null.';
+
+CREATE FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS seckill_private.limit_use
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_use seckill_private.limit_use;
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_keys bigint[] := seckill_private.subject_keys(
+    p_limit, p_activity.activity_id, p_user_id, least(lower(p_window), p_now));
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+  v_dated_by_end boolean := p_limit.metric = 'expired_holds';
+begin
+  select coalesce(sum(u.used), 0),
+         coalesce(sum(u.used) filter (where u.unpaid), 0),
+         min(u.expires_at) filter (where u.unpaid and u.used > 0),
+         max(u.seen_at)
+    into v_use.used, v_use.unpaid, v_use.first_expiry, v_use.seen_at
+    from (select case
+                   when r.reservation_id is not distinct from p_except then 0
+                   when not case when v_dated_by_end then r.expires_at else r.created_at end
+                            <@ p_window then 0
+                   else seckill_private.counted(p_limit.metric, r, v_only, p_now)
+                 end as used,
+                 r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
+                 greatest(r.created_at, r.resolved_at) as seen_at
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
+  if p_limit.window_kind = 'rolling' then
+    v_use.leaves_at := seckill_private.leaves_at(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
+      v_use.used + p_wanted - p_limit.maximum);
+  end if;
+  return v_use;
+end
+$$;
+
+ALTER FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'What one subject has used of a limit in a window, in the limit''s metric.';
 
 CREATE FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
@@ -2098,16 +3390,29 @@ declare
   v_sale seckill_private.sale;
 begin
   select a,
-         (select array_agg(l)
+         (select array_agg(l order by l.name collate "C")
             from seckill_private.limit_version as l
-           where l.activity_id = a.activity_id
-             and l.until_revision is null),
-         (select r.revision from seckill_private.limits_revision as r)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision
+           where l.until_revision is null
+             and (l.activity_id = a.activity_id
+                  or l.activity_id is null
+                     and not exists (
+                       select from seckill_private.limit_version as o
+                        where o.activity_id = a.activity_id
+                          and o.name = l.name
+                          and o.until_revision is null))),
+         (select r.revision from seckill_private.limits_revision as r),
+         (select array_agg(d order by d.dimension collate "C")
+            from seckill_private.list_dimension as d
+           where d.activity_id = a.activity_id)
+    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
     from seckill_private.activity as a
    where a.activity_id = p_activity_id;
   if not found then
     perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif (v_sale.activity).dropped_at is not null then
+    perform seckill_private.raise_error(
+      'SK002', format('activity %s was archived at %s', p_activity_id,
+                      (v_sale.activity).archived_at at time zone 'UTC'));
   end if;
   return v_sale;
 end
@@ -2115,7 +3420,7 @@ $$;
 
 ALTER FUNCTION seckill_private.load_sale(p_activity_id bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.load_sale(p_activity_id bigint) IS 'An activity and its limits as they stand.';
+COMMENT ON FUNCTION seckill_private.load_sale(p_activity_id bigint) IS 'An activity, the limits that apply in it and its lists, as they stand.';
 
 CREATE FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean DEFAULT true) RETURNS seckill_private.activity
     LANGUAGE plpgsql
@@ -2151,43 +3456,52 @@ CREATE FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p
     AS $$
 declare
   v_line record;
-  v_balance seckill.availability_result;
 begin
-  perform from seckill_private.pool_slot as s
-    where s.pool_id = any (p_reservation.pool_ids)
-    order by s.pool_id, s.slot
-      for update;
-  for v_line in
-    select u.pool_id, u.slot, u.quantity
-      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-        as u (pool_id, slot, quantity)
-      join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
-     where s.available < u.quantity
-     order by u.pool_id, u.slot
-  loop
-    perform seckill_private.expire_holds(
-      p_now, array[p_activity_id], v_line.pool_id, least(greatest(v_line.quantity, 100), 10000));
-  end loop;
+  if seckill_private.lock_units(
+       p_now, p_activity_id, p_reservation.pool_ids, p_reservation.quantities) then
+    return true;
+  end if;
   for v_line in
     select u.pool_id, u.quantity
-      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-        as u (pool_id, slot, quantity)
-      join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
-     where s.available < u.quantity
+      from unnest(p_reservation.pool_ids, p_reservation.quantities) as u (pool_id, quantity)
   loop
-    v_balance := seckill_private.pool_balance(p_activity_id, v_line.pool_id, p_now);
-    if v_balance.available >= v_line.quantity then
-      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    if (seckill_private.pool_balance(p_activity_id, v_line.pool_id, p_now)).available
+       < v_line.quantity then
+      return false;
     end if;
-    return false;
   end loop;
-  return true;
+  perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
 end
 $$;
 
 ALTER FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) IS 'Lock the slots of a reservation; whether they have its units available once more.';
+
+CREATE FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_limited bytea[] := array(
+    select distinct seckill_private.dimension_tag(l.dimension) from unnest(p_limits) as l);
+  v_digest bytea;
+  v_key bigint;
+begin
+  for v_digest in select d.digest from unnest(p_digests) as d (digest) order by d.digest loop
+    v_key := hashtextextended(encode(v_digest, 'hex') collate "C", 7233173838382854);
+    if substr(v_digest, 1, 4) = any (v_limited) then
+      perform pg_advisory_xact_lock(v_key);
+    else
+      perform pg_advisory_xact_lock_shared(v_key);
+    end if;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) IS 'Take the advisory locks of a request''s subjects: exclusive where a limit is set, else shared.';
 
 CREATE FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -2220,6 +3534,38 @@ ALTER FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id
 
 COMMENT ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) IS 'Lock a reservation of this user, and the user, for a call that may resolve it.';
 
+CREATE FUNCTION seckill_private.lock_rules(p_activity_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if p_activity_id is null then
+    perform seckill_private.begin_write();
+    perform from seckill_private.limits_revision as r for update;
+  else
+    perform seckill_private.lock_activity(p_activity_id);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_rules(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) IS 'Lock what stands before a change of limits: an activity, or the limits of all (null).';
+
+CREATE FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT s.pool_id
+    FROM seckill_private.pool_slot s
+   WHERE (s.pool_id = ANY (lock_slots.p_pool_ids))
+   ORDER BY s.pool_id, s.slot
+  FOR UPDATE OF s;
+END;
+
+ALTER FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) IS 'Lock the slots of some pools until the transaction ends.';
+
 CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
@@ -2229,6 +3575,70 @@ END;
 ALTER FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) IS 'Take the transaction-level advisory lock of a subject.';
+
+CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+  perform seckill_private.lock_slots(p_pool_ids);
+  perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
+  return seckill_private.short_pools(p_pool_ids, p_quantities) is null;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
+
+CREATE FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) RETURNS seckill.reservation_result
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_lines seckill.reservation_result;
+  v_most bigint;
+begin
+  select array_agg(l.sku order by l.sku collate "C"),
+         array_agg(least(l.quantity, 2147483647)::integer order by l.sku collate "C"),
+         max(l.quantity)
+    into v_lines.skus, v_lines.quantities, v_most
+    from (select u.sku, sum(u.quantity)::bigint as quantity
+            from unnest(p_skus, p_quantities) as u (sku, quantity)
+           group by u.sku) as l;
+  if v_most > 2147483647 then
+    perform seckill_private.raise_error('SK001', 'the quantities of a sku add up to too many');
+  end if;
+  return v_lines;
+end
+$$;
+
+ALTER FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) IS 'The lines of an order, one for each sku, sorted by sku; the other fields stay null.';
+
+CREATE FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_limit seckill_private.limit_version;
+begin
+  foreach v_limit in array coalesce(p_limits, '{}') loop
+    if v_limit.dimension <> 'user' and v_limit.required
+       and (v_limit.sku is null or v_limit.sku = any (p_skus))
+       and seckill_private.digest_of(p_digests, v_limit.dimension) is null then
+      return v_limit.dimension;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+ALTER FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) IS 'A dimension that a limit on some lines requires and that a request does not name, or null.';
 
 CREATE FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) RETURNS bigint
     LANGUAGE plpgsql
@@ -2258,6 +3668,46 @@ $$;
 ALTER FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) IS 'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has now.';
+
+CREATE FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
+  v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
+begin
+  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
+  end if;
+  perform seckill_private.post_movements(
+    v_now, 'move', 'available', 'inventory',
+    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  perform seckill_private.post_movements(
+    v_now, 'move', 'inventory', 'available',
+    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  return (
+    select sum(s.total)::bigint
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_to_pool_id);
+end
+$$;
+
+ALTER FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) IS 'Move available units from one pool to another of the same sku; units in the other then.';
+
+CREATE FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT min(r.release_at) AS min
+    FROM seckill_private.stock_release r
+   WHERE ((r.pool_id = next_release.p_pool_id) AND (r.release_at > next_release.p_after));
+END;
+
+ALTER FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) IS 'When the first release of a pool after an instant is; null where none is scheduled.';
 
 CREATE SEQUENCE seckill_private.reservation_number
     START WITH 1
@@ -2289,6 +3739,18 @@ ALTER FUNCTION seckill_private.normalize_subject(p_value text) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.normalize_subject(p_value text) IS 'A subject''s value as it is compared: NFKC-normalised, trimmed of white space, lower case.';
 
+CREATE FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension text, p_list text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO seckill_private.list_dimension AS d (activity_id, dimension, blocking)
+   VALUES (note_dimension.p_activity_id, note_dimension.p_dimension, (note_dimension.p_list = 'blocked'::text)) ON CONFLICT(activity_id, dimension) DO UPDATE SET blocking = true
+   WHERE (excluded.blocking AND (NOT d.blocking));
+END;
+
+ALTER FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension text, p_list text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension text, p_list text) IS 'Note that an activity has a list of subjects of a dimension.';
+
 CREATE FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint DEFAULT NULL::bigint, p_user_id text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE sql
     BEGIN ATOMIC
@@ -2302,22 +3764,6 @@ END;
 ALTER FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) IS 'The instant of a decision: the clock, but never before what these pools and this user have seen.';
-
-CREATE TABLE seckill_private.ops_entry (
-    entry_id bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    call text NOT NULL,
-    activity_id bigint,
-    request_id uuid,
-    arguments jsonb NOT NULL,
-    answer jsonb NOT NULL,
-    actor text,
-    login text DEFAULT SESSION_USER NOT NULL
-);
-
-ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
 
 CREATE FUNCTION seckill_private.ops_record(p_call text, p_activity_id bigint, p_request_id uuid, p_arguments jsonb, p_answer jsonb, p_actor text) RETURNS void
     LANGUAGE sql
@@ -2389,6 +3835,55 @@ ALTER FUNCTION seckill_private.optional_text(p_name text, p_value text) OWNER TO
 
 COMMENT ON FUNCTION seckill_private.optional_text(p_name text, p_value text) IS 'Refuse a text argument that is empty or longer than 200 characters; null is fine.';
 
+CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) RETURNS seckill_private.unit_line[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_activity_id bigint;
+  v_due record;
+  v_keys bigint[] := array[]::bigint[];
+  v_ids bigint[] := array[]::bigint[];
+  v_lines seckill_private.unit_line[];
+begin
+  foreach v_activity_id in array p_activity_ids loop
+    exit when cardinality(v_ids) >= p_limit;
+    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
+      from (select r.buyer_key, r.reservation_id
+              from seckill_private.reservation as r
+             where r.state = 'held'
+               and (r.buyer_key >> 40) = v_activity_id
+               and r.expires_at <= p_now
+               and (p_pool_ids is null or p_pool_ids && r.pool_ids)
+               and (p_within is null or r.pool_ids <@ p_within)
+             order by r.expires_at
+             limit p_limit - cardinality(v_ids)
+               for update skip locked) as d;
+    v_keys := v_keys || v_due.keys;
+    v_ids := v_ids || v_due.ids;
+  end loop;
+  with expired as (
+    update seckill_private.reservation as r
+       set state = 'expired',
+           resolved_at = r.expires_at
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (v_ids)
+       and r.state = 'held'
+    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
+  )
+  select array_agg(row(
+           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
+    into v_lines
+    from expired as e
+   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
+  return v_lines;
+end
+$$;
+
+ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) IS 'Expire holds that have ended; their units, which are still to be given back.';
+
 CREATE FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2397,18 +3892,24 @@ declare
   v_balance seckill.availability_result;
   v_slots record;
   v_due bigint := 0::bigint;
+  v_released bigint := 0::bigint;
 begin
   select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
          sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
-         min(s.next_expiry) as next_expiry, bool_or(s.closed) as closed
+         min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
+         bool_or(s.closed) as closed
     into v_slots
     from seckill_private.pool_slot as s
    where s.pool_id = p_pool_id;
   if v_slots.next_expiry <= p_now then
     v_due := seckill_private.due_units(p_activity_id, p_pool_id, p_now);
   end if;
+  if v_slots.next_release <= p_now then
+    v_released := seckill_private.due_releases(p_pool_id, p_now);
+  end if;
   v_balance.total := v_slots.total - case when v_slots.closed then v_due else 0 end;
-  v_balance.available := v_slots.available + case when v_slots.closed then 0 else v_due end;
+  v_balance.available := v_slots.available + v_released
+    + case when v_slots.closed then 0 else v_due end;
   v_balance.held := v_slots.held - v_due;
   v_balance.sold := v_slots.sold;
   v_balance.epoch := v_slots.epoch;
@@ -2444,6 +3945,9 @@ begin
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -2452,6 +3956,8 @@ begin
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
+           unreleased = s.unreleased
+             + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
            total = s.total
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,
@@ -2464,8 +3970,8 @@ begin
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     v_pool_ids := v_pool_ids || v_group.pool_id;
@@ -2576,6 +4082,29 @@ ALTER FUNCTION seckill_private.rebase_feed() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.rebase_feed() IS 'Put the positions to come above those that a restored database brought along.';
 
+CREATE FUNCTION seckill_private.refuse_archived(p_activity_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refuse_archived(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) IS 'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
+
 CREATE FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2600,6 +4129,7 @@ COMMENT ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.res
 CREATE FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
+ SELECT seckill_private.refuse_archived(seckill_private.activity_of((p_reservation).reservation_id)) AS refuse_archived;
  INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, "position", kind, quantity, reservation_id, user_id, at, note)  SELECT seckill_private.activity_of((record_event.p_reservation).reservation_id) AS activity_of,
              (record_event.p_reservation).shard AS shard,
              l.pool_id,
@@ -2671,106 +4201,83 @@ ALTER FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zon
 
 COMMENT ON FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zone, p_activity_ids bigint[]) IS 'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
-CREATE FUNCTION seckill_private.refuse_limit(p_limits seckill_private.limit_version[], p_activity seckill_private.activity, p_user_id text, p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS seckill.reserve_result
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_result seckill.reserve_result;
-  v_limit record;
-begin
-  select l.*, w.wanted into v_limit
-    from seckill_private.limit_usage_of(
-           p_limits, p_activity.time_zone, p_activity.activity_id, p_user_id, p_now, p_window_at,
-           p_except) as l
-   cross join lateral (
-           select case l.metric when 'units' then sum(q.quantity) else least(count(*), 1) end
-             from unnest(p_skus, p_quantities) as q (sku, quantity)
-            where l.sku is null or q.sku = l.sku) as w (wanted)
-   where w.wanted > 0
-     and l.used + w.wanted > l.maximum
-   order by l.limit_name collate "C"
-   limit 1;
-  if not found then
-    return null;
-  end if;
-  v_result.status := 'limit_exceeded';
-  v_result.limit_name := v_limit.limit_name;
-  v_result.remaining := greatest(v_limit.maximum - v_limit.used, 0);
-  if v_limit.wanted > v_limit.maximum then
-    v_result.retry := 'final';
-  elsif v_limit.used - v_limit.unpaid + v_limit.wanted <= v_limit.maximum then
-    v_result.retry := 'may_return';
-    v_result.retry_at := v_limit.first_expiry;
-  elsif v_limit.resets_at < p_activity.ends_at then
-    v_result.retry := 'not_yet';
-    v_result.retry_at := v_limit.resets_at;
-  else
-    v_result.retry := 'final';
-  end if;
-  return v_result;
-end
-$$;
-
-ALTER FUNCTION seckill_private.refuse_limit(p_limits seckill_private.limit_version[], p_activity seckill_private.activity, p_user_id text, p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.refuse_limit(p_limits seckill_private.limit_version[], p_activity seckill_private.activity, p_user_id text, p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'The refusal limit_exceeded by the first limit (by name) that a purchase would exceed, or null.';
-
-CREATE FUNCTION seckill_private.refuse_sale(p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS seckill.reserve_result
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION seckill_private.refusal(p_check seckill_private."check") RETURNS seckill.reserve_result
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
 begin
-  v_result.status := seckill_private.sale_status(
-    p_activity.state, p_activity.starts_at, p_activity.ends_at, p_now);
-  if v_result.status = 'on_sale' then
-    return null;
-  elsif v_result.status = 'ended' then
-    v_result.retry := 'final';
-  else
-    v_result.retry := 'not_yet';
-    if p_activity.starts_at > p_now then
-      v_result.retry_at := p_activity.starts_at;
-    end if;
-  end if;
+  v_result.status := p_check.answer;
+  v_result.limit_name := p_check.limit_name;
+  v_result.sku := p_check.sku;
+  v_result.remaining := p_check.remaining;
+  v_result.epoch := p_check.epoch;
+  v_result.retry := p_check.retry;
+  v_result.retry_at := p_check.retry_at;
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.refuse_sale(p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.refusal(p_check seckill_private."check") OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.refuse_sale(p_activity seckill_private.activity, p_now timestamp with time zone) IS 'The refusal not_started, paused or ended, or null while the activity is on sale.';
+COMMENT ON FUNCTION seckill_private.refusal(p_check seckill_private."check") IS 'A failed check as the answer to a purchase.';
 
-CREATE FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) RETURNS seckill.reserve_result
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_result seckill.reserve_result;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
+  v_lines seckill_private.unit_line[];
 begin
-  if v_balance.available >= p_quantity then
-    return null;
+  with released as (
+    delete from seckill_private.stock_release as r
+     where r.pool_id = any (p_pool_ids)
+       and r.release_at <= p_until
+    returning r.pool_id, r.quantity
+  ), pool as (
+    select r.pool_id, sum(r.quantity)::bigint as units
+      from released as r
+     group by r.pool_id
+  )
+  select array_agg(row(p.pool_id, 0, p.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from pool as p;
+  if v_lines is null then
+    return;
   end if;
-  v_result.status := 'sold_out';
-  v_result.sku := p_sku;
-  v_result.remaining := v_balance.available;
-  v_result.epoch := v_balance.epoch;
-  v_result.retry := 'final';
-  if v_balance.held > 0 then
-    v_result.retry := 'may_return';
-    v_result.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  return v_result;
+  perform seckill_private.post_movements(
+    p_now, 'release', 'unreleased', 'available', v_lines, p_actor);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
+   where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
+     and s.slot = 0;
 end
 $$;
 
-ALTER FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) IS 'The refusal sold_out, or null while the pool has the units.';
+COMMENT ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) IS 'Move the releases of some pools up to an instant to what is available.';
+
+CREATE FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT ((NOT (EXISTS ( SELECT r.release_at,
+             r.quantity
+            FROM seckill_private.stock_release r
+           WHERE (r.pool_id = releases_stand.p_pool_id)
+         EXCEPT
+          SELECT u.release_at,
+             u.quantity
+            FROM UNNEST(releases_stand.p_release_at, releases_stand.p_quantities) u(release_at, quantity)))) AND (cardinality(p_release_at) = ( SELECT count(*) AS count
+            FROM seckill_private.stock_release r
+           WHERE (r.pool_id = releases_stand.p_pool_id))));
+END;
+
+ALTER FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) IS 'Whether the schedule of a pool is this one already.';
 
 CREATE FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
@@ -2793,6 +4300,21 @@ $$;
 ALTER FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'The answer to a request id that was answered before.';
+
+CREATE FUNCTION seckill_private.require_dimension(p_missing text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if p_missing is not null then
+    perform seckill_private.raise_error('SK001', 'p_subjects must have ' || quote_ident(p_missing));
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.require_dimension(p_missing text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.require_dimension(p_missing text) IS 'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
 
 CREATE FUNCTION seckill_private.require_limit(p_limit integer) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -2874,7 +4396,7 @@ ALTER FUNCTION seckill_private.require_units(p_name text, p_value bigint) OWNER 
 
 COMMENT ON FUNCTION seckill_private.require_units(p_name text, p_value bigint) IS 'Refuse a number of units that is null, not positive, or above 10^12.';
 
-CREATE FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_digests bytea[]) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2882,45 +4404,44 @@ declare
   v_result seckill.reserve_result;
   v_row seckill_private.reservation;
   v_sale seckill_private.sale;
-  v_pool_id bigint;
+  v_check seckill_private.check;
+  v_pool_ids bigint[];
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   v_sale := seckill_private.load_sale(p_activity_id);
-  select r.* into v_row
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.request_id = p_request_id
-     and r.user_id = p_user_id;
-  if found then
-    if not seckill_private.same_request(v_row, p_region, array[p_sku], array[p_quantity]) then
-      perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
-    end if;
+  v_row := seckill_private.find_request(
+    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+  if v_row.reservation_id is not null then
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  v_now := seckill_private.now_at(p_now, array[v_pool_id], p_activity_id, p_user_id);
-  v_result := seckill_private.refuse_sale(v_sale.activity, v_now);
-  if v_result.status is null then
-    v_result := seckill_private.refuse_stock(p_activity_id, v_pool_id, p_sku, p_quantity, v_now);
+  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
+  perform seckill_private.require_dimension(
+    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
+  perform seckill_private.lock_digests(p_digests, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_check := seckill_private.decide(
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  if v_check.seen_at > v_now then
+    v_now := v_check.seen_at;
+    v_check := seckill_private.decide(
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
   end if;
-  if v_result.status is null then
-    v_result := seckill_private.refuse_limit(
-      v_sale.limits, v_sale.activity, p_user_id, array[p_sku], array[p_quantity], v_now, v_now);
-  end if;
-  if v_result.status is null then
+  if v_check.answer is not null then
+    v_result := seckill_private.refusal(v_check);
+  else
     v_result := seckill_private.take_hold(
-      v_now, p_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
+      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests);
   end if;
   v_result.replayed := false;
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_digests bytea[]) IS 'Reserve units for one buyer at a given instant (null: the clock); the body of seckill.reserve.';
+COMMENT ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock); the body of seckill.reserve and seckill.reserve_lines.';
 
 CREATE FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text DEFAULT NULL::text) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -2964,6 +4485,8 @@ begin
     where s.pool_id = any (v_pool_ids)
     order by s.pool_id, s.slot
       for update;
+  perform seckill_private.release_due(
+    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
   select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
     into v_lines
     from seckill_private.pool_slot as s
@@ -3017,6 +4540,42 @@ ALTER FUNCTION seckill_private.sees_buyers() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.sees_buyers() IS 'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
 
+CREATE FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_now timestamptz := seckill_private.now_at(p_now, array[p_pool_id]);
+  v_units bigint := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
+begin
+  perform seckill_private.settle_short(
+    v_now, p_activity_id, array[p_pool_id], array[v_units], false);
+  perform seckill_private.lock_slots(array[p_pool_id]);
+  perform seckill_private.release_due(v_now, 'infinity', array[p_pool_id], p_actor);
+  perform seckill_private.settle_short(
+    v_now, p_activity_id, array[p_pool_id], array[v_units], true);
+  if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
+  elsif v_units > 0 then
+    perform seckill_private.post_movements(
+      v_now, 'schedule', 'available', 'unreleased',
+      array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
+    insert into seckill_private.stock_release (pool_id, release_at, quantity)
+    select p_pool_id, u.release_at, u.quantity
+      from unnest(p_release_at, p_quantities) as u (release_at, quantity);
+    update seckill_private.pool_slot as s
+       set next_release = seckill_private.next_release(p_pool_id, '-infinity')
+     where s.pool_id = p_pool_id
+       and s.slot = 0;
+    perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Replace the schedule of releases of a pool.';
+
 CREATE FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3033,6 +4592,72 @@ $$;
 ALTER FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) IS 'Expire a locked reservation if its hold has ended; the row as it is then.';
+
+CREATE FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
+  v_most bigint := (select max(q) from unnest(p_quantities) as q);
+  v_lines seckill_private.unit_line[];
+begin
+  if v_short is null then
+    return;
+  end if;
+  v_lines := seckill_private.pick_due_holds(
+    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
+    least(greatest(v_most, 100), 10000)::integer);
+  if not p_locked then
+    perform seckill_private.lock_slots(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+  end if;
+  perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
+  perform seckill_private.release_due(p_now, p_now, v_short);
+end
+$$;
+
+ALTER FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Give back what has ended or is due, where an order would lack units otherwise.';
+
+CREATE FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT array_agg(l.pool_id) AS array_agg
+    FROM UNNEST(short_pools.p_pool_ids, short_pools.p_quantities) l(pool_id, quantity)
+   WHERE ((l.quantity)::numeric > ( SELECT sum(s.available) AS sum
+            FROM seckill_private.pool_slot s
+           WHERE (s.pool_id = l.pool_id)));
+END;
+
+ALTER FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) IS 'Those of some pools whose counter of available units is too low; null where none is.';
+
+CREATE FUNCTION seckill_private.show_check(p_check seckill_private."check") RETURNS seckill.check_result
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.check_result;
+begin
+  v_result.status := case when p_check.answer is null then 'pass' else 'fail' end;
+  v_result.check_name := p_check.check_name;
+  v_result.limit_name := p_check.limit_name;
+  v_result.dimension := p_check.dimension;
+  v_result.used := p_check.used;
+  v_result.maximum := p_check.maximum;
+  v_result.remaining := p_check.remaining;
+  v_result.resets_at := p_check.resets_at;
+  v_result.retry := p_check.retry;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.show_check(p_check seckill_private."check") OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.show_check(p_check seckill_private."check") IS 'A check as seckill.explain shows it.';
 
 CREATE FUNCTION seckill_private.show_reservation(p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
@@ -3071,16 +4696,34 @@ ALTER FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp wit
 
 COMMENT ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) IS 'The state of a reservation at an instant, whether its end has been swept or not.';
 
+CREATE FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) RETURNS bytea
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_value text := case p_dimension
+    when 'user' then p_value
+    else seckill_private.normalize_subject(p_value)
+  end;
+begin
+  perform seckill_private.require_text('a value of ' || quote_ident(p_dimension), v_value);
+  return seckill_private.dimension_tag(p_dimension)
+    || substr(sha256(p_salt || convert_to(p_dimension || E'\x1f' || v_value, 'UTF8')), 1, 12);
+end
+$$;
+
+ALTER FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) IS 'The salted digest of a subject, 16 bytes.';
+
 CREATE FUNCTION seckill_private.subject_digests(p_subjects jsonb) RETURNS bytea[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_salt bytea;
-  v_count integer := 0;
   v_dimension text;
   v_value jsonb;
-  v_text text;
   v_digests bytea[];
 begin
   if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
@@ -3088,8 +4731,7 @@ begin
   end if;
   select s.salt into strict v_salt from seckill_private.secret as s;
   for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
-    v_count := v_count + 1;
-    if v_count > 8 then
+    if cardinality(v_digests) = 8 then
       perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
     elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
       perform seckill_private.raise_error(
@@ -3097,11 +4739,8 @@ begin
     elsif jsonb_typeof(v_value) <> 'string' then
       perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
     end if;
-    v_text := seckill_private.normalize_subject(v_value #>> '{}');
-    perform seckill_private.require_text('a value of p_subjects', v_text);
-    v_digests := v_digests || (
-      seckill_private.dimension_tag(v_dimension)
-      || substr(sha256(v_salt || convert_to(v_dimension || E'\x1f' || v_text, 'UTF8')), 1, 12));
+    v_digests := v_digests
+      || seckill_private.subject_digest(v_salt, v_dimension, v_value #>> '{}');
   end loop;
   return v_digests;
 end
@@ -3111,28 +4750,59 @@ ALTER FUNCTION seckill_private.subject_digests(p_subjects jsonb) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) IS 'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
 
-CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if p_limit.dimension <> 'user' then
+    return null;
+  elsif not seckill_private.crosses_activities(p_limit) then
+    return array[seckill_private.buyer_key(p_activity_id, p_user_id)];
+  end if;
+  return array(
+    select seckill_private.buyer_key(a.activity_id, p_user_id)
+      from seckill_private.activity as a
+     where a.closed_at is null
+        or a.closed_at > p_since - interval '30 days');
+end
+$$;
+
+ALTER FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) IS 'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
+
+CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
+  v_check seckill_private.check;
   v_activity_id bigint := (p_sale.activity).activity_id;
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
-  v_version bigint;
+  v_pool_ids bigint[] := p_pool_ids;
+  v_quantities integer[] := p_quantities;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
+  v_versions bigint[];
 begin
-  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
-  if v_version is null then
-    perform seckill_private.expire_holds(
-      p_now, array[v_activity_id], p_pool_id, least(greatest(p_quantity, 100), 10000));
-    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
+  if cardinality(p_pool_ids) > 1 then
+    select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
+      into v_pool_ids, v_quantities
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
-  if v_version is null then
-    v_result := seckill_private.refuse_stock(v_activity_id, p_pool_id, p_sku, p_quantity, p_now);
-    if v_result.status is null then
-      v_result.status := 'busy';
-      v_result.retry := 'busy';
-    end if;
+  v_versions := seckill_private.take_units(
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold);
+  if v_versions is null then
+    select c.* into v_check
+      from seckill_private.gate_checks(
+             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+     where c.check_name = 'stock'
+       and c.answer is not null
+     limit 1;
+    v_result := seckill_private.refusal(v_check);
+    v_result.status := coalesce(v_result.status, 'busy');
+    v_result.retry := coalesce(v_result.retry, 'busy');
     return v_result;
   end if;
   v_result.status := 'held';
@@ -3146,15 +4816,93 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(array[p_pool_id], array[0]::smallint[]), array[p_pool_id],
-    array[0]::smallint[], array[p_quantity], array[v_version], p_digests);
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+
+CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_versions bigint[];
+  v_version bigint;
+begin
+  if cardinality(p_pool_ids) > 1 then
+    if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
+      return null;
+    end if;
+  else
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+  end if;
+  for v_line in 1 .. cardinality(p_pool_ids) loop
+    v_version := seckill_private.hold_units(
+      p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+    if v_version is null then
+      perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
+      v_version := seckill_private.hold_units(
+        p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+    end if;
+    if v_version is null then
+      return null;
+    end if;
+    v_versions := v_versions || v_version;
+  end loop;
+  return v_versions;
+end
+$$;
+
+ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
+
+CREATE FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill.check_result
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
+  v_now timestamptz := seckill_private.now_at(p_now, null, p_activity_id, p_user_id);
+begin
+  return query
+    select s.*
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, null, null, v_now, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+end
+$$;
+
+ALTER FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) IS 'What is used of each limit at a given instant (null: the clock); the body of seckill.limit_usage.';
+
+CREATE TABLE seckill_private.secret (
+    only_row boolean DEFAULT true NOT NULL,
+    salt bytea NOT NULL,
+    CONSTRAINT secret_is_one_row CHECK (only_row),
+    CONSTRAINT secret_salt_length CHECK ((length(salt) = 32))
+);
+
+ALTER TABLE seckill_private.secret OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.secret IS 'The salt of the subject digests. It stands in dumps: digests are pseudonymous.';
+
+CREATE FUNCTION seckill_private.user_digest(p_user_id text) RETURNS bytea
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT seckill_private.subject_digest(s.salt, 'user'::text, user_digest.p_user_id) AS subject_digest
+    FROM seckill_private.secret s;
+END;
+
+ALTER FUNCTION seckill_private.user_digest(p_user_id text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.user_digest(p_user_id text) IS 'The digest of a user, as the lists of subjects have it.';
 
 CREATE FUNCTION seckill_private.validate_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3194,26 +4942,39 @@ ALTER FUNCTION seckill_private.validate_buyer(p_activity_id bigint, p_user_id te
 
 COMMENT ON FUNCTION seckill_private.validate_buyer(p_activity_id bigint, p_user_id text) IS 'Refuse a null activity and a user id that is null, empty or too long.';
 
-CREATE FUNCTION seckill_private.validate_limit(p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) RETURNS void
+CREATE FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_seconds numeric := extract(epoch from p_period);
 begin
   perform seckill_private.require_text('p_name', p_name);
+  perform seckill_private.require_text('p_dimension', p_dimension);
   perform seckill_private.require_units('p_maximum', p_maximum);
   perform seckill_private.optional_text('p_sku', p_sku);
-  if p_dimension is distinct from 'user' then
-    perform seckill_private.raise_error('SK001', 'p_dimension must be user in this release');
-  elsif p_metric is null or p_metric not in ('units', 'orders') then
+  if p_metric is null
+     or p_metric not in ('units', 'orders', 'open_holds', 'expired_holds') then
     perform seckill_private.raise_error(
-      'SK001', 'p_metric must be units or orders in this release');
-  elsif p_window is null or p_window not in ('order', 'day', 'activity') then
+      'SK001', 'p_metric must be units, orders, open_holds or expired_holds');
+  elsif p_window is null or p_window not in (
+          'order', 'hour', 'day', 'week', 'month', 'activity', 'rolling') then
     perform seckill_private.raise_error(
-      'SK001', 'p_window must be order, day or activity in this release');
-  elsif p_period is not null then
-    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows only');
+      'SK001', 'p_window must be order, hour, day, week, month, activity or rolling');
+  elsif p_metric = 'open_holds' and p_window <> 'activity'
+     or p_metric = 'expired_holds' and p_window = 'order' then
+    perform seckill_private.raise_error('SK001', 'p_window does not go with this p_metric');
+  elsif (p_period is null) = (p_window = 'rolling') then
+    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows, and only so');
+  elsif extract(year from p_period) <> 0 or extract(month from p_period) <> 0
+     or v_seconds not between 1 and 315360000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_period must be days or shorter units, from a second to 3650 days');
   elsif p_required is null then
     perform seckill_private.raise_error('SK001', 'p_required must not be null');
+  elsif p_activity_id is null and p_time_zone is null
+     and p_window in ('hour', 'day', 'week', 'month') then
+    perform seckill_private.raise_error('SK001', 'p_time_zone is needed: no activity has it');
   end if;
   if p_time_zone is not null then
     perform seckill_private.require_time_zone(p_time_zone);
@@ -3221,30 +4982,93 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.validate_limit(p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.validate_limit(p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) IS 'Refuse a limit that makes no sense, or that this release does not know.';
+COMMENT ON FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) IS 'Refuse a limit that makes no sense.';
 
-CREATE FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) RETURNS void
+CREATE FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_release_at timestamptz;
+  v_quantity bigint;
+begin
+  if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
+     or cardinality(p_release_at) <> cardinality(p_quantities) then
+    perform seckill_private.raise_error(
+      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
+  end if;
+  foreach v_release_at in array p_release_at loop
+    if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
+       or v_release_at > '9999-01-01 00:00:00+00' then
+      perform seckill_private.raise_error('SK001', 'p_release_at must lie between 1970 and 9999');
+    end if;
+  end loop;
+  foreach v_quantity in array p_quantities loop
+    perform seckill_private.require_units('p_quantities', v_quantity);
+  end loop;
+  if cardinality(p_release_at) <> (select count(distinct r) from unnest(p_release_at) as r) then
+    perform seckill_private.raise_error('SK001', 'p_release_at has an instant twice');
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) IS 'Refuse a schedule of releases that makes no sense.';
+
+CREATE FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_sku text;
+  v_quantity integer;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  perform seckill_private.require_text('p_sku', p_sku);
+  if cardinality(p_skus) not between 1 and 50 then
+    perform seckill_private.raise_error('SK001', 'p_skus must have 1 to 50 lines');
+  elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
+     or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
+    perform seckill_private.raise_error('SK001', 'p_skus and p_quantities must be of equal length');
+  end if;
+  foreach v_sku in array coalesce(p_skus, array[null]) loop
+    perform seckill_private.require_text('p_sku', v_sku);
+  end loop;
+  foreach v_quantity in array p_quantities loop
+    if v_quantity is null or v_quantity <= 0 then
+      perform seckill_private.raise_error(
+        'SK001', 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null'));
+    end if;
+  end loop;
   perform seckill_private.require_text('p_region', p_region);
-  if p_quantity is null or p_quantity <= 0 then
-    perform seckill_private.raise_error(
-      'SK001', 'p_quantity must be positive, is ' || coalesce(p_quantity::text, 'null'));
-  elsif p_request_id is null then
+  if p_request_id is null then
     perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
   end if;
 end
 $$;
 
-ALTER FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) IS 'Refuse the arguments of a purchase that no sale could take.';
+COMMENT ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) IS 'Refuse the arguments of a purchase that no sale could take.';
+
+CREATE FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (wanted.p_skus IS NULL) THEN (1)::bigint
+             WHEN ((wanted.p_limit).metric = 'units'::text) THEN COALESCE(sum(l.quantity), (0)::bigint)
+             ELSE LEAST(count(*), (1)::bigint)
+         END AS "least"
+    FROM UNNEST(wanted.p_skus, wanted.p_quantities) l(sku, quantity)
+   WHERE (((wanted.p_limit).sku IS NULL) OR (l.sku = (wanted.p_limit).sku));
+END;
+
+ALTER FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) IS 'What an order would add to a limit''s metric: units of the covered lines, else 1; 0 where none is covered. 1 without lines (null).';
 
 CREATE VIEW seckill.activity AS
  SELECT activity_id,
@@ -3360,28 +5184,6 @@ ALTER TABLE seckill_private.pool ALTER COLUMN pool_id ADD GENERATED ALWAYS AS ID
     CACHE 1
 );
 
-CREATE TABLE seckill_private.secret (
-    only_row boolean DEFAULT true NOT NULL,
-    salt bytea NOT NULL,
-    CONSTRAINT secret_is_one_row CHECK (only_row),
-    CONSTRAINT secret_salt_length CHECK ((length(salt) = 32))
-);
-
-ALTER TABLE seckill_private.secret OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.secret IS 'The salt of the subject digests. It stands in dumps: digests are pseudonymous.';
-
-CREATE TABLE seckill_private.stock_release (
-    pool_id bigint NOT NULL,
-    release_at timestamp with time zone NOT NULL,
-    quantity bigint NOT NULL,
-    CONSTRAINT stock_release_quantity CHECK ((quantity > 0))
-);
-
-ALTER TABLE seckill_private.stock_release OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.stock_release IS 'Units of a pool that are not yet released, and when they are. A release that was moved to available is deleted here; the ledger keeps it.';
-
 ALTER TABLE ONLY seckill_private.activity
     ADD CONSTRAINT activity_pkey PRIMARY KEY (activity_id);
 
@@ -3481,12 +5283,21 @@ GRANT USAGE ON SCHEMA seckill TO seckill_app;
 GRANT USAGE ON SCHEMA seckill TO seckill_ops;
 GRANT USAGE ON SCHEMA seckill TO seckill_read;
 
+REVOKE ALL ON FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) TO seckill_read;
+
+REVOKE ALL ON FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) TO seckill_app;
@@ -3505,11 +5316,20 @@ GRANT ALL ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p
 REVOKE ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) TO seckill_app;
+
+REVOKE ALL ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) TO seckill_app;
@@ -3527,11 +5347,22 @@ GRANT ALL ON FUNCTION seckill.inventory(p_sku text) TO seckill_read;
 GRANT ALL ON FUNCTION seckill.inventory(p_sku text) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.inventory(p_sku text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) TO seckill_app;
+
 REVOKE ALL ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) TO seckill_app;
 
+REVOKE ALL ON FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) TO seckill_read;
+GRANT ALL ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) TO seckill_app;
+GRANT ALL ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
@@ -3544,11 +5375,23 @@ GRANT ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) TO seckill_read;
 GRANT ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) TO seckill_app;
 
+REVOKE ALL ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) TO seckill_app;
+
 REVOKE ALL ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.schema_version() TO seckill_read;
@@ -3565,10 +5408,17 @@ GRANT ALL ON FUNCTION seckill.shard_of(p_user_id text) TO seckill_read;
 GRANT ALL ON FUNCTION seckill.shard_of(p_user_id text) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.shard_of(p_user_id text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.begin_write() FROM PUBLIC;
 
@@ -3576,15 +5426,35 @@ REVOKE ALL ON FUNCTION seckill_private.buyer_key(p_activity_id bigint, p_user_id
 
 REVOKE ALL ON FUNCTION seckill_private.cancel_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_reason text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.change_list(p_activity_id bigint, p_call text, p_status text, p_list text, p_dimension text, p_values text[], p_add boolean, p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.change_state(p_activity_id bigint, p_call text, p_from text[], p_to text, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.moved(p_source text, p_target text, p_account text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.check_inventory(p_activity_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.covered_lines(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.covered_units(p_pool_ids bigint[], p_quantities integer[], p_restored integer[], p_only bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_version) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.dimension_tag(p_dimension text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.hour_of(p_time_zone text, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.midnight(p_local_date timestamp without time zone, p_time_zone text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.window_of(p_window text, p_time_zone text, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.pools_of_sku(p_sku text, p_activity_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.use_events(p_limit seckill_private.limit_version, p_row seckill_private.reservation, p_units bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.limit_events(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.check_limits(p_activity_id bigint) FROM PUBLIC;
 
@@ -3600,7 +5470,15 @@ REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.dimension_tag(p_dimension text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.due_releases(p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -3612,21 +5490,35 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FR
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.expire_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_id bigint, p_limit integer, p_actor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_generation text, p_place seckill_private.feed_place) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_horizon() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.feed_place(p_generation text, p_cursor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.sale_check(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
 
@@ -3634,9 +5526,19 @@ REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base b
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.limit_usage_of(p_limits seckill_private.limit_version[], p_time_zone text, p_activity_id bigint, p_user_id text, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantities integer[]) FROM PUBLIC;
 
@@ -3646,15 +5548,33 @@ REVOKE ALL ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_ope
 
 REVOKE ALL ON FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.next_reservation_id(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.normalize_subject(p_value text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension text, p_list text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) FROM PUBLIC;
 
@@ -3666,6 +5586,8 @@ REVOKE ALL ON FUNCTION seckill_private.ops_replay(p_call text, p_request_id uuid
 
 REVOKE ALL ON FUNCTION seckill_private.optional_text(p_name text, p_value text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.post_movements(p_now timestamp with time zone, p_kind text, p_source text, p_target text, p_lines seckill_private.unit_line[], p_actor text, p_note text) FROM PUBLIC;
@@ -3676,6 +5598,8 @@ REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_pr
 
 REVOKE ALL ON FUNCTION seckill_private.rebase_feed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) FROM PUBLIC;
@@ -3684,13 +5608,15 @@ REVOKE ALL ON FUNCTION seckill_private.record_payment(p_now timestamp with time 
 
 REVOKE ALL ON FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zone, p_activity_ids bigint[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.refuse_limit(p_limits seckill_private.limit_version[], p_activity seckill_private.activity, p_user_id text, p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.refuse_sale(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.refuse_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.require_dimension(p_missing text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLIC;
 
@@ -3702,7 +5628,7 @@ REVOKE ALL ON FUNCTION seckill_private.require_time_zone(p_time_zone text) FROM 
 
 REVOKE ALL ON FUNCTION seckill_private.require_units(p_name text, p_value bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 
@@ -3717,23 +5643,45 @@ REVOKE ALL ON FUNCTION seckill_private.same_request(p_reservation seckill_privat
 
 REVOKE ALL ON FUNCTION seckill_private.sees_buyers() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.show_check(p_check seckill_private."check") FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.show_reservation(p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_pool_id bigint, p_digests bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.user_digest(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.validate_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.validate_buyer(p_activity_id bigint, p_user_id text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.validate_limit(p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 GRANT SELECT ON TABLE seckill.activity TO seckill_read;
 GRANT SELECT ON TABLE seckill.activity TO seckill_app;

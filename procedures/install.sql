@@ -15,6 +15,7 @@
 \ir internal/require_time_zone.sql
 \ir internal/validate_buyer.sql
 \ir internal/validate_request.sql
+\ir internal/merge_lines.sql
 
 -- Keys, locks, time, durability
 \ir internal/shard.sql
@@ -23,8 +24,12 @@
 \ir internal/next_reservation_id.sql
 \ir internal/normalize_subject.sql
 \ir internal/dimension_tag.sql
+\ir internal/subject_digest.sql
 \ir internal/subject_digests.sql
+\ir internal/user_digest.sql
+\ir internal/digest_of.sql
 \ir internal/lock_subject.sql
+\ir internal/lock_digests.sql
 \ir internal/commit_durably.sql
 \ir internal/begin_write.sql
 \ir internal/ensure_durable.sql
@@ -33,9 +38,13 @@
 -- What stands: activities, pools, reservations, the ledger
 \ir internal/load_sale.sql
 \ir internal/sale_status.sql
+\ir internal/find_pools.sql
 \ir internal/find_pool.sql
 \ir internal/due_units.sql
 \ir internal/first_expiry.sql
+\ir internal/due_releases.sql
+\ir internal/next_release.sql
+\ir internal/short_pools.sql
 \ir internal/pool_balance.sql
 \ir internal/state_at.sql
 \ir internal/lines_of.sql
@@ -45,35 +54,63 @@
 \ir internal/ledger_of.sql
 
 -- Rules that refuse
+\ir internal/sale_check.sql
+\ir internal/stock_check.sql
+\ir internal/list_checks.sql
+\ir internal/gate_checks.sql
 \ir internal/midnight.sql
+\ir internal/hour_of.sql
 \ir internal/window_of.sql
-\ir internal/limit_usage_of.sql
-\ir internal/refuse_sale.sql
-\ir internal/refuse_stock.sql
-\ir internal/refuse_limit.sql
+\ir internal/pools_of_sku.sql
+\ir internal/covered_lines.sql
+\ir internal/covered_units.sql
+\ir internal/crosses_activities.sql
+\ir internal/subject_keys.sql
+\ir internal/reservations_of.sql
+\ir internal/counted.sql
+\ir internal/leaves_at.sql
+\ir internal/limit_use_of.sql
+\ir internal/wanted.sql
+\ir internal/limit_check.sql
+\ir internal/limit_checks.sql
+\ir internal/missing_dimension.sql
+\ir internal/require_dimension.sql
+\ir internal/decide.sql
+\ir internal/refusal.sql
 
 -- Units that move
+\ir internal/refuse_archived.sql
 \ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
 \ir internal/post_movements.sql
+\ir internal/lock_slots.sql
+\ir internal/pick_due_holds.sql
+\ir internal/release_due.sql
+\ir internal/settle_short.sql
+\ir internal/lock_units.sql
 \ir internal/hold_units.sql
+\ir internal/take_units.sql
 \ir internal/hold_position.sql
-\ir internal/expire_holds.sql
 \ir internal/refresh_next_expiry.sql
 \ir internal/expire_due_at.sql
 
 -- The life of a reservation
 \ir internal/same_request.sql
+\ir internal/find_request.sql
 \ir internal/replay.sql
 \ir internal/take_hold.sql
 \ir internal/reserve_at.sql
+\ir internal/show_check.sql
+\ir internal/explain_at.sql
+\ir internal/usage_checks_at.sql
 \ir internal/lock_reservation.sql
 \ir internal/resolve_reservation.sql
 \ir internal/settle_reservation.sql
 \ir internal/record_event.sql
 \ir internal/record_payment.sql
 \ir internal/lock_available.sql
+\ir internal/exceeds_limit.sql
 \ir internal/confirm_late.sql
 \ir internal/confirm_at.sql
 \ir internal/cancel_at.sql
@@ -85,12 +122,24 @@
 \ir internal/ops_repeat.sql
 \ir internal/validate_activity.sql
 \ir internal/ensure_partition.sql
+\ir internal/drop_partition.sql
+\ir internal/delete_activity.sql
+\ir internal/limit_that_counts.sql
+\ir internal/archived_part.sql
+\ir internal/archived_page.sql
 \ir internal/ensure_pool.sql
 \ir internal/change_state.sql
 \ir internal/return_unsold.sql
+\ir internal/lock_rules.sql
 \ir internal/validate_limit.sql
 \ir internal/limit_stands.sql
 \ir internal/end_limit.sql
+\ir internal/note_dimension.sql
+\ir internal/change_list.sql
+\ir internal/move_units.sql
+\ir internal/validate_releases.sql
+\ir internal/releases_stand.sql
+\ir internal/set_releases.sql
 
 -- Proof of the books
 \ir internal/sees_buyers.sql
@@ -102,10 +151,15 @@
 \ir internal/check_slots.sql
 \ir internal/check_inventory.sql
 \ir internal/check_reservations.sql
+\ir internal/use_events.sql
+\ir internal/limit_events.sql
 \ir internal/check_limits.sql
 
 -- Public: buying
 \ir buying/reserve.sql
+\ir buying/reserve_lines.sql
+\ir buying/explain.sql
+\ir buying/limit_usage.sql
 \ir buying/confirm.sql
 \ir buying/cancel.sql
 \ir buying/availability.sql
@@ -124,7 +178,17 @@
 \ir running/allocate_stock.sql
 \ir running/set_limit.sql
 \ir running/drop_limit.sql
+\ir running/require_eligibility.sql
+\ir running/add_eligible.sql
+\ir running/remove_eligible.sql
+\ir running/block.sql
+\ir running/unblock.sql
+\ir running/move_stock.sql
+\ir running/schedule_release.sql
 \ir running/expire_due.sql
+\ir running/archive_activity.sql
+\ir running/export_activity.sql
+\ir running/drop_archived.sql
 
 -- Public: reading
 \ir reading/shard_of.sql
@@ -132,6 +196,7 @@
 \ir reading/inventory.sql
 \ir reading/history.sql
 \ir reading/changes.sql
+\ir reading/ops_history.sql
 \ir reading/reconcile.sql
 
 -- Public: views

@@ -23,12 +23,13 @@ declare
 begin
   perform seckill_private.begin_write();
   perform seckill_private.validate_request(
-    p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region);
+    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
   v_result := seckill_private.reserve_at(
-    null, p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region, v_digests);
+    null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
+    v_digests);
   v_result.ordinal := 1;
   return v_result;
 end
@@ -37,9 +38,10 @@ $function$;
 comment on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb) is
   'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by '
   'the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. '
-  'p_region: matched exactly. p_subjects: {"phone": "…", …}, stored as salted digests only. '
-  'Answers, highest precedence first: the earlier answer; ended, not_started, paused; sold_out; '
-  'limit_exceeded; busy (nothing was decided); held. A refusal changes nothing. Raises SK001 to '
-  'SK005; 55P03 after five seconds of waiting, when nothing happened either.';
+  'p_region: matched exactly. p_subjects: {"phone": "…", …}, whom limits and lists may be about '
+  'beside the user; stored as salted digests only. Answers, highest precedence first: the earlier '
+  'answer; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy (nothing was '
+  'decided); held. A refusal changes nothing. Raises SK001 (also where a limit''s dimension is '
+  'missing) to SK005; 55P03 after five seconds of waiting, when nothing happened either.';
 grant execute on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb)
    to seckill_app;

@@ -27,7 +27,8 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
   end if;
   update seckill_private.activity as a
-     set state = p_to
+     set state = p_to,
+         closed_at = case p_to when 'closed' then clock_timestamp() end
    where a.activity_id = p_activity_id;
   perform seckill_private.ops_record(
     p_call, p_activity_id, null, '{}', to_jsonb(v_result), p_actor);

@@ -1,6 +1,6 @@
 -- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. What had been given back before it does not count: a cancelled or expired hold
--- from its end on, until a late payment takes the units again.
+-- that it recorded. At one instant what is given back comes first. An expired hold is counted at
+-- the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
 )
@@ -8,48 +8,35 @@ create or replace function seckill_private.check_limits (
   language sql
   stable
 begin atomic
-  with line as (
-    select r.buyer_key, r.user_id, r.reservation_id, r.created_at, r.limits_revision, r.state,
-           r.expires_at, r.resolved_at, coalesce(r.late_status = 'confirmed', false) as late,
-           p.sku, u.quantity
-      from seckill_private.reservation as r
-     cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     where r.buyer_key >= p_activity_id << 40
-       and r.buyer_key < (p_activity_id + 1) << 40
-  ), bound as (
-    select l.*, coalesce(l.time_zone, a.time_zone) as zone
-      from seckill_private.limit_version as l
-      join seckill_private.activity as a on a.activity_id = l.activity_id
-     where l.activity_id = p_activity_id
-  ), purchase as (
-    select distinct b.name, b.metric, b.maximum, b.sku as only_sku, l.buyer_key, l.user_id,
-           l.reservation_id,
-           case when l.late then l.resolved_at else l.created_at end as decided_at,
-           seckill_private.window_of(b.window_kind, b.zone, l.created_at) as bounds
-      from bound as b
-      join line as l
-        on l.limits_revision >= b.since_revision
-       and (b.until_revision is null or l.limits_revision < b.until_revision)
-       and (b.sku is null or l.sku = b.sku)
+  with event as (
+    select e.*, e.delta = 0 as only_judged
+      from seckill_private.limit_events(p_activity_id) as e
+  ), running as (
+    select e.*,
+           sum(e.delta) over (
+             partition by e.name, e.activity_id, e.since_revision, e.subject, e.part
+             order by e.at, e.judged, e.reservation_id
+             rows between unbounded preceding and current row) as total
+      from event as e
   ), usage as (
-    select p.name, p.maximum, p.reservation_id,
-           case p.metric when 'units' then sum(o.quantity)
-             else count(distinct o.reservation_id) end as used
-      from purchase as p
-      join line as o
-        on o.buyer_key = p.buyer_key
-       and o.user_id = p.user_id
-       and (p.only_sku is null or o.sku = p.only_sku)
-       and (o.reservation_id = p.reservation_id
-            or o.created_at <@ p.bounds
-               and (o.created_at, o.reservation_id) < (p.decided_at, p.reservation_id)
-               and case
-                     when o.state = 'confirmed' and not o.late then true
-                     when o.state = 'cancelled' then p.decided_at < o.resolved_at
-                     else p.decided_at < o.expires_at or o.late and o.resolved_at < p.decided_at
-                   end)
-     group by p.name, p.metric, p.maximum, p.reservation_id
+    select r.name, r.maximum, r.reservation_id,
+           case when r.only_judged then 1 else 0 end
+           + case
+               when r.period is null then r.total
+               else (select sum(o.delta)
+                       from event as o
+                      where o.name = r.name
+                        and o.activity_id is not distinct from r.activity_id
+                        and o.since_revision = r.since_revision
+                        and o.subject = r.subject
+                        and o.dated <= r.dated
+                        and o.dated > r.dated
+                            - make_interval(secs => extract(epoch from r.period)::double precision)
+                        and (o.at, o.judged, o.reservation_id)
+                            <= (r.at, r.judged, r.reservation_id))
+             end as used
+      from running as r
+     where r.judged
   )
   select 'I3', format('limit %s at reservation %s', u.name, u.reservation_id),
          'at most ' || u.maximum, u.used::text

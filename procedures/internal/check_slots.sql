@@ -1,5 +1,6 @@
--- I1: no counter below zero, and total = available + held + sold. I2: every counter is the sum of
--- its ledger rows, every movement of a slot has one ledger row, and open holds add up to held.
+-- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is
+-- the sum of its ledger rows, every movement of a slot has one ledger row, and open holds add up to
+-- held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -16,7 +17,8 @@ begin atomic
     select l.pool_id, l.slot, count(*) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'held')) as held,
-           sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'unreleased')) as unreleased
       from seckill_private.ledger_of(p_activity_id) as l
      where l.source is not null
      group by l.pool_id, l.slot
@@ -28,18 +30,25 @@ begin atomic
        and r.buyer_key < (p_activity_id + 1) << 40
        and r.state = 'held'
      group by u.pool_id, u.slot
+  ), release as (
+    select r.pool_id, sum(r.quantity) as units
+      from seckill_private.stock_release as r
+     group by r.pool_id
   ), claim as (
     select s.sku, s.region, s.slot, c.invariant, c.what, c.expected, c.actual
       from slot as s
       left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
       left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+      left join release as r on r.pool_id = s.pool_id and s.slot = 0
      cross join lateral (values
-       ('I1', 'total', s.available + s.held + s.sold, s.total),
-       ('I1', 'least counter', greatest(least(s.available, s.held, s.sold), 0),
-        least(s.available, s.held, s.sold)),
+       ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
+       ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
+        least(s.available, s.held, s.sold, s.unreleased)),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
+       ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
+       ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),
        ('I2', 'open holds', coalesce(h.held, 0), s.held)
      ) as c (invariant, what, expected, actual)

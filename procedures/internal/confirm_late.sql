@@ -1,8 +1,11 @@
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
--- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
--- be returned. A closed pool has nothing available, so late payments end with the activity.
+-- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money
+-- to be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Only limits on units and orders are asked: those against hoarding want holds to be paid.
 -- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
--- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED.
+-- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they
+--   come after it does no harm); slots ascending, all before the first is judged; due holds by
+--   SKIP LOCKED.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
   p_reservation seckill_private.reservation,
@@ -16,20 +19,13 @@ as $function$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
   v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-  v_refusal seckill.reserve_result;
   v_status text;
 begin
+  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  else
-    v_refusal := seckill_private.refuse_limit(
-      v_sale.limits, v_sale.activity, p_reservation.user_id, v_lines.skus, v_lines.quantities,
-      p_now, p_reservation.created_at, p_reservation.reservation_id);
-    if v_refusal.status is not null then
-      v_status := 'late_limit_exceeded';
-    end if;
+  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
+    v_status := 'late_limit_exceeded';
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,

@@ -17,7 +17,7 @@ begin
   returning r.revision into strict v_revision;
   update seckill_private.limit_version as l
      set until_revision = v_revision
-   where l.activity_id = p_activity_id
+   where l.activity_id is not distinct from p_activity_id
      and l.name = p_name
      and l.until_revision is null;
   return v_revision;

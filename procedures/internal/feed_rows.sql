@@ -1,6 +1,9 @@
--- The rows of the ledger after a place and below the horizon, in the order of the feed: by position,
--- then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
--- together, hence "with ties". An event has no version and follows the movements of its position.
+-- The rows of the ledger after a place and below the horizon, in the order of the feed: by
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
+-- sorted together, hence "with ties". An event has no version and follows the movements of its
+-- position.
+-- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
+-- that lost them afterwards could come out empty, which means that one has caught up.
 -- Read through the index on position, whatever the statistics say: changes switches everything else
 -- off.
 create or replace function seckill_private.feed_rows (
@@ -28,6 +31,7 @@ begin
          and r.position < p_horizon
          and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
        order by r.position
        fetch first p_limit rows with ties
     ), other as (
@@ -42,6 +46,7 @@ begin
          and m.position < p_horizon
          and (m.position, m.pool_id, m.slot, e.version, e.event_id)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
        order by m.position
        fetch first p_limit rows with ties
     )

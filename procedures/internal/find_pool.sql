@@ -5,25 +5,9 @@ create or replace function seckill_private.find_pool (
   p_region text
 )
   returns bigint
-  language plpgsql
+  language sql
   stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_id bigint;
-begin
-  select p.pool_id into v_pool_id
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id
-     and p.sku = p_sku
-     and p.region = p_region;
-  if not found then
-    perform seckill_private.raise_error(
-      'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
-  end if;
-  return v_pool_id;
-end
-$function$;
+return (seckill_private.find_pools(p_activity_id, array[p_sku], p_region))[1];
 
 comment on function seckill_private.find_pool (bigint, text, text) is
-  'The pool of (activity, sku, region); regions are matched exactly.';
+  'The pool of (activity, sku, region).';

@@ -8,7 +8,7 @@ create or replace function seckill_private.limit_stands (
 begin atomic
   select exists (
     select from seckill_private.limit_version as l
-     where l.activity_id = (p_limit).activity_id
+     where l.activity_id is not distinct from (p_limit).activity_id
        and l.name = (p_limit).name
        and l.until_revision is null
        and (l.dimension, l.metric, l.window_kind, l.maximum, l.required)

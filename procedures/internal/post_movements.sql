@@ -1,13 +1,14 @@
--- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
--- slot and the ledger row change together, and a unit that leaves one account arrives in another.
--- Accounts are those of the pool (available, held, sold) and inventory. What returns to a closed
--- pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
--- updated a thousand times in one transaction costs thirty times as much. version grows by one for
--- each ledger row. Lines may be of several activities: taken one after another they would lock out
--- of order. The caller has made sure that the source has the units; the table's checks are the last
--- net.
--- Raises: SK007 when the inventory has too few.
--- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of
+-- the slot and the ledger row change together, and a unit that leaves one account arrives in
+-- another. Accounts are those of the pool (available, held, sold, unreleased) and inventory.
+-- What returns to a closed pool goes on to the inventory. Each slot is updated once, however
+-- many lines it has: a row updated a thousand times in one transaction costs thirty times as
+-- much. version grows by one for each ledger row. Lines may be of several activities: taken one
+-- after another they would lock out of order. The caller has made sure that the source has the
+-- units; the table's checks are the last net.
+-- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
+--   activity its row, for key share.
 create or replace function seckill_private.post_movements (
   p_now timestamptz,
   p_kind text,
@@ -42,6 +43,9 @@ begin
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -50,6 +54,8 @@ begin
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
+           unreleased = s.unreleased
+             + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
            total = s.total
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,

@@ -1,7 +1,7 @@
--- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump) meets
--- ids that are lower than the positions it brought along: then new ones are put above all of those,
--- and cursors of before end, since rows that were written before anybody called changes here may
--- stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
+-- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump)
+-- meets ids that are lower than the positions it brought along: then new ones are put above all of
+-- those, and cursors of before end, since rows that were written before anybody called changes here
+-- may stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
 -- Locks: the slots' table and the ledger against writers, once in the life of a cluster.
 create or replace function seckill_private.rebase_feed ()
   returns void

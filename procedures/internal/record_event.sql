@@ -1,3 +1,4 @@
+-- Locks: the activity's row, for key share. Raises: SK008 when the activity is archived.
 -- Events stand in the ledger beside the movements, so that one feed tells all of a reservation.
 create or replace function seckill_private.record_event (
   p_now timestamptz,
@@ -9,6 +10,8 @@ create or replace function seckill_private.record_event (
   language sql
   volatile
 begin atomic
+  select seckill_private.refuse_archived(
+    seckill_private.activity_of((p_reservation).reservation_id));
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, position, kind, quantity, reservation_id, user_id, at,
     note)

@@ -1,4 +1,5 @@
--- Holds live on; closed makes what they release later follow to the inventory.
+-- Holds live on; closed makes what they release later follow to the inventory. What was not yet
+-- released is released first.
 -- Locks: the slots of the activity ascending, then inventory rows.
 create or replace function seckill_private.return_unsold (
   p_now timestamptz,
@@ -21,6 +22,8 @@ begin
     where s.pool_id = any (v_pool_ids)
     order by s.pool_id, s.slot
       for update;
+  perform seckill_private.release_due(
+    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
   select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
     into v_lines
     from seckill_private.pool_slot as s

@@ -1,6 +1,4 @@
--- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the
--- dimension, so that a reservation's phone can be found again; the other 12 are the value's,
--- salted: among 10^9 subjects two are alike with a chance of 10^-11.
+-- {"phone": "…", …} as salted digests, one for each dimension.
 -- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
 create or replace function seckill_private.subject_digests (
   p_subjects jsonb
@@ -12,10 +10,8 @@ create or replace function seckill_private.subject_digests (
 as $function$
 declare
   v_salt bytea;
-  v_count integer := 0;
   v_dimension text;
   v_value jsonb;
-  v_text text;
   v_digests bytea[];
 begin
   if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
@@ -23,8 +19,7 @@ begin
   end if;
   select s.salt into strict v_salt from seckill_private.secret as s;
   for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
-    v_count := v_count + 1;
-    if v_count > 8 then
+    if cardinality(v_digests) = 8 then
       perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
     elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
       perform seckill_private.raise_error(
@@ -32,11 +27,8 @@ begin
     elsif jsonb_typeof(v_value) <> 'string' then
       perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
     end if;
-    v_text := seckill_private.normalize_subject(v_value #>> '{}');
-    perform seckill_private.require_text('a value of p_subjects', v_text);
-    v_digests := v_digests || (
-      seckill_private.dimension_tag(v_dimension)
-      || substr(sha256(v_salt || convert_to(v_dimension || E'\x1f' || v_text, 'UTF8')), 1, 12));
+    v_digests := v_digests
+      || seckill_private.subject_digest(v_salt, v_dimension, v_value #>> '{}');
   end loop;
   return v_digests;
 end

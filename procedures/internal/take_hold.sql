@@ -1,18 +1,18 @@
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
--- first. When it is still short while there should be enough, somebody else has those holds in
--- hand: that is busy, not sold_out.
+-- and releases that are due first. When it is still short while there should be enough, somebody
+-- else has those in hand: that is busy, not sold_out.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
 -- p_clock is what tests pass; null means the clock.
--- Locks: due holds by SKIP LOCKED, the pool's slot.
+-- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
 create or replace function seckill_private.take_hold (
   p_now timestamptz,
   p_clock timestamptz,
   p_sale seckill_private.sale,
   p_user_id text,
-  p_sku text,
-  p_quantity integer,
+  p_skus text[],
+  p_quantities integer[],
   p_request_id uuid,
-  p_pool_id bigint,
+  p_pool_ids bigint[],
   p_digests bytea[]
 )
   returns seckill.reserve_result
@@ -22,22 +22,31 @@ create or replace function seckill_private.take_hold (
 as $function$
 declare
   v_result seckill.reserve_result;
+  v_check seckill_private.check;
   v_activity_id bigint := (p_sale.activity).activity_id;
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
-  v_version bigint;
+  v_pool_ids bigint[] := p_pool_ids;
+  v_quantities integer[] := p_quantities;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
+  v_versions bigint[];
 begin
-  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
-  if v_version is null then
-    perform seckill_private.expire_holds(
-      p_now, array[v_activity_id], p_pool_id, least(greatest(p_quantity, 100), 10000));
-    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
+  if cardinality(p_pool_ids) > 1 then
+    select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
+      into v_pool_ids, v_quantities
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
-  if v_version is null then
-    v_result := seckill_private.refuse_stock(v_activity_id, p_pool_id, p_sku, p_quantity, p_now);
-    if v_result.status is null then
-      v_result.status := 'busy';
-      v_result.retry := 'busy';
-    end if;
+  v_versions := seckill_private.take_units(
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold);
+  if v_versions is null then
+    select c.* into v_check
+      from seckill_private.gate_checks(
+             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+     where c.check_name = 'stock'
+       and c.answer is not null
+     limit 1;
+    v_result := seckill_private.refusal(v_check);
+    v_result.status := coalesce(v_result.status, 'busy');
+    v_result.retry := coalesce(v_result.retry, 'busy');
     return v_result;
   end if;
   v_result.status := 'held';
@@ -51,12 +60,13 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(array[p_pool_id], array[0]::smallint[]), array[p_pool_id],
-    array[0]::smallint[], array[p_quantity], array[v_version], p_digests);
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.take_hold (
-  timestamptz, timestamptz, seckill_private.sale, text, text, integer, uuid, bigint, bytea[]) is
+  timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
+  bytea[]) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';

@@ -3,6 +3,7 @@
 -- nothing can come in there any more. So a transaction left open anywhere in the cluster after it
 -- wrote delays the feed, and never breaks it.
 -- The horizon is read before the rows, in a statement of its own: the rows' snapshot is not older.
+-- Whether rows were dropped under way is asked again after they were read.
 -- What is shown is on disk: another session's commit may be visible before that
 -- (seckill_private.ensure_durable).
 -- A login of seckill_app sees units, not people, as in history.
@@ -35,21 +36,18 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed.generation, p_after);
-  if p_after is not null and v_after.position < v_feed.dropped_position then
-    perform seckill_private.raise_error(
-      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
-      'archive, then begin anew');
-  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
-    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
   if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end

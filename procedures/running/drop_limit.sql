@@ -1,4 +1,4 @@
--- Locks: the activity, the revision counter.
+-- Locks: the activity (none for a global limit), the revision counter.
 create or replace function seckill.drop_limit (
   p_activity_id bigint,
   p_name text,
@@ -16,12 +16,12 @@ declare
 begin
   perform seckill_private.require_text('p_name', p_name);
   perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.lock_rules(p_activity_id);
   v_result.status := 'dropped';
   v_result.activity_id := p_activity_id;
   v_result.replayed := not exists (
     select from seckill_private.limit_version as l
-     where l.activity_id = p_activity_id
+     where l.activity_id is not distinct from p_activity_id
        and l.name = p_name
        and l.until_revision is null);
   if v_result.replayed then
@@ -36,6 +36,7 @@ end
 $function$;
 
 comment on function seckill.drop_limit (bigint, text, text) is
-  'Drop a limit of an activity. status: dropped; replayed where there was none of that name. '
+  'Drop a limit of an activity, or a global one (null). status: dropped; replayed where there was '
+  'none of that name. '
   'Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.drop_limit (bigint, text, text) to seckill_ops;

@@ -1,6 +1,6 @@
 -- A limit is never overwritten: its version ends and a new one begins, so that each purchase can be
 -- judged by what stood when it was made. It counts what was bought before it was set.
--- Locks: the activity, the revision counter.
+-- Locks: the activity (none for a global limit), the revision counter.
 create or replace function seckill.set_limit (
   p_activity_id bigint,
   p_name text,
@@ -25,19 +25,23 @@ declare
   v_result seckill.ops_result;
   v_new seckill_private.limit_version;
 begin
-  perform seckill_private.validate_limit(
-    p_name, p_dimension, p_metric, p_window, p_maximum, p_sku, p_period, p_time_zone, p_required);
-  perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
   v_new.activity_id := p_activity_id;
   v_new.name := p_name;
   v_new.dimension := p_dimension;
   v_new.metric := p_metric;
-  v_new.window_kind := p_window;
+  v_new.window_kind := case
+    when p_metric = 'open_holds' then coalesce(p_window, 'activity') else p_window
+  end;
   v_new.maximum := p_maximum;
   v_new.sku := p_sku;
+  v_new.period := p_period;
   v_new.time_zone := p_time_zone;
   v_new.required := p_required;
+  perform seckill_private.validate_limit(
+    p_activity_id, p_name, p_dimension, p_metric, v_new.window_kind, p_maximum, p_sku, p_period,
+    p_time_zone, p_required);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_rules(p_activity_id);
   v_result.status := 'set';
   v_result.activity_id := p_activity_id;
   v_result.sku := p_sku;
@@ -57,12 +61,16 @@ $function$;
 
 comment on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
-  'Set a limit, or change the one of that name: at most p_maximum of p_metric (units, orders) for '
-  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for all '
-  '(null). Several may apply; all must pass. It counts what was bought before; lowered below what '
-  'is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. Other '
-  'dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
-  'status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 '
-  '(closed).';
+  'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of '
+  'p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). '
+  'Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is '
+  'null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, '
+  'week (from Monday), month, activity; rolling, the last p_period (days and shorter). '
+  'p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name '
+  'the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which '
+  'counts across all activities unless its window is order or activity; an activity''s limit of '
+  'that name stands in for it. A limit counts what was bought before; lowered below what is used, '
+  'it keeps that and refuses more. status: set; replayed where it stood like this already. Raises '
+  'SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) to seckill_ops;

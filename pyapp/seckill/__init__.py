@@ -23,6 +23,7 @@ from seckill.errors import (
     WrongState,
 )
 from seckill.results import (
+    ArchivedRow,
     AvailabilityResult,
     Change,
     InventoryResult,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NO_RETRY",
+    "ArchivedRow",
     "AsyncClient",
     "AvailabilityResult",
     "Change",

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from seckill.errors import InvalidArgument
 from seckill.results import (
+    ArchivedRow,
     AvailabilityResult,
     Change,
     InventoryResult,
@@ -312,6 +313,42 @@ EXPIRE_DUE: Call[int] = Call(
     """,
     scalar_row,
     "once",
+)
+
+ARCHIVE_ACTIVITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.archive_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "repeatable",
+)
+
+EXPORT_ACTIVITY = Call(
+    """
+    select cursor, data
+      from seckill.export_activity(
+             p_activity_id => %(activity_id)s::bigint,
+             p_part => %(part)s,
+             p_after => %(after)s,
+             p_limit => %(limit)s::integer)
+    """,
+    class_row(ArchivedRow),
+    "read",
+)
+
+DROP_ARCHIVED = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.drop_archived(
+             p_activity_id => %(activity_id)s::bigint,
+             p_limit => %(limit)s::integer,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "repeatable",
 )
 
 # --- reading

@@ -24,6 +24,7 @@ from seckill import _calls
 from seckill._core_async import AsyncCore
 from seckill.flag import StockPool
 from seckill.results import (
+    ArchivedRow,
     AvailabilityResult,
     Change,
     InventoryResult,
@@ -462,6 +463,59 @@ class AsyncClient(AsyncCore):
         parameters = {"limit": limit, "actor": actor}
         return await self._one(_calls.EXPIRE_DUE, parameters, connection)
 
+    async def archive_activity(
+        self, *, activity_id: int, actor: str | None = None, connection: AsyncJoin | None = None
+    ) -> OpsResult:
+        """Bring a closed sale to a standstill, so that it can be exported and dropped.
+
+        Raises:
+            UnknownActivity: no such sale.
+            WrongState: it is not closed, holds are open, or a limit on all sales still counts it.
+        """
+        parameters = {"activity_id": activity_id, "actor": actor}
+        return await self._one(_calls.ARCHIVE_ACTIVITY, parameters, connection)
+
+    async def export_activity(
+        self,
+        *,
+        activity_id: int,
+        part: str,
+        after: str | None = None,
+        limit: int = 1000,
+        connection: AsyncJoin | None = None,
+    ) -> list[ArchivedRow]:
+        """Rows of an archived sale, `limit` at most; an empty list is the end of the part.
+
+        Args:
+            activity_id: the sale.
+            part: `reservation`, `movement` …
+            after: the cursor of the last row so far; None: from the beginning.
+            limit: rows, up to 10000.
+
+        Raises:
+            UnknownActivity: no such sale, or it was dropped.
+            WrongState: it is not archived.
+        """
+        parameters = {"activity_id": activity_id, "part": part, "after": after, "limit": limit}
+        return await self._rows(_calls.EXPORT_ACTIVITY, parameters, connection)
+
+    async def drop_archived(
+        self,
+        *,
+        activity_id: int,
+        limit: int = 1000,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Delete an archived sale, `limit` rows a call; call it until the status is `dropped`.
+
+        Raises:
+            UnknownActivity: no such sale.
+            WrongState: it is not archived.
+        """
+        parameters = {"activity_id": activity_id, "limit": limit, "actor": actor}
+        return await self._one(_calls.DROP_ARCHIVED, parameters, connection)
+
     # --- reading (role seckill_read, and the two above)
 
     async def history(
@@ -489,21 +543,20 @@ class AsyncClient(AsyncCore):
         return await self._rows(_calls.HISTORY, parameters, connection)
 
     async def changes(
-        self,
-        *,
-        after: str | None = None,
-        limit: int = 1000,
-        connection: AsyncJoin | None = None,
+        self, *, after: str | None = None, limit: int = 1000, connection: AsyncJoin | None = None
     ) -> list[Change]:
         """The ledger of all sales as a feed: each row once, none skipped.
 
+        Keep the last row's cursor in the same transaction as what you made of the rows. An empty
+        list means that you have caught up.
+
         Args:
-            after: the `cursor` of the last row that you have; None: from the beginning.
-            limit: rows at most; fewer mean that you have caught up.
+            after: the cursor of the last row that you have; None: from the beginning.
+            limit: rows, up to 10000.
 
         Raises:
-            InvalidArgument: `after` is no cursor of this feed, or from before a restore.
-            WrongState: rows after `after` were dropped with an archived sale.
+            InvalidArgument: no cursor of this feed, or one from before a restore.
+            WrongState: rows after the cursor were dropped with an archived sale.
         """
         return await self._rows(_calls.CHANGES, {"after": after, "limit": limit}, connection)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar, Literal, Protocol, get_args
 from uuid import UUID
 
 from seckill.errors import UnknownStatus
@@ -38,7 +38,18 @@ ResolveStatus = Literal[
 ]
 AvailabilityStatus = Literal["on_sale", "sold_out", "not_started", "paused", "ended"]
 ReservationStatus = Literal["held", "confirmed", "cancelled", "expired", "refunded"]
-OpsStatus = Literal["draft", "open", "paused", "closed", "received", "allocated", "set", "dropped"]
+OpsStatus = Literal[
+    "draft",
+    "open",
+    "paused",
+    "closed",
+    "received",
+    "allocated",
+    "set",
+    "dropped",
+    "archived",
+    "dropping",
+]
 InventoryStatus = Literal["in_stock", "empty", "unknown"]
 Retry = Literal["final", "may_return", "not_yet", "busy"]
 
@@ -235,10 +246,10 @@ class InventoryResult(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the ledger, from `history`.
+    """One line of the ledger, from `changes` or `history`.
 
     Attributes:
-        cursor: where to go on reading; None in `history`.
+        cursor: what `changes` goes on after; None in `history`.
         at: when the units moved.
         kind: `allocate`, `hold`, `confirm`, `cancel`, `expire`, `late_confirm`, `close` …
         activity_id: the sale.
@@ -260,6 +271,19 @@ class Change:
     user_id: str | None
     quantity: int | None
     actor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRow:
+    """A row of an archived activity, from `export_activity`.
+
+    Attributes:
+        cursor: what the next call goes on after.
+        data: its columns, as the database keeps them; instants are in UTC.
+    """
+
+    cursor: str
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

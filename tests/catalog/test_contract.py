@@ -12,6 +12,10 @@ from psycopg import Connection
 
 ACTOR = "p_actor text DEFAULT NULL::text"
 ACTIVITY_CALL = (f"p_activity_id bigint, {ACTOR}", "seckill.ops_result")
+LIST_CALL = (
+    f"p_activity_id bigint, p_dimension text, p_values text[], {ACTOR}",
+    "seckill.ops_result",
+)
 
 FUNCTIONS: dict[str, tuple[str, str]] = {
     # Buying
@@ -28,6 +32,22 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "cancel": (
         "p_user_id text, p_reservation_id bigint, p_reason text DEFAULT NULL::text",
         "seckill.resolve_result",
+    ),
+    "reserve_lines": (
+        "p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[],"
+        " p_request_id uuid, p_region text DEFAULT '*'::text,"
+        " p_subjects jsonb DEFAULT '{}'::jsonb",
+        "seckill.reserve_result",
+    ),
+    "explain": (
+        "p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer,"
+        " p_request_id uuid, p_region text DEFAULT '*'::text,"
+        " p_subjects jsonb DEFAULT '{}'::jsonb",
+        "SETOF seckill.check_result",
+    ),
+    "limit_usage": (
+        "p_activity_id bigint, p_user_id text, p_subjects jsonb DEFAULT '{}'::jsonb",
+        "SETOF seckill.check_result",
     ),
     "availability": (
         "p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text",
@@ -78,13 +98,48 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "seckill.ops_result",
     ),
     "drop_limit": (f"p_activity_id bigint, p_name text, {ACTOR}", "seckill.ops_result"),
+    "require_eligibility": (
+        f"p_activity_id bigint, p_dimension text, p_required boolean, {ACTOR}",
+        "seckill.ops_result",
+    ),
+    "add_eligible": LIST_CALL,
+    "remove_eligible": LIST_CALL,
+    "block": LIST_CALL,
+    "unblock": LIST_CALL,
+    "move_stock": (
+        "p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text,"
+        f" p_to_region text, p_request_id uuid, {ACTOR}",
+        "seckill.ops_result",
+    ),
+    "schedule_release": (
+        "p_activity_id bigint, p_sku text, p_region text,"
+        f" p_release_at timestamp with time zone[], p_quantities bigint[], {ACTOR}",
+        "seckill.ops_result",
+    ),
     "expire_due": (f"p_limit integer DEFAULT 1000, {ACTOR}", "integer"),
+    "archive_activity": ACTIVITY_CALL,
+    "export_activity": (
+        "p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text,"
+        " p_limit integer DEFAULT 1000",
+        "SETOF seckill.archived_row",
+    ),
+    "drop_archived": (
+        f"p_activity_id bigint, p_limit integer DEFAULT 1000, {ACTOR}",
+        "seckill.ops_result",
+    ),
     # Reading
     "reconcile": ("p_activity_id bigint", "SETOF seckill.violation"),
     "history": (
         "p_activity_id bigint, p_sku text DEFAULT NULL::text, p_region text DEFAULT NULL::text,"
         " p_user_id text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
         "SETOF seckill.change",
+    ),
+    "changes": (
+        "p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
+        "SETOF seckill.change",
+    "ops_history": (
+        "p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 1000",
+        "SETOF seckill.ops_entry",
     ),
     "inventory": ("p_sku text", "seckill.inventory_result"),
     "schema_version": ("", "text"),
@@ -108,6 +163,11 @@ TYPES: dict[str, str] = {
     " quantity bigint, total bigint",
     "change": "cursor text, at timestamp with time zone, kind text, activity_id bigint,"
     " sku text, region text, reservation_id bigint, user_id text, quantity bigint, actor text",
+    "archived_row": "cursor text, data jsonb",
+    "check_result": "status text, check_name text, limit_name text, dimension text, used bigint,"
+    " maximum bigint, remaining bigint, resets_at timestamp with time zone, retry text",
+    "ops_entry": "at timestamp with time zone, actor text, login text, call text,"
+    " activity_id bigint, arguments jsonb",
     "violation": "invariant text, subject text, expected text, actual text",
     "inventory_result": "status text, sku text, quantity bigint",
 }

@@ -105,9 +105,9 @@ def test_second_unit_for_a_user(books: Books) -> None:
         """
         insert into seckill_private.movement (
           activity_id, shard, pool_id, slot, kind, source, target, quantity, version,
-          reservation_id, user_id, at)
+          position, reservation_id, user_id, at)
         select activity_id, shard, pool_id, slot, kind, source, target, quantity, 99,
-               reservation_id, user_id, at
+               position, reservation_id, user_id, at
           from seckill_private.movement
          where reservation_id = %(id)s and target = 'sold'
         """

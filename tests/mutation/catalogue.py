@@ -2,7 +2,8 @@
 
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
-of sweeps and books are in catalogue_books.py, those of the feed in catalogue_feed.py. After a change here, write README.md anew:
+of sweeps and books are in catalogue_books.py, those of the feed in catalogue_feed.py. After a change
+here, write README.md anew:
 
     python -m tests.mutation.catalogue
 """

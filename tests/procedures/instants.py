@@ -194,8 +194,8 @@ def reserve_at(
         """
         select * from seckill_private.reserve_at(
                  p_now => %(at)s, p_activity_id => %(activity_id)s, p_user_id => %(user)s,
-                 p_sku => %(sku)s, p_quantity => %(quantity)s, p_request_id => %(request_id)s,
-                 p_region => %(region)s, p_digests => null)""",
+                 p_skus => array[%(sku)s]::text[], p_quantities => array[%(quantity)s]::integer[],
+                 p_request_id => %(request_id)s, p_region => %(region)s, p_digests => null)""",
         at=at,
         activity_id=sale.activity_id,
         user=user,

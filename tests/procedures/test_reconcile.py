@@ -338,10 +338,10 @@ def test_a_reservation_resolved_twice_is_reported(operator, superuser, kind):
         f"""
         with again as (
           insert into seckill_private.movement (
-            activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+            activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
             reservation_id, user_id, at)
-          select m.activity_id, m.shard, m.pool_id, m.slot, s.version + 1, m.kind, m.source,
-                 m.target, m.quantity, m.reservation_id, m.user_id, m.at
+          select m.activity_id, m.shard, m.pool_id, m.slot, s.version + 1, s.position, m.kind,
+                 m.source, m.target, m.quantity, m.reservation_id, m.user_id, m.at
             from seckill_private.movement as m
             join seckill_private.pool_slot as s on s.pool_id = m.pool_id
            where m.activity_id = %(id)s and m.kind = '{kind}'

@@ -188,7 +188,7 @@ def counters(superuser: Connection[Any], sale: Sale) -> list[Any]:
     """The slots of the sale and how many ledger rows it has."""
     return superuser.execute(
         """
-        select s.*, (select count(*) from seckill_private.movement as m
+        select to_jsonb(s) as slot, (select count(*) from seckill_private.movement as m
                       where m.activity_id = p.activity_id) as lines
           from seckill_private.pool as p
           join seckill_private.pool_slot as s on s.pool_id = p.pool_id

@@ -195,8 +195,8 @@ comment on function seckill_private.validate_buyer (bigint, text) is
 create or replace function seckill_private.validate_request (
   p_activity_id bigint,
   p_user_id text,
-  p_sku text,
-  p_quantity integer,
+  p_skus text[],
+  p_quantities integer[],
   p_request_id uuid,
   p_region text
 )
@@ -205,21 +205,69 @@ create or replace function seckill_private.validate_request (
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_sku text;
+  v_quantity integer;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  perform seckill_private.require_text('p_sku', p_sku);
+  if cardinality(p_skus) not between 1 and 50 then
+    perform seckill_private.raise_error('SK001', 'p_skus must have 1 to 50 lines');
+  elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
+     or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
+    perform seckill_private.raise_error('SK001', 'p_skus and p_quantities must be of equal length');
+  end if;
+  foreach v_sku in array coalesce(p_skus, array[null]) loop
+    perform seckill_private.require_text('p_sku', v_sku);
+  end loop;
+  foreach v_quantity in array p_quantities loop
+    if v_quantity is null or v_quantity <= 0 then
+      perform seckill_private.raise_error(
+        'SK001', 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null'));
+    end if;
+  end loop;
   perform seckill_private.require_text('p_region', p_region);
-  if p_quantity is null or p_quantity <= 0 then
-    perform seckill_private.raise_error(
-      'SK001', 'p_quantity must be positive, is ' || coalesce(p_quantity::text, 'null'));
-  elsif p_request_id is null then
+  if p_request_id is null then
     perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
   end if;
 end
 $function$;
 
-comment on function seckill_private.validate_request (bigint, text, text, integer, uuid, text) is
+comment on function seckill_private.validate_request (
+  bigint, text, text[], integer[], uuid, text) is
   'Refuse the arguments of a purchase that no sale could take.';
+
+-- file: procedures/internal/merge_lines.sql
+-- The same sku on two lines of an order is one line: else each would pass a limit that their sum
+-- exceeds. Raises: SK001 when the sum of a sku is no integer any more.
+create or replace function seckill_private.merge_lines (
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill.reservation_result;
+  v_most bigint;
+begin
+  select array_agg(l.sku order by l.sku collate "C"),
+         array_agg(least(l.quantity, 2147483647)::integer order by l.sku collate "C"),
+         max(l.quantity)
+    into v_lines.skus, v_lines.quantities, v_most
+    from (select u.sku, sum(u.quantity)::bigint as quantity
+            from unnest(p_skus, p_quantities) as u (sku, quantity)
+           group by u.sku) as l;
+  if v_most > 2147483647 then
+    perform seckill_private.raise_error('SK001', 'the quantities of a sku add up to too many');
+  end if;
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.merge_lines (text[], integer[]) is
+  'The lines of an order, one for each sku, sorted by sku; the other fields stay null.';
 
 -- file: procedures/internal/shard.sql
 -- Bits that buyer_key does not use, so that the buyers of one shard spread over the whole key.
@@ -309,10 +357,38 @@ return substr(sha256(convert_to(p_dimension, 'UTF8')), 1, 4);
 comment on function seckill_private.dimension_tag (text) is
   'The 4 bytes with which the digests of a dimension begin.';
 
+-- file: procedures/internal/subject_digest.sql
+-- The first 4 bytes tell the dimension, so that a reservation's phone can be found again; the other
+-- 12 are the value's, salted: among 10^9 subjects two are alike with a chance of 10^-11. A user is
+-- taken exactly, everything else as normalize_subject says.
+-- Raises: SK001 when the value is null, empty or too long.
+create or replace function seckill_private.subject_digest (
+  p_salt bytea,
+  p_dimension text,
+  p_value text
+)
+  returns bytea
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_value text := case p_dimension
+    when 'user' then p_value
+    else seckill_private.normalize_subject(p_value)
+  end;
+begin
+  perform seckill_private.require_text('a value of ' || quote_ident(p_dimension), v_value);
+  return seckill_private.dimension_tag(p_dimension)
+    || substr(sha256(p_salt || convert_to(p_dimension || E'\x1f' || v_value, 'UTF8')), 1, 12);
+end
+$function$;
+
+comment on function seckill_private.subject_digest (bytea, text, text) is
+  'The salted digest of a subject, 16 bytes.';
+
 -- file: procedures/internal/subject_digests.sql
--- {"phone": "…", …} as salted digests, one for each dimension. The first 4 bytes tell the
--- dimension, so that a reservation's phone can be found again; the other 12 are the value's,
--- salted: among 10^9 subjects two are alike with a chance of 10^-11.
+-- {"phone": "…", …} as salted digests, one for each dimension.
 -- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
 create or replace function seckill_private.subject_digests (
   p_subjects jsonb
@@ -324,10 +400,8 @@ create or replace function seckill_private.subject_digests (
 as $function$
 declare
   v_salt bytea;
-  v_count integer := 0;
   v_dimension text;
   v_value jsonb;
-  v_text text;
   v_digests bytea[];
 begin
   if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
@@ -335,8 +409,7 @@ begin
   end if;
   select s.salt into strict v_salt from seckill_private.secret as s;
   for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
-    v_count := v_count + 1;
-    if v_count > 8 then
+    if cardinality(v_digests) = 8 then
       perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
     elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
       perform seckill_private.raise_error(
@@ -344,11 +417,8 @@ begin
     elsif jsonb_typeof(v_value) <> 'string' then
       perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
     end if;
-    v_text := seckill_private.normalize_subject(v_value #>> '{}');
-    perform seckill_private.require_text('a value of p_subjects', v_text);
-    v_digests := v_digests || (
-      seckill_private.dimension_tag(v_dimension)
-      || substr(sha256(v_salt || convert_to(v_dimension || E'\x1f' || v_text, 'UTF8')), 1, 12));
+    v_digests := v_digests
+      || seckill_private.subject_digest(v_salt, v_dimension, v_value #>> '{}');
   end loop;
   return v_digests;
 end
@@ -356,6 +426,42 @@ $function$;
 
 comment on function seckill_private.subject_digests (jsonb) is
   'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
+
+-- file: procedures/internal/user_digest.sql
+-- Reservations keep the user himself; only lists of subjects keep digests of users.
+create or replace function seckill_private.user_digest (
+  p_user_id text
+)
+  returns bytea
+  language sql
+  stable
+begin atomic
+  select seckill_private.subject_digest(s.salt, 'user', p_user_id)
+    from seckill_private.secret as s;
+end;
+
+comment on function seckill_private.user_digest (text) is
+  'The digest of a user, as the lists of subjects have it.';
+
+-- file: procedures/internal/digest_of.sql
+-- A digest begins with its dimension's tag (subject_digest).
+create or replace function seckill_private.digest_of (
+  p_digests bytea[],
+  p_dimension text
+)
+  returns bytea
+  language sql
+  stable
+  parallel safe
+begin atomic
+  select d.digest
+    from unnest(p_digests) as d (digest)
+   where substr(d.digest, 1, 4) = seckill_private.dimension_tag(p_dimension)
+   limit 1;
+end;
+
+comment on function seckill_private.digest_of (bytea[], text) is
+  'The digest of a dimension among those of a request; null where it carries none.';
 
 -- file: procedures/internal/lock_subject.sql
 -- All that is decided about one subject is decided under this lock, one caller at a time. The
@@ -376,6 +482,41 @@ end;
 
 comment on function seckill_private.lock_subject (text, text) is
   'Take the transaction-level advisory lock of a subject.';
+
+-- file: procedures/internal/lock_digests.sql
+-- The subjects of a request beside the user. One that a limit is set on is locked for this caller
+-- alone. The others are locked too, but shared: nobody waits for his neighbour at the same address,
+-- yet who decides by a limit that was set a moment ago waits for the purchases that were decided
+-- before it was, and counts them.
+-- Locks: ascending by digest, after the user; held until the transaction ends.
+create or replace function seckill_private.lock_digests (
+  p_digests bytea[],
+  p_limits seckill_private.limit_version[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_limited bytea[] := array(
+    select distinct seckill_private.dimension_tag(l.dimension) from unnest(p_limits) as l);
+  v_digest bytea;
+  v_key bigint;
+begin
+  for v_digest in select d.digest from unnest(p_digests) as d (digest) order by d.digest loop
+    v_key := hashtextextended(encode(v_digest, 'hex') collate "C", 7233173838382854);
+    if substr(v_digest, 1, 4) = any (v_limited) then
+      perform pg_advisory_xact_lock(v_key);
+    else
+      perform pg_advisory_xact_lock_shared(v_key);
+    end if;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.lock_digests (bytea[], seckill_private.limit_version[]) is
+  'Take the advisory locks of a request''s subjects: exclusive where a limit is set, else shared.';
 
 -- file: procedures/internal/commit_durably.sql
 -- A session's synchronous_commit = off leaks through a pooler to whoever comes next. An answer must
@@ -478,6 +619,7 @@ comment on function seckill_private.now_at (timestamptz, bigint[], bigint, text)
 
 -- file: procedures/internal/load_sale.sql
 -- One statement, so that the limits and the revision that a reservation records belong together.
+-- A limit of the activity stands in for the global one of its name. Limits are sorted by name.
 -- Raises: SK002.
 create or replace function seckill_private.load_sale (
   p_activity_id bigint
@@ -491,23 +633,36 @@ declare
   v_sale seckill_private.sale;
 begin
   select a,
-         (select array_agg(l)
+         (select array_agg(l order by l.name collate "C")
             from seckill_private.limit_version as l
-           where l.activity_id = a.activity_id
-             and l.until_revision is null),
-         (select r.revision from seckill_private.limits_revision as r)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision
+           where l.until_revision is null
+             and (l.activity_id = a.activity_id
+                  or l.activity_id is null
+                     and not exists (
+                       select from seckill_private.limit_version as o
+                        where o.activity_id = a.activity_id
+                          and o.name = l.name
+                          and o.until_revision is null))),
+         (select r.revision from seckill_private.limits_revision as r),
+         (select array_agg(d order by d.dimension collate "C")
+            from seckill_private.list_dimension as d
+           where d.activity_id = a.activity_id)
+    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
     from seckill_private.activity as a
    where a.activity_id = p_activity_id;
   if not found then
     perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif (v_sale.activity).dropped_at is not null then
+    perform seckill_private.raise_error(
+      'SK002', format('activity %s was archived at %s', p_activity_id,
+                      (v_sale.activity).archived_at at time zone 'UTC'));
   end if;
   return v_sale;
 end
 $function$;
 
 comment on function seckill_private.load_sale (bigint) is
-  'An activity and its limits as they stand.';
+  'An activity, the limits that apply in it and its lists, as they stand.';
 
 -- file: procedures/internal/sale_status.sql
 -- Precedence: ended, not_started, paused, on_sale.
@@ -534,6 +689,40 @@ comment on function seckill_private.sale_status (text, timestamptz, timestamptz,
 grant execute on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz)
    to seckill_read, seckill_app, seckill_ops;
 
+-- file: procedures/internal/find_pools.sql
+-- Raises: SK003.
+create or replace function seckill_private.find_pools (
+  p_activity_id bigint,
+  p_skus text[],
+  p_region text
+)
+  returns bigint[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[] := array(
+    select p.pool_id
+      from unnest(p_skus) with ordinality as l (sku, line)
+      left join seckill_private.pool as p
+        on p.activity_id = p_activity_id
+       and p.sku = l.sku
+       and p.region = p_region
+     order by l.line);
+begin
+  if array_position(v_pool_ids, null) is not null then
+    perform seckill_private.raise_error(
+      'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
+  end if;
+  return v_pool_ids;
+end
+$function$;
+
+comment on function seckill_private.find_pools (bigint, text[], text) is
+  'The pools of some skus in a region of an activity, in the order of the skus; regions are '
+  'matched exactly.';
+
 -- file: procedures/internal/find_pool.sql
 -- Raises: SK003.
 create or replace function seckill_private.find_pool (
@@ -542,28 +731,12 @@ create or replace function seckill_private.find_pool (
   p_region text
 )
   returns bigint
-  language plpgsql
+  language sql
   stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_id bigint;
-begin
-  select p.pool_id into v_pool_id
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id
-     and p.sku = p_sku
-     and p.region = p_region;
-  if not found then
-    perform seckill_private.raise_error(
-      'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
-  end if;
-  return v_pool_id;
-end
-$function$;
+return (seckill_private.find_pools(p_activity_id, array[p_sku], p_region))[1];
 
 comment on function seckill_private.find_pool (bigint, text, text) is
-  'The pool of (activity, sku, region); regions are matched exactly.';
+  'The pool of (activity, sku, region).';
 
 -- file: procedures/internal/due_units.sql
 -- Units of a pool whose holds have ended, swept or not: they count as available.
@@ -615,9 +788,68 @@ end;
 comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) is
   'When the first hold on a pool ends that is open after an instant; null where there is none.';
 
+-- file: procedures/internal/due_releases.sql
+-- A release is a function of the clock: nothing has to run for it to count.
+create or replace function seckill_private.due_releases (
+  p_pool_id bigint,
+  p_now timestamptz
+)
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select coalesce(sum(r.quantity), 0)::bigint
+    from seckill_private.stock_release as r
+   where r.pool_id = p_pool_id
+     and r.release_at <= p_now;
+end;
+
+comment on function seckill_private.due_releases (bigint, timestamptz) is
+  'Units of a pool whose release is due by an instant, moved or not: they count as available.';
+
+-- file: procedures/internal/next_release.sql
+-- Schedules are short: one row for each release that was not moved yet.
+create or replace function seckill_private.next_release (
+  p_pool_id bigint,
+  p_after timestamptz
+)
+  returns timestamptz
+  language sql
+  stable
+begin atomic
+  select min(r.release_at)
+    from seckill_private.stock_release as r
+   where r.pool_id = p_pool_id
+     and r.release_at > p_after;
+end;
+
+comment on function seckill_private.next_release (bigint, timestamptz) is
+  'When the first release of a pool after an instant is; null where none is scheduled.';
+
+-- file: procedures/internal/short_pools.sql
+-- By the stored counters: holds that have ended and releases that are due are not in them yet
+-- (settle_short).
+create or replace function seckill_private.short_pools (
+  p_pool_ids bigint[],
+  p_quantities bigint[]
+)
+  returns bigint[]
+  language sql
+  stable
+begin atomic
+  select array_agg(l.pool_id)
+    from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+   where l.quantity > (
+           select sum(s.available) from seckill_private.pool_slot as s where s.pool_id = l.pool_id);
+end;
+
+comment on function seckill_private.short_pools (bigint[], bigint[]) is
+  'Those of some pools whose counter of available units is too low; null where none is.';
+
 -- file: procedures/internal/pool_balance.sql
 -- What a pool holds at an instant: the counters, with the units of ended holds given back, to the
--- inventory where the activity is closed. The holds are looked at only where one may be due.
+-- inventory where the activity is closed, and due releases made. Holds and releases are looked at
+-- only where one may be due.
 create or replace function seckill_private.pool_balance (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -632,18 +864,24 @@ declare
   v_balance seckill.availability_result;
   v_slots record;
   v_due bigint := 0::bigint;
+  v_released bigint := 0::bigint;
 begin
   select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
          sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
-         min(s.next_expiry) as next_expiry, bool_or(s.closed) as closed
+         min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
+         bool_or(s.closed) as closed
     into v_slots
     from seckill_private.pool_slot as s
    where s.pool_id = p_pool_id;
   if v_slots.next_expiry <= p_now then
     v_due := seckill_private.due_units(p_activity_id, p_pool_id, p_now);
   end if;
+  if v_slots.next_release <= p_now then
+    v_released := seckill_private.due_releases(p_pool_id, p_now);
+  end if;
   v_balance.total := v_slots.total - case when v_slots.closed then v_due else 0 end;
-  v_balance.available := v_slots.available + case when v_slots.closed then 0 else v_due end;
+  v_balance.available := v_slots.available + v_released
+    + case when v_slots.closed then 0 else v_due end;
   v_balance.held := v_slots.held - v_due;
   v_balance.sold := v_slots.sold;
   v_balance.epoch := v_slots.epoch;
@@ -813,6 +1051,176 @@ end;
 comment on function seckill_private.ledger_of (bigint) is
   'Every movement of units in an activity, holds included, and the events.';
 
+-- file: procedures/internal/sale_check.sql
+-- Answers: not_started, paused, ended; null while the activity is on sale.
+create or replace function seckill_private.sale_check (
+  p_activity seckill_private.activity,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_status text := seckill_private.sale_status(
+    p_activity.state, p_activity.starts_at, p_activity.ends_at, p_now);
+begin
+  v_check.check_name := 'sale';
+  if v_status = 'on_sale' then
+    return v_check;
+  end if;
+  v_check.answer := v_status;
+  if v_status = 'ended' then
+    v_check.retry := 'final';
+  else
+    v_check.retry := 'not_yet';
+    if p_activity.starts_at > p_now then
+      v_check.retry_at := p_activity.starts_at;
+      v_check.resets_at := p_activity.starts_at;
+    end if;
+  end if;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.sale_check (seckill_private.activity, timestamptz) is
+  'Whether an activity is on sale at an instant.';
+
+-- file: procedures/internal/stock_check.sql
+-- Answers: sold_out; null while the pool has the units.
+-- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
+--   answer can change by itself at the first of both.
+create or replace function seckill_private.stock_check (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_balance seckill.availability_result :=
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
+  v_release_at timestamptz;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := v_balance.held + v_balance.sold;
+  v_check.maximum := v_balance.total;
+  v_check.remaining := v_balance.available;
+  if v_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := v_balance.epoch;
+  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  v_check.retry := case
+    when v_release_at is not null then 'not_yet'
+    when v_balance.held > 0 then 'may_return'
+    else 'final'
+  end;
+  if v_balance.held > 0 then
+    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.stock_check (bigint, bigint, text, bigint, timestamptz) is
+  'Whether a pool has the units of a line.';
+
+-- file: procedures/internal/list_checks.sql
+-- Answers: not_eligible for a subject that is blocked, and for one that is not on a list which the
+-- activity requires, or that the request does not name. An emptied list therefore closes the sale.
+create or replace function seckill_private.list_checks (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[]
+)
+  returns setof seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_list text;
+  v_dimension seckill_private.list_dimension;
+  v_check seckill_private.check;
+  v_digest bytea;
+  v_listed boolean;
+begin
+  foreach v_list in array array['blocked', 'eligible'] loop
+    foreach v_dimension in array coalesce(p_sale.lists, '{}') loop
+      continue when not case v_list
+        when 'blocked' then v_dimension.blocking else v_dimension.required
+      end;
+      v_digest := case v_dimension.dimension
+        when 'user' then seckill_private.user_digest(p_user_id)
+        else seckill_private.digest_of(p_digests, v_dimension.dimension)
+      end;
+      v_listed := exists (
+        select from seckill_private.listed_subject as l
+         where l.activity_id = v_dimension.activity_id
+           and l.list = v_list
+           and l.subject = v_digest);
+      v_check := null;
+      v_check.check_name := v_list;
+      v_check.dimension := v_dimension.dimension;
+      if v_listed = (v_list = 'blocked') then
+        v_check.answer := 'not_eligible';
+        v_check.retry := 'final';
+      end if;
+      return next v_check;
+    end loop;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.list_checks (seckill_private.sale, text, bytea[]) is
+  'Whether the subjects of a request are on no list that blocks and on every list that is '
+  'required.';
+
+-- file: procedures/internal/gate_checks.sql
+-- In order of precedence: the sale, the stock of each line, the lists.
+create or replace function seckill_private.gate_checks (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
+  p_pool_ids bigint[],
+  p_now timestamptz
+)
+  returns setof seckill_private.check
+  language sql
+  stable
+begin atomic
+  select c.*
+    from seckill_private.sale_check((p_sale).activity, p_now) as c
+   union all
+  select c.*
+    from unnest(p_skus, p_quantities, p_pool_ids) as l (sku, quantity, pool_id)
+   cross join lateral seckill_private.stock_check(
+           ((p_sale).activity).activity_id, l.pool_id, l.sku, l.quantity, p_now) as c
+   union all
+  select c.*
+    from seckill_private.list_checks(p_sale, p_user_id, p_digests) as c
+   where (p_sale).lists is not null;
+end;
+
+comment on function seckill_private.gate_checks (
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  'What comes before the limits: is it on sale, are there units, may these subjects buy?';
+
 -- file: procedures/internal/midnight.sql
 -- Where clocks go back over midnight (Havana), a day begins twice: it begins at the first. Where
 -- they go forward over it, it begins when the new hour does.
@@ -833,11 +1241,40 @@ end;
 comment on function seckill_private.midnight (timestamp, text) is
   'The first instant of a local date in a time zone.';
 
+-- file: procedures/internal/hour_of.sql
+-- The last hour of a day is shorter where a clock change is no whole hour.
+create or replace function seckill_private.hour_of (
+  p_time_zone text,
+  p_at timestamptz
+)
+  returns tstzrange
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_day tstzrange := seckill_private.window_of('day', null, p_time_zone, p_at);
+  v_start timestamptz;
+begin
+  v_start := lower(v_day)
+    + make_interval(hours => floor(extract(epoch from p_at - lower(v_day)) / 3600)::integer);
+  return tstzrange(v_start, least(v_start + interval '1 hour', upper(v_day)));
+end
+$function$;
+
+comment on function seckill_private.hour_of (text, timestamptz) is
+  'The hour, counted from local midnight, in which an instant lies.';
+
 -- file: procedures/internal/window_of.sql
--- Calendar windows turn over at local midnight. The next midnight is taken in local time too: a day
--- has 23 or 25 hours where clocks change. An order is a window to itself: nothing else lies in it.
+-- Calendar windows turn over at local midnight, weeks on Monday. The next midnight is taken in
+-- local time too: a day has 23 or 25 hours where clocks change. Hours are counted from local
+-- midnight, so that they never overlap where clocks change by less than one. An order is a
+-- window to itself: nothing else lies in it. A rolling window is open at its start: what was
+-- bought at t has left it at t + period. A late payment is dated back, so the purchases after it
+-- count too.
 create or replace function seckill_private.window_of (
   p_window text,
+  p_period interval,
   p_time_zone text,
   p_at timestamptz
 )
@@ -846,199 +1283,590 @@ create or replace function seckill_private.window_of (
   stable
 return case p_window
   when 'order' then 'empty'::tstzrange
-  when 'day' then tstzrange(
-    seckill_private.midnight(date_trunc('day', p_at at time zone p_time_zone), p_time_zone),
-    seckill_private.midnight(
-      date_trunc('day', p_at at time zone p_time_zone) + interval '1 day', p_time_zone))
   when 'activity' then '[-infinity,infinity)'::tstzrange
+  when 'rolling' then tstzrange(
+    p_at - make_interval(secs => extract(epoch from p_period)::double precision),
+    p_at + make_interval(secs => extract(epoch from p_period)::double precision), '()')
+  when 'hour' then seckill_private.hour_of(p_time_zone, p_at)
+  else tstzrange(
+    seckill_private.midnight(date_trunc(p_window, p_at at time zone p_time_zone), p_time_zone),
+    seckill_private.midnight(
+      date_trunc(p_window, p_at at time zone p_time_zone) + ('1 ' || p_window)::interval,
+      p_time_zone))
 end;
 
-comment on function seckill_private.window_of (text, text, timestamptz) is
-  'The half-open window of a limit (order, day, activity) in which an instant lies.';
+comment on function seckill_private.window_of (text, interval, text, timestamptz) is
+  'The window of a limit (order, hour, day, week, month, activity, rolling) for an instant.';
 
--- file: procedures/internal/limit_usage_of.sql
--- What every limit in p_limits says of one more purchase by this user: how much of it is used in
--- the window that holds p_window_at, and how much of that are unpaid holds. Read from the user's
--- own reservations, which is exact because every writer of them holds the user's lock
--- (lock_subject). p_except leaves one reservation out: a late payment is not its own competitor.
-create or replace function seckill_private.limit_usage_of (
-  p_limits seckill_private.limit_version[],
-  p_time_zone text,
-  p_activity_id bigint,
-  p_user_id text,
-  p_now timestamptz,
-  p_window_at timestamptz,
-  p_except bigint default null
+-- file: procedures/internal/pools_of_sku.sql
+-- Null stands for every pool: a limit without a sku covers them all.
+create or replace function seckill_private.pools_of_sku (
+  p_sku text,
+  p_activity_id bigint
 )
-  returns table (
-    limit_name text, metric text, maximum bigint, sku text, used bigint, unpaid bigint,
-    first_expiry timestamptz, resets_at timestamptz
-  )
+  returns bigint[]
   language sql
   stable
 begin atomic
-  select l.name, l.metric, l.maximum, l.sku,
-         coalesce(sum(o.used), 0)::bigint,
-         coalesce(sum(o.used) filter (where o.state <> 'confirmed'), 0)::bigint,
-         min(o.expires_at) filter (where o.state <> 'confirmed'),
-         upper(w.bounds)
-    from unnest(p_limits) as l
-   cross join lateral seckill_private.window_of(
-           l.window_kind, coalesce(l.time_zone, p_time_zone), p_window_at) as w (bounds)
-    left join lateral (
-           select r.state, r.expires_at,
-                  case l.metric when 'units' then sum(u.quantity) else 1 end as used
-             from seckill_private.reservation as r
-            cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
-             join seckill_private.pool as p on p.pool_id = u.pool_id
-            where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-              and r.user_id = p_user_id
-              and r.reservation_id is distinct from p_except
-              and (r.state = 'confirmed'
-                   or r.state in ('held', 'expired') and r.expires_at > p_now)
-              and r.created_at <@ w.bounds
-              and (l.sku is null or p.sku = l.sku)
-            group by r.reservation_id, r.state, r.expires_at) as o on true
-   group by l.name, l.metric, l.maximum, l.sku, w.bounds;
+  select case
+           when p_sku is not null then array(
+             select p.pool_id
+               from seckill_private.pool as p
+              where p.sku = p_sku
+                and (p_activity_id is null or p.activity_id = p_activity_id))
+         end;
 end;
 
-comment on function seckill_private.limit_usage_of (
-  seckill_private.limit_version[], text, bigint, text, timestamptz, timestamptz, bigint) is
-  'Use of each limit by one user, in units or orders, in the window that holds an instant.';
+comment on function seckill_private.pools_of_sku (text, bigint) is
+  'The pools of a sku in one activity or in all (null); null for a null sku.';
 
--- file: procedures/internal/refuse_sale.sql
--- The refusal not_started, paused or ended, or null while the activity is on sale.
-create or replace function seckill_private.refuse_sale (
-  p_activity seckill_private.activity,
-  p_now timestamptz
+-- file: procedures/internal/covered_lines.sql
+-- Apart from covered_units, so that the planner can put that one into its caller.
+create or replace function seckill_private.covered_lines (
+  p_pool_ids bigint[],
+  p_quantities integer[],
+  p_restored integer[],
+  p_only bigint[]
 )
-  returns seckill.reserve_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.reserve_result;
-begin
-  v_result.status := seckill_private.sale_status(
-    p_activity.state, p_activity.starts_at, p_activity.ends_at, p_now);
-  if v_result.status = 'on_sale' then
-    return null;
-  elsif v_result.status = 'ended' then
-    v_result.retry := 'final';
-  else
-    v_result.retry := 'not_yet';
-    if p_activity.starts_at > p_now then
-      v_result.retry_at := p_activity.starts_at;
-    end if;
-  end if;
-  return v_result;
-end
-$function$;
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+begin atomic
+  select coalesce(sum(u.quantity - coalesce(u.restored, 0)), 0)::bigint
+    from unnest(p_pool_ids, p_quantities, p_restored) as u (pool_id, quantity, restored)
+   where p_only is null or u.pool_id = any (p_only);
+end;
 
-comment on function seckill_private.refuse_sale (seckill_private.activity, timestamptz) is
-  'The refusal not_started, paused or ended, or null while the activity is on sale.';
+comment on function seckill_private.covered_lines (bigint[], integer[], integer[], bigint[]) is
+  'The same as covered_units, for any number of lines.';
 
--- file: procedures/internal/refuse_stock.sql
--- The refusal for want of units, or null while there are enough.
--- Retry: final when none is held either, else may_return; then the first end of a hold is the
---   earliest instant at which units can come back by themselves.
-create or replace function seckill_private.refuse_stock (
+-- file: procedures/internal/covered_units.sql
+-- Nearly every reservation has one line, which needs no loop over a set.
+create or replace function seckill_private.covered_units (
+  p_pool_ids bigint[],
+  p_quantities integer[],
+  p_restored integer[],
+  p_only bigint[]
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return case
+  when cardinality(p_pool_ids) > 1
+    then seckill_private.covered_lines(p_pool_ids, p_quantities, p_restored, p_only)
+  when p_only is null or p_pool_ids[1] = any (p_only)
+    then p_quantities[1] - coalesce(p_restored[1], 0)
+  else 0
+end;
+
+comment on function seckill_private.covered_units (bigint[], integer[], integer[], bigint[]) is
+  'Units of a reservation in some pools (null: in all) that count for limits.';
+
+-- file: procedures/internal/crosses_activities.sql
+-- "One in an activity" set for all activities means one in each of them; "one a month" does not.
+create or replace function seckill_private.crosses_activities (
+  p_limit seckill_private.limit_version
+)
+  returns boolean
+  language sql
+  immutable
+  parallel safe
+return (p_limit).activity_id is null
+   and ((p_limit).metric = 'open_holds' or (p_limit).window_kind not in ('order', 'activity'));
+
+comment on function seckill_private.crosses_activities (seckill_private.limit_version) is
+  'Whether a limit counts what a subject did in all activities: a global one, unless its window is '
+  'the order or the activity.';
+
+-- file: procedures/internal/subject_keys.sql
+-- Keys start with the activity, so what a user did in all activities takes a probe for each. An
+-- activity that was closed before the window began is passed over; 30 days more, the longest hold,
+-- for holds that ended after it was closed.
+create or replace function seckill_private.subject_keys (
+  p_limit seckill_private.limit_version,
   p_activity_id bigint,
-  p_pool_id bigint,
-  p_sku text,
-  p_quantity bigint,
-  p_now timestamptz
+  p_user_id text,
+  p_since timestamptz
 )
-  returns seckill.reserve_result
+  returns bigint[]
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
-declare
-  v_result seckill.reserve_result;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
 begin
-  if v_balance.available >= p_quantity then
+  if p_limit.dimension <> 'user' then
     return null;
+  elsif not seckill_private.crosses_activities(p_limit) then
+    return array[seckill_private.buyer_key(p_activity_id, p_user_id)];
   end if;
-  v_result.status := 'sold_out';
-  v_result.sku := p_sku;
-  v_result.remaining := v_balance.available;
-  v_result.epoch := v_balance.epoch;
-  v_result.retry := 'final';
-  if v_balance.held > 0 then
-    v_result.retry := 'may_return';
-    v_result.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  return v_result;
+  return array(
+    select seckill_private.buyer_key(a.activity_id, p_user_id)
+      from seckill_private.activity as a
+     where a.closed_at is null
+        or a.closed_at > p_since - interval '30 days');
 end
 $function$;
 
-comment on function seckill_private.refuse_stock (bigint, bigint, text, bigint, timestamptz) is
-  'The refusal sold_out, or null while the pool has the units.';
+comment on function seckill_private.subject_keys (
+  seckill_private.limit_version, bigint, text, timestamptz) is
+  'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
--- file: procedures/internal/refuse_limit.sql
--- The first limit, by name, that one more purchase would exceed; null when all allow it.
--- Retry: final when no waiting helps (it wants more than the limit at all, or the window outlives
---   the sale), may_return while an unpaid hold of the buyer's own stands in the way, else not_yet.
-create or replace function seckill_private.refuse_limit (
-  p_limits seckill_private.limit_version[],
+-- file: procedures/internal/reservations_of.sql
+-- By the key for users (p_keys), by the index of digests for everything else: one of the two is
+-- null, and its half is not run. No range of buyer_key in the second: it would tempt the planner to
+-- read the whole activity by the key.
+create or replace function seckill_private.reservations_of (
+  p_keys bigint[],
+  p_user_id text,
+  p_activity_id bigint,
+  p_digest bytea
+)
+  returns setof seckill_private.reservation
+  language sql
+  stable
+begin atomic
+  select r.*
+    from seckill_private.reservation as r
+   where p_keys is not null
+     and r.buyer_key = any (p_keys)
+     and r.user_id = p_user_id
+   union all
+  select r.*
+    from seckill_private.reservation as r
+   where p_digest is not null
+     and r.subjects @> array[p_digest]
+     and (p_activity_id is null or (r.buyer_key >> 40) = p_activity_id);
+end;
+
+comment on function seckill_private.reservations_of (bigint[], text, bigint, bytea) is
+  'The reservations of a user under some keys, or of another subject in an activity (null: in all).';
+
+-- file: procedures/internal/counted.sql
+-- What a reservation counts for a metric: units, orders, open_holds, expired_holds. A hold counts
+-- until it ends, swept or not; one that ended unpaid is an expired hold for ever, paid late or not.
+create or replace function seckill_private.counted (
+  p_metric text,
+  p_reservation seckill_private.reservation,
+  p_only bigint[],
+  p_now timestamptz
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_metric = 'expired_holds' then case
+    when ((p_reservation).late_status = 'confirmed'
+          or (p_reservation).state in ('held', 'expired') and (p_reservation).expires_at <= p_now)
+     and (p_only is null or (p_reservation).pool_ids && p_only)
+      then 1 else 0 end
+  when (p_reservation).state in ('held', 'expired') and (p_reservation).expires_at <= p_now then 0
+  when (p_reservation).state = 'cancelled' then 0
+  when p_metric = 'open_holds' then case
+    when (p_reservation).state in ('held', 'expired')
+     and (p_only is null or (p_reservation).pool_ids && p_only)
+      then 1 else 0 end
+  when p_metric = 'units' then seckill_private.covered_units(
+    (p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only)
+  else least(1, seckill_private.covered_units(
+    (p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only))
+end;
+
+comment on function seckill_private.counted (
+  text, seckill_private.reservation, bigint[], timestamptz) is
+  'What a reservation counts for a metric at an instant, over some pools (null: all).';
+
+-- file: procedures/internal/leaves_at.sql
+-- p_excess: how much has to leave before one more purchase fits; the first to leave where nothing
+-- has to. What is in a rolling window leaves it one period after its date.
+create or replace function seckill_private.leaves_at (
+  p_limit seckill_private.limit_version,
+  p_keys bigint[],
+  p_user_id text,
+  p_activity_id bigint,
+  p_digest bytea,
+  p_only bigint[],
+  p_now timestamptz,
+  p_window tstzrange,
+  p_excess bigint
+)
+  returns timestamptz
+  language sql
+  stable
+begin atomic
+  select min(d.dated) filter (where d.running >= greatest(p_excess, 1))
+         + make_interval(secs => extract(epoch from (p_limit).period)::double precision)
+    from (select u.dated, sum(u.used) over (order by u.dated, u.reservation_id) as running
+            from (select case (p_limit).metric
+                           when 'expired_holds' then r.expires_at else r.created_at
+                         end as dated,
+                         r.reservation_id,
+                         seckill_private.counted((p_limit).metric, r, p_only, p_now) as used
+                    from seckill_private.reservations_of(
+                           p_keys, p_user_id, p_activity_id, p_digest) as r) as u
+           where u.dated <@ p_window) as d;
+end;
+
+comment on function seckill_private.leaves_at (
+  seckill_private.limit_version, bigint[], text, bigint, bytea, bigint[], timestamptz, tstzrange,
+  bigint) is
+  'When enough of what a rolling limit counts has left its window.';
+
+-- file: procedures/internal/limit_use_of.sql
+-- Read from the reservations of the subject, which is exact because every writer of them holds the
+-- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
+-- own competitor. Holds that ended are dated by their end, all else by the purchase.
+create or replace function seckill_private.limit_use_of (
+  p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
   p_user_id text,
+  p_digest bytea,
+  p_wanted bigint,
+  p_now timestamptz,
+  p_window tstzrange,
+  p_except bigint
+)
+  returns seckill_private.limit_use
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_use seckill_private.limit_use;
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_keys bigint[] := seckill_private.subject_keys(
+    p_limit, p_activity.activity_id, p_user_id, least(lower(p_window), p_now));
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+  v_dated_by_end boolean := p_limit.metric = 'expired_holds';
+begin
+  select coalesce(sum(u.used), 0),
+         coalesce(sum(u.used) filter (where u.unpaid), 0),
+         min(u.expires_at) filter (where u.unpaid and u.used > 0),
+         max(u.seen_at)
+    into v_use.used, v_use.unpaid, v_use.first_expiry, v_use.seen_at
+    from (select case
+                   when r.reservation_id is not distinct from p_except then 0
+                   when not case when v_dated_by_end then r.expires_at else r.created_at end
+                            <@ p_window then 0
+                   else seckill_private.counted(p_limit.metric, r, v_only, p_now)
+                 end as used,
+                 r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
+                 greatest(r.created_at, r.resolved_at) as seen_at
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
+  if p_limit.window_kind = 'rolling' then
+    v_use.leaves_at := seckill_private.leaves_at(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
+      v_use.used + p_wanted - p_limit.maximum);
+  end if;
+  return v_use;
+end
+$function$;
+
+comment on function seckill_private.limit_use_of (
+  seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
+  tstzrange, bigint) is
+  'What one subject has used of a limit in a window, in the limit''s metric.';
+
+-- file: procedures/internal/wanted.sql
+-- Orders and holds count one, however many units they have.
+create or replace function seckill_private.wanted (
+  p_limit seckill_private.limit_version,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+begin atomic
+  select case
+           when p_skus is null then 1
+           when (p_limit).metric = 'units' then coalesce(sum(l.quantity), 0)::bigint
+           else least(count(*), 1)
+         end
+    from unnest(p_skus, p_quantities) as l (sku, quantity)
+   where (p_limit).sku is null
+      or l.sku = (p_limit).sku;
+end;
+
+comment on function seckill_private.wanted (
+  seckill_private.limit_version, text[], integer[]) is
+  'What an order would add to a limit''s metric: units of the covered lines, else 1; 0 where none '
+  'is covered. 1 without lines (null).';
+
+-- file: procedures/internal/limit_check.sql
+-- Answers: limit_exceeded; null while p_wanted more (units or orders) are allowed.
+-- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
+--   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
+--   not_yet.
+create or replace function seckill_private.limit_check (
+  p_limit seckill_private.limit_version,
+  p_activity seckill_private.activity,
+  p_user_id text,
+  p_digest bytea,
+  p_wanted bigint,
+  p_now timestamptz,
+  p_window_at timestamptz,
+  p_except bigint
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
+    p_window_at);
+  v_use seckill_private.limit_use := seckill_private.limit_use_of(
+    p_limit, p_activity, p_user_id, p_digest, p_wanted, p_now, v_window, p_except);
+begin
+  v_check.check_name := 'limit';
+  v_check.limit_name := p_limit.name;
+  v_check.dimension := p_limit.dimension;
+  v_check.used := v_use.used;
+  v_check.maximum := p_limit.maximum;
+  v_check.remaining := greatest(p_limit.maximum - v_use.used, 0);
+  v_check.seen_at := v_use.seen_at;
+  v_check.resets_at := case
+    when p_limit.metric = 'open_holds' then v_use.first_expiry
+    when p_limit.window_kind = 'rolling' then v_use.leaves_at
+    when p_limit.window_kind <> 'activity' then upper(v_window)
+  end;
+  if v_use.used + p_wanted <= p_limit.maximum then
+    return v_check;
+  end if;
+  v_check.answer := 'limit_exceeded';
+  if p_wanted > p_limit.maximum then
+    v_check.retry := 'final';
+  elsif v_use.used - v_use.unpaid + p_wanted <= p_limit.maximum then
+    v_check.retry := 'may_return';
+    v_check.retry_at := v_use.first_expiry;
+  elsif v_check.resets_at < p_activity.ends_at then
+    v_check.retry := 'not_yet';
+    v_check.retry_at := v_check.resets_at;
+  else
+    v_check.retry := 'final';
+  end if;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.limit_check (
+  seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
+  timestamptz, bigint) is
+  'Whether a limit allows one more purchase by a subject, and what is used of it.';
+
+-- file: procedures/internal/limit_checks.sql
+-- One check for each limit that covers a line and whose subject the request names, by name
+-- (load_sale sorts them). A limit on units counts the order's lines together. Without lines
+-- (null): what the limits say of one more of anything. p_window_at, p_except: a late payment
+-- counts in the windows of its purchase, is not its own competitor, and is asked for units and
+-- orders only: limits against hoarding want holds to be paid.
+create or replace function seckill_private.limit_checks (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[],
   p_skus text[],
   p_quantities integer[],
   p_now timestamptz,
   p_window_at timestamptz,
   p_except bigint default null
 )
-  returns seckill.reserve_result
+  returns setof seckill_private.check
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.reserve_result;
-  v_limit record;
+  v_limit seckill_private.limit_version;
+  v_wanted bigint;
+  v_digest bytea;
 begin
-  select l.*, w.wanted into v_limit
-    from seckill_private.limit_usage_of(
-           p_limits, p_activity.time_zone, p_activity.activity_id, p_user_id, p_now, p_window_at,
-           p_except) as l
-   cross join lateral (
-           select case l.metric when 'units' then sum(q.quantity) else least(count(*), 1) end
-             from unnest(p_skus, p_quantities) as q (sku, quantity)
-            where l.sku is null or q.sku = l.sku) as w (wanted)
-   where w.wanted > 0
-     and l.used + w.wanted > l.maximum
-   order by l.limit_name collate "C"
+  foreach v_limit in array coalesce(p_sale.limits, '{}') loop
+    v_wanted := seckill_private.wanted(v_limit, p_skus, p_quantities);
+    v_digest := case
+      when v_limit.dimension <> 'user'
+        then seckill_private.digest_of(p_digests, v_limit.dimension)
+    end;
+    if v_wanted > 0 and (v_limit.dimension = 'user' or v_digest is not null)
+       and (p_except is null or v_limit.metric in ('units', 'orders')) then
+      return next seckill_private.limit_check(
+        v_limit, p_sale.activity, p_user_id, v_digest, v_wanted, p_now, p_window_at, p_except);
+    end if;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.limit_checks (
+  seckill_private.sale, text, bytea[], text[], integer[], timestamptz, timestamptz, bigint) is
+  'What the limits of an activity say of a purchase, a row for each that covers it.';
+
+-- file: procedures/internal/missing_dimension.sql
+-- Does not raise the error itself: its signature, with the name of a table, would stand in the
+-- error's context.
+create or replace function seckill_private.missing_dimension (
+  p_limits seckill_private.limit_version[],
+  p_skus text[],
+  p_digests bytea[]
+)
+  returns text
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_limit seckill_private.limit_version;
+begin
+  foreach v_limit in array coalesce(p_limits, '{}') loop
+    if v_limit.dimension <> 'user' and v_limit.required
+       and (v_limit.sku is null or v_limit.sku = any (p_skus))
+       and seckill_private.digest_of(p_digests, v_limit.dimension) is null then
+      return v_limit.dimension;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
+comment on function seckill_private.missing_dimension (
+  seckill_private.limit_version[], text[], bytea[]) is
+  'A dimension that a limit on some lines requires and that a request does not name, or null.';
+
+-- file: procedures/internal/require_dimension.sql
+-- Raises: SK001.
+create or replace function seckill_private.require_dimension (
+  p_missing text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_missing is not null then
+    perform seckill_private.raise_error('SK001', 'p_subjects must have ' || quote_ident(p_missing));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_dimension (text) is
+  'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
+
+-- file: procedures/internal/decide.sql
+-- The first check that fails, in order of precedence, or one without answer: then every check has
+-- passed, and seen_at is the latest instant at which something was done for the request's subjects.
+-- Checks are made one after another, so a refusal costs only what came before it; of the limits all
+-- are made.
+create or replace function seckill_private.decide (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
+  p_pool_ids bigint[],
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_limit_check seckill_private.check;
+  v_seen_at timestamptz;
+begin
+  select c.* into v_check
+    from seckill_private.gate_checks(
+           p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+   where c.answer is not null
    limit 1;
-  if not found then
-    return null;
+  if found or p_sale.limits is null then
+    return v_check;
   end if;
-  v_result.status := 'limit_exceeded';
-  v_result.limit_name := v_limit.limit_name;
-  v_result.remaining := greatest(v_limit.maximum - v_limit.used, 0);
-  if v_limit.wanted > v_limit.maximum then
-    v_result.retry := 'final';
-  elsif v_limit.used - v_limit.unpaid + v_limit.wanted <= v_limit.maximum then
-    v_result.retry := 'may_return';
-    v_result.retry_at := v_limit.first_expiry;
-  elsif v_limit.resets_at < p_activity.ends_at then
-    v_result.retry := 'not_yet';
-    v_result.retry_at := v_limit.resets_at;
-  else
-    v_result.retry := 'final';
-  end if;
+  for v_limit_check in
+    select c.*
+      from seckill_private.limit_checks(
+             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now) as c
+  loop
+    v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
+    if v_check.answer is null then
+      v_check := v_limit_check;
+    end if;
+  end loop;
+  v_check.seen_at := v_seen_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.decide (
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  'The first check of a purchase that fails; its answer is null where all pass.';
+
+-- file: procedures/internal/refusal.sql
+-- Fields that the check does not have stay null.
+create or replace function seckill_private.refusal (
+  p_check seckill_private.check
+)
+  returns seckill.reserve_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := p_check.answer;
+  v_result.limit_name := p_check.limit_name;
+  v_result.sku := p_check.sku;
+  v_result.remaining := p_check.remaining;
+  v_result.epoch := p_check.epoch;
+  v_result.retry := p_check.retry;
+  v_result.retry_at := p_check.retry_at;
   return v_result;
 end
 $function$;
 
-comment on function seckill_private.refuse_limit (
-  seckill_private.limit_version[], seckill_private.activity, text, text[], integer[], timestamptz,
-  timestamptz, bigint) is
-  'The refusal limit_exceeded by the first limit (by name) that a purchase would exceed, or null.';
+comment on function seckill_private.refusal (seckill_private.check) is
+  'A failed check as the answer to a purchase.';
+
+-- file: procedures/internal/refuse_archived.sql
+-- An archived activity stands still, so that its export is whole. Who still moves something in one
+-- that is closed (a refund, a payment that came too late) holds this lock until the commit, and
+-- archiving waits for it.
+-- Locks: the activity's row, for key share: only archive_activity minds.
+-- Raises: SK008, as later, when the reservations are gone.
+create or replace function seckill_private.refuse_archived (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.refuse_archived (bigint) is
+  'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
 
 -- file: procedures/internal/next_position.sql
 -- The order of the feed. A transaction id alone says when a transaction began to write, not when it
@@ -1119,16 +1947,17 @@ comment on function seckill_private.move_inventory (
   'now.';
 
 -- file: procedures/internal/post_movements.sql
--- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
--- slot and the ledger row change together, and a unit that leaves one account arrives in another.
--- Accounts are those of the pool (available, held, sold) and inventory. What returns to a closed
--- pool goes on to the inventory. Each slot is updated once, however many lines it has: a row
--- updated a thousand times in one transaction costs thirty times as much. version grows by one for
--- each ledger row. Lines may be of several activities: taken one after another they would lock out
--- of order. The caller has made sure that the source has the units; the table's checks are the last
--- net.
--- Raises: SK007 when the inventory has too few.
--- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of
+-- the slot and the ledger row change together, and a unit that leaves one account arrives in
+-- another. Accounts are those of the pool (available, held, sold, unreleased) and inventory.
+-- What returns to a closed pool goes on to the inventory. Each slot is updated once, however
+-- many lines it has: a row updated a thousand times in one transaction costs thirty times as
+-- much. version grows by one for each ledger row. Lines may be of several activities: taken one
+-- after another they would lock out of order. The caller has made sure that the source has the
+-- units; the table's checks are the last net.
+-- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
+--   activity its row, for key share.
 create or replace function seckill_private.post_movements (
   p_now timestamptz,
   p_kind text,
@@ -1163,6 +1992,9 @@ begin
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -1171,6 +2003,8 @@ begin
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
+           unreleased = s.unreleased
+             + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
            total = s.total
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
            epoch = s.epoch + (v_target = 'available')::integer,
@@ -1209,6 +2043,201 @@ comment on function seckill_private.post_movements (
   timestamptz, text, text, text, seckill_private.unit_line[], text, text) is
   'Move units between the accounts of pools and the inventory, with their ledger rows.';
 
+-- file: procedures/internal/lock_slots.sql
+-- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
+--   wait only for a later one.
+create or replace function seckill_private.lock_slots (
+  p_pool_ids bigint[]
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  select s.pool_id
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+   order by s.pool_id, s.slot
+     for update;
+end;
+
+comment on function seckill_private.lock_slots (bigint[]) is
+  'Lock the slots of some pools until the transaction ends.';
+
+-- file: procedures/internal/pick_due_holds.sql
+-- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
+-- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
+-- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
+-- (null: all). p_within: only holds that touch no other pool.
+-- Locks: reservations, by SKIP LOCKED.
+create or replace function seckill_private.pick_due_holds (
+  p_now timestamptz,
+  p_activity_ids bigint[],
+  p_pool_ids bigint[],
+  p_within bigint[],
+  p_limit integer
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity_id bigint;
+  v_due record;
+  v_keys bigint[] := array[]::bigint[];
+  v_ids bigint[] := array[]::bigint[];
+  v_lines seckill_private.unit_line[];
+begin
+  foreach v_activity_id in array p_activity_ids loop
+    exit when cardinality(v_ids) >= p_limit;
+    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
+      from (select r.buyer_key, r.reservation_id
+              from seckill_private.reservation as r
+             where r.state = 'held'
+               and (r.buyer_key >> 40) = v_activity_id
+               and r.expires_at <= p_now
+               and (p_pool_ids is null or p_pool_ids && r.pool_ids)
+               and (p_within is null or r.pool_ids <@ p_within)
+             order by r.expires_at
+             limit p_limit - cardinality(v_ids)
+               for update skip locked) as d;
+    v_keys := v_keys || v_due.keys;
+    v_ids := v_ids || v_due.ids;
+  end loop;
+  with expired as (
+    update seckill_private.reservation as r
+       set state = 'expired',
+           resolved_at = r.expires_at
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (v_ids)
+       and r.state = 'held'
+    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
+  )
+  select array_agg(row(
+           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
+    into v_lines
+    from expired as e
+   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.pick_due_holds (
+  timestamptz, bigint[], bigint[], bigint[], integer) is
+  'Expire holds that have ended; their units, which are still to be given back.';
+
+-- file: procedures/internal/release_due.sql
+-- Called with the pools' slots locked, so that a release is moved once. Releases up to p_until are
+-- made: usually p_now, infinity where none is to stay.
+create or replace function seckill_private.release_due (
+  p_now timestamptz,
+  p_until timestamptz,
+  p_pool_ids bigint[],
+  p_actor text default null
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  with released as (
+    delete from seckill_private.stock_release as r
+     where r.pool_id = any (p_pool_ids)
+       and r.release_at <= p_until
+    returning r.pool_id, r.quantity
+  ), pool as (
+    select r.pool_id, sum(r.quantity)::bigint as units
+      from released as r
+     group by r.pool_id
+  )
+  select array_agg(row(p.pool_id, 0, p.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from pool as p;
+  if v_lines is null then
+    return;
+  end if;
+  perform seckill_private.post_movements(
+    p_now, 'release', 'unreleased', 'available', v_lines, p_actor);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
+   where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
+     and s.slot = 0;
+end
+$function$;
+
+comment on function seckill_private.release_due (timestamptz, timestamptz, bigint[], text) is
+  'Move the releases of some pools up to an instant to what is available.';
+
+-- file: procedures/internal/settle_short.sql
+-- Where counters are too low for an order: give back what ended holds and due releases have, in
+-- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
+-- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
+-- more.
+-- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
+create or replace function seckill_private.settle_short (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_ids bigint[],
+  p_quantities bigint[],
+  p_locked boolean
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
+  v_most bigint := (select max(q) from unnest(p_quantities) as q);
+  v_lines seckill_private.unit_line[];
+begin
+  if v_short is null then
+    return;
+  end if;
+  v_lines := seckill_private.pick_due_holds(
+    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
+    least(greatest(v_most, 100), 10000)::integer);
+  if not p_locked then
+    perform seckill_private.lock_slots(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+  end if;
+  perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
+  perform seckill_private.release_due(p_now, p_now, v_short);
+end
+$function$;
+
+comment on function seckill_private.settle_short (
+  timestamptz, bigint, bigint[], bigint[], boolean) is
+  'Give back what has ended or is due, where an order would lack units otherwise.';
+
+-- file: procedures/internal/lock_units.sql
+-- Locks: due holds by SKIP LOCKED; the slots of the pools, ascending.
+create or replace function seckill_private.lock_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_ids bigint[],
+  p_quantities bigint[]
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+  perform seckill_private.lock_slots(p_pool_ids);
+  perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
+  return seckill_private.short_pools(p_pool_ids, p_quantities) is null;
+end
+$function$;
+
+comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], bigint[]) is
+  'Lock the slots of some pools; whether each has its units available, ended holds settled.';
+
 -- file: procedures/internal/hold_units.sql
 -- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
 -- Its ledger row is the reservation, which the caller writes with the version returned here.
@@ -1238,6 +2267,55 @@ end;
 
 comment on function seckill_private.hold_units (timestamptz, bigint, integer, timestamptz) is
   'Move units of a pool from available to held; the version of that movement, or null when short.';
+
+-- file: procedures/internal/take_units.sql
+-- The units of an order, all or none: the versions of the movements, in the order of the pools, or
+-- null when short. One pool needs no lock before its update; of several, all are locked before the
+-- first is touched.
+-- Locks: due holds by SKIP LOCKED; slots ascending.
+create or replace function seckill_private.take_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_ids bigint[],
+  p_quantities integer[],
+  p_expires_at timestamptz
+)
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_versions bigint[];
+  v_version bigint;
+begin
+  if cardinality(p_pool_ids) > 1 then
+    if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
+      return null;
+    end if;
+  else
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+  end if;
+  for v_line in 1 .. cardinality(p_pool_ids) loop
+    v_version := seckill_private.hold_units(
+      p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+    if v_version is null then
+      perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
+      v_version := seckill_private.hold_units(
+        p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+    end if;
+    if v_version is null then
+      return null;
+    end if;
+    v_versions := v_versions || v_version;
+  end loop;
+  return v_versions;
+end
+$function$;
+
+comment on function seckill_private.take_units (
+  timestamptz, bigint, bigint[], integer[], timestamptz) is
+  'Move the units of an order from available to held; the versions of those movements, or null.';
 
 -- file: procedures/internal/hold_position.sql
 -- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
@@ -1280,69 +2358,6 @@ $function$;
 comment on function seckill_private.hold_position (bigint[], smallint[]) is
   'The position in the feed of a hold that has just taken its units from these slots.';
 
--- file: procedures/internal/expire_holds.sql
--- Settle up to p_limit holds of some activities (of one pool, unless that is null) that have ended,
--- oldest first. Sweepers and buyers may do so side by side: each passes over what another has in
--- hand.
--- Locks: reservations by SKIP LOCKED, of all activities; only then slots ascending, and inventory
---   rows.
-create or replace function seckill_private.expire_holds (
-  p_now timestamptz,
-  p_activity_ids bigint[],
-  p_pool_id bigint,
-  p_limit integer,
-  p_actor text default null
-)
-  returns integer
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_activity_id bigint;
-  v_due record;
-  v_keys bigint[] := array[]::bigint[];
-  v_ids bigint[] := array[]::bigint[];
-  v_lines seckill_private.unit_line[];
-begin
-  foreach v_activity_id in array p_activity_ids loop
-    exit when cardinality(v_ids) >= p_limit;
-    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
-      from (select r.buyer_key, r.reservation_id
-              from seckill_private.reservation as r
-             where r.state = 'held'
-               and (r.buyer_key >> 40) = v_activity_id
-               and r.expires_at <= p_now
-               and (p_pool_id is null or p_pool_id = any (r.pool_ids))
-             order by r.expires_at
-             limit p_limit - cardinality(v_ids)
-               for update skip locked) as d;
-    v_keys := v_keys || v_due.keys;
-    v_ids := v_ids || v_due.ids;
-  end loop;
-  with expired as (
-    update seckill_private.reservation as r
-       set state = 'expired',
-           resolved_at = r.expires_at
-     where r.buyer_key = any (v_keys)
-       and r.reservation_id = any (v_ids)
-       and r.state = 'held'
-    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
-  )
-  select array_agg(row(
-           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
-    into v_lines
-    from expired as e
-   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
-  perform seckill_private.post_movements(
-    p_now, 'expire', 'held', 'available', v_lines, p_actor);
-  return cardinality(v_ids);
-end
-$function$;
-
-comment on function seckill_private.expire_holds (timestamptz, bigint[], bigint, integer, text) is
-  'Settle holds that have ended and give their units back; how many.';
-
 -- file: procedures/internal/refresh_next_expiry.sql
 -- next_expiry is only a lower bound: the hold it stood for may have been paid. Once a sweep has
 -- passed, it is set to what is true. The slot is locked first and read again in a later statement,
@@ -1382,7 +2397,9 @@ comment on function seckill_private.refresh_next_expiry (timestamptz, bigint[]) 
   'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
 -- file: procedures/internal/expire_due_at.sql
--- Only activities with a slot whose next_expiry has passed are looked at.
+-- Only activities with a slot whose next_expiry has passed are looked at. Releases that are due are
+-- made too.
+-- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once.
 create or replace function seckill_private.expire_due_at (
   p_now timestamptz,
   p_limit integer,
@@ -1395,17 +2412,24 @@ create or replace function seckill_private.expire_due_at (
 as $function$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_expired integer;
+  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
     select distinct p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
      order by p.activity_id);
+  v_releasing bigint[] := array(
+    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
 begin
-  v_expired := seckill_private.expire_holds(v_now, v_activity_ids, null, p_limit, p_actor);
+  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  perform seckill_private.lock_slots(
+    v_releasing || array(select l.pool_id from unnest(v_lines) as l));
+  perform seckill_private.post_movements(
+    v_now, 'expire', 'held', 'available', v_lines, p_actor);
+  perform seckill_private.release_due(v_now, v_now, v_releasing, p_actor);
   perform seckill_private.refresh_next_expiry(v_now, v_activity_ids);
-  return v_expired;
+  return (select count(distinct l.reservation_id) from unnest(v_lines) as l);
 end
 $function$;
 
@@ -1439,6 +2463,39 @@ comment on function seckill_private.same_request (
   seckill_private.reservation, text, text[], integer[]) is
   'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
 
+-- file: procedures/internal/find_request.sql
+-- Raises: SK004 when the request id stands for another region or other lines.
+create or replace function seckill_private.find_request (
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid,
+  p_region text,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill_private.reservation
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id;
+  if found and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.find_request (bigint, text, uuid, text, text[], integer[]) is
+  'The reservation that a request of these lines led to; a row of nulls where there is none.';
+
 -- file: procedures/internal/replay.sql
 -- Who asks again gets what was answered, once that is on disk.
 create or replace function seckill_private.replay (
@@ -1469,20 +2526,20 @@ comment on function seckill_private.replay (seckill_private.reservation, timesta
 
 -- file: procedures/internal/take_hold.sql
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
--- first. When it is still short while there should be enough, somebody else has those holds in
--- hand: that is busy, not sold_out.
+-- and releases that are due first. When it is still short while there should be enough, somebody
+-- else has those in hand: that is busy, not sold_out.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
 -- p_clock is what tests pass; null means the clock.
--- Locks: due holds by SKIP LOCKED, the pool's slot.
+-- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
 create or replace function seckill_private.take_hold (
   p_now timestamptz,
   p_clock timestamptz,
   p_sale seckill_private.sale,
   p_user_id text,
-  p_sku text,
-  p_quantity integer,
+  p_skus text[],
+  p_quantities integer[],
   p_request_id uuid,
-  p_pool_id bigint,
+  p_pool_ids bigint[],
   p_digests bytea[]
 )
   returns seckill.reserve_result
@@ -1492,22 +2549,31 @@ create or replace function seckill_private.take_hold (
 as $function$
 declare
   v_result seckill.reserve_result;
+  v_check seckill_private.check;
   v_activity_id bigint := (p_sale.activity).activity_id;
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
-  v_version bigint;
+  v_pool_ids bigint[] := p_pool_ids;
+  v_quantities integer[] := p_quantities;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
+  v_versions bigint[];
 begin
-  v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
-  if v_version is null then
-    perform seckill_private.expire_holds(
-      p_now, array[v_activity_id], p_pool_id, least(greatest(p_quantity, 100), 10000));
-    v_version := seckill_private.hold_units(p_now, p_pool_id, p_quantity, p_now + v_hold);
+  if cardinality(p_pool_ids) > 1 then
+    select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
+      into v_pool_ids, v_quantities
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
-  if v_version is null then
-    v_result := seckill_private.refuse_stock(v_activity_id, p_pool_id, p_sku, p_quantity, p_now);
-    if v_result.status is null then
-      v_result.status := 'busy';
-      v_result.retry := 'busy';
-    end if;
+  v_versions := seckill_private.take_units(
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold);
+  if v_versions is null then
+    select c.* into v_check
+      from seckill_private.gate_checks(
+             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+     where c.check_name = 'stock'
+       and c.answer is not null
+     limit 1;
+    v_result := seckill_private.refusal(v_check);
+    v_result.status := coalesce(v_result.status, 'busy');
+    v_result.retry := coalesce(v_result.retry, 'busy');
     return v_result;
   end if;
   v_result.status := 'held';
@@ -1521,31 +2587,35 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(array[p_pool_id], array[0]::smallint[]), array[p_pool_id],
-    array[0]::smallint[], array[p_quantity], array[v_version], p_digests);
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.take_hold (
-  timestamptz, timestamptz, seckill_private.sale, text, text, integer, uuid, bigint, bytea[]) is
+  timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
+  bytea[]) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 -- file: procedures/internal/reserve_at.sql
--- The whole decision "may this buyer have these units?".
+-- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 --
--- Precedence: replay; ended, not_started, paused; sold_out; limit_exceeded; busy; held. Exact for
---   calls one after another; under concurrency a status was true at some moment during the call.
--- Locks: the user; due holds of the pool by SKIP LOCKED; the pool's slot, taken last, held
---   shortest.
--- Raises: SK002, SK003, SK004. A refusal writes nothing and may be tried again with the same
---   request id.
+-- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
+--   held. Exact for calls one after another; under concurrency a status was true at some moment
+--   during the call.
+-- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
+--   once more: else a window that is over would open again.
+-- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
+--   slots, taken last, held shortest.
+-- Raises: SK001 (a limit's dimension is missing), SK002, SK003, SK004. A refusal writes nothing and
+--   may be tried again with the same request id.
 create or replace function seckill_private.reserve_at (
   p_now timestamptz,
   p_activity_id bigint,
   p_user_id text,
-  p_sku text,
-  p_quantity integer,
+  p_skus text[],
+  p_quantities integer[],
   p_request_id uuid,
   p_region text,
   p_digests bytea[]
@@ -1559,36 +2629,35 @@ declare
   v_result seckill.reserve_result;
   v_row seckill_private.reservation;
   v_sale seckill_private.sale;
-  v_pool_id bigint;
+  v_check seckill_private.check;
+  v_pool_ids bigint[];
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   v_sale := seckill_private.load_sale(p_activity_id);
-  select r.* into v_row
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.request_id = p_request_id
-     and r.user_id = p_user_id;
-  if found then
-    if not seckill_private.same_request(v_row, p_region, array[p_sku], array[p_quantity]) then
-      perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
-    end if;
+  v_row := seckill_private.find_request(
+    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+  if v_row.reservation_id is not null then
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  v_now := seckill_private.now_at(p_now, array[v_pool_id], p_activity_id, p_user_id);
-  v_result := seckill_private.refuse_sale(v_sale.activity, v_now);
-  if v_result.status is null then
-    v_result := seckill_private.refuse_stock(p_activity_id, v_pool_id, p_sku, p_quantity, v_now);
+  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
+  perform seckill_private.require_dimension(
+    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
+  perform seckill_private.lock_digests(p_digests, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_check := seckill_private.decide(
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  if v_check.seen_at > v_now then
+    v_now := v_check.seen_at;
+    v_check := seckill_private.decide(
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
   end if;
-  if v_result.status is null then
-    v_result := seckill_private.refuse_limit(
-      v_sale.limits, v_sale.activity, p_user_id, array[p_sku], array[p_quantity], v_now, v_now);
-  end if;
-  if v_result.status is null then
+  if v_check.answer is not null then
+    v_result := seckill_private.refusal(v_check);
+  else
     v_result := seckill_private.take_hold(
-      v_now, p_now, v_sale, p_user_id, p_sku, p_quantity, p_request_id, v_pool_id, p_digests);
+      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -1596,8 +2665,124 @@ end
 $function$;
 
 comment on function seckill_private.reserve_at (
-  timestamptz, bigint, text, text, integer, uuid, text, bytea[]) is
-  'Reserve units for one buyer at a given instant (null: the clock); the body of seckill.reserve.';
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
+  'Reserve the lines of an order for one buyer at a given instant (null: the clock); the body of '
+  'seckill.reserve and seckill.reserve_lines.';
+
+-- file: procedures/internal/show_check.sql
+-- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
+create or replace function seckill_private.show_check (
+  p_check seckill_private.check
+)
+  returns seckill.check_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.check_result;
+begin
+  v_result.status := case when p_check.answer is null then 'pass' else 'fail' end;
+  v_result.check_name := p_check.check_name;
+  v_result.limit_name := p_check.limit_name;
+  v_result.dimension := p_check.dimension;
+  v_result.used := p_check.used;
+  v_result.maximum := p_check.maximum;
+  v_result.remaining := p_check.remaining;
+  v_result.resets_at := p_check.resets_at;
+  v_result.retry := p_check.retry;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.show_check (seckill_private.check) is
+  'A check as seckill.explain shows it.';
+
+-- file: procedures/internal/explain_at.sql
+-- The checks of reserve_at, all of them and in their order; nothing is locked. A request that was
+-- answered before is not checked again.
+-- Raises: as reserve_at.
+create or replace function seckill_private.explain_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[]
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
+  v_row seckill_private.reservation := seckill_private.find_request(
+    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+  v_pool_ids bigint[];
+  v_now timestamptz;
+begin
+  if v_row.reservation_id is not null then
+    v_check.check_name := 'replay';
+    return next seckill_private.show_check(v_check);
+    return;
+  end if;
+  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
+  perform seckill_private.require_dimension(
+    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_now := greatest(v_now, (
+    select max(c.seen_at)
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c));
+  return query
+    select s.*
+      from seckill_private.gate_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+  return query
+    select s.*
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+end
+$function$;
+
+comment on function seckill_private.explain_at (
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
+  'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
+
+-- file: procedures/internal/usage_checks_at.sql
+-- Raises: SK002.
+create or replace function seckill_private.usage_checks_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_digests bytea[]
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
+  v_now timestamptz := seckill_private.now_at(p_now, null, p_activity_id, p_user_id);
+begin
+  return query
+    select s.*
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, null, null, v_now, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+end
+$function$;
+
+comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, bytea[]) is
+  'What is used of each limit at a given instant (null: the clock); the body of '
+  'seckill.limit_usage.';
 
 -- file: procedures/internal/lock_reservation.sql
 -- Locks: the user, then the reservation's row.
@@ -1702,6 +2887,7 @@ comment on function seckill_private.settle_reservation (
   'Expire a locked reservation if its hold has ended; the row as it is then.';
 
 -- file: procedures/internal/record_event.sql
+-- Locks: the activity's row, for key share. Raises: SK008 when the activity is archived.
 -- Events stand in the ledger beside the movements, so that one feed tells all of a reservation.
 create or replace function seckill_private.record_event (
   p_now timestamptz,
@@ -1713,6 +2899,8 @@ create or replace function seckill_private.record_event (
   language sql
   volatile
 begin atomic
+  select seckill_private.refuse_archived(
+    seckill_private.activity_of((p_reservation).reservation_id));
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, position, kind, quantity, reservation_id, user_id, at,
     note)
@@ -1764,7 +2952,7 @@ comment on function seckill_private.record_payment (
 -- Short of units while somebody else is settling ended holds is no answer, since late_sold_out is
 -- final: that is an error, and the caller asks again.
 -- Raises: 55P03.
--- Locks: the slots of a reservation, ascending; due holds by SKIP LOCKED, where units lack.
+-- Locks: due holds by SKIP LOCKED, where units lack; the slots of the reservation, ascending.
 create or replace function seckill_private.lock_available (
   p_now timestamptz,
   p_activity_id bigint,
@@ -1777,37 +2965,21 @@ create or replace function seckill_private.lock_available (
 as $function$
 declare
   v_line record;
-  v_balance seckill.availability_result;
 begin
-  perform from seckill_private.pool_slot as s
-    where s.pool_id = any (p_reservation.pool_ids)
-    order by s.pool_id, s.slot
-      for update;
-  for v_line in
-    select u.pool_id, u.slot, u.quantity
-      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-        as u (pool_id, slot, quantity)
-      join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
-     where s.available < u.quantity
-     order by u.pool_id, u.slot
-  loop
-    perform seckill_private.expire_holds(
-      p_now, array[p_activity_id], v_line.pool_id, least(greatest(v_line.quantity, 100), 10000));
-  end loop;
+  if seckill_private.lock_units(
+       p_now, p_activity_id, p_reservation.pool_ids, p_reservation.quantities) then
+    return true;
+  end if;
   for v_line in
     select u.pool_id, u.quantity
-      from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-        as u (pool_id, slot, quantity)
-      join seckill_private.pool_slot as s on s.pool_id = u.pool_id and s.slot = u.slot
-     where s.available < u.quantity
+      from unnest(p_reservation.pool_ids, p_reservation.quantities) as u (pool_id, quantity)
   loop
-    v_balance := seckill_private.pool_balance(p_activity_id, v_line.pool_id, p_now);
-    if v_balance.available >= v_line.quantity then
-      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    if (seckill_private.pool_balance(p_activity_id, v_line.pool_id, p_now)).available
+       < v_line.quantity then
+      return false;
     end if;
-    return false;
   end loop;
-  return true;
+  perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
 end
 $function$;
 
@@ -1815,12 +2987,43 @@ comment on function seckill_private.lock_available (
   timestamptz, bigint, seckill_private.reservation) is
   'Lock the slots of a reservation; whether they have its units available once more.';
 
+-- file: procedures/internal/exceeds_limit.sql
+-- Which limits, and in which windows: limit_checks.
+create or replace function seckill_private.exceeds_limit (
+  p_sale seckill_private.sale,
+  p_reservation seckill_private.reservation,
+  p_now timestamptz
+)
+  returns boolean
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  return exists (
+    select from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c
+     where c.answer is not null);
+end
+$function$;
+
+comment on function seckill_private.exceeds_limit (
+  seckill_private.sale, seckill_private.reservation, timestamptz) is
+  'Whether a limit forbids that an expired reservation is paid late.';
+
 -- file: procedures/internal/confirm_late.sql
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
--- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
--- be returned. A closed pool has nothing available, so late payments end with the activity.
+-- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money
+-- to be returned. A closed pool has nothing available, so late payments end with the activity.
+-- Only limits on units and orders are asked: those against hoarding want holds to be paid.
 -- Raises: 55P03 when others have the units in hand that would do: nothing happened, try again.
--- Locks: slots ascending, all before the first is judged; due holds by SKIP LOCKED.
+-- Locks: the subjects of the reservation (only its buyer's calls wait for its row, so that they
+--   come after it does no harm); slots ascending, all before the first is judged; due holds by
+--   SKIP LOCKED.
 create or replace function seckill_private.confirm_late (
   p_now timestamptz,
   p_reservation seckill_private.reservation,
@@ -1834,20 +3037,13 @@ as $function$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
   v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-  v_refusal seckill.reserve_result;
   v_status text;
 begin
+  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  else
-    v_refusal := seckill_private.refuse_limit(
-      v_sale.limits, v_sale.activity, p_reservation.user_id, v_lines.skus, v_lines.quantities,
-      p_now, p_reservation.created_at, p_reservation.reservation_id);
-    if v_refusal.status is not null then
-      v_status := 'late_limit_exceeded';
-    end if;
+  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
+    v_status := 'late_limit_exceeded';
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
@@ -2168,6 +3364,221 @@ $function$;
 comment on function seckill_private.ensure_partition (bigint) is
   'Make sure that there are partitions for the rows of an activity.';
 
+-- file: procedures/internal/drop_partition.sql
+-- When nobody needs any of its 64 activities, the whole partition goes: no row is read, and nothing
+-- is left to vacuum. The table's files go after the locks.
+-- Locks: the activities, against a new one of this block; ACCESS EXCLUSIVE on the parents, for
+--   which every buyer waits: so not longer than the lock_timeout that the caller has set. 55P03:
+--   nothing happened, try again.
+create or replace function seckill_private.drop_partition (
+  p_activity_id bigint
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_next bigint;
+begin
+  lock table seckill_private.activity in share mode;
+  select s.last_value + s.is_called::integer into v_next
+    from seckill_private.activity_activity_id_seq as s;
+  if v_next < v_first + 64 or exists (
+    select from seckill_private.activity as a
+     where a.activity_id >= v_first
+       and a.activity_id < v_first + 64
+       and a.dropped_at is null
+  ) then
+    return false;
+  end if;
+  execute format(
+    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
+    'movement_' || v_first);
+  return true;
+end
+$function$;
+
+comment on function seckill_private.drop_partition (bigint) is
+  'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
+
+-- file: procedures/internal/delete_activity.sql
+-- Up to p_limit rows of a dropped activity, along their keys: nothing of another activity is read.
+-- 0 when nothing is left. Nobody waits for these rows, and no lock on a table is taken that others
+-- would notice.
+create or replace function seckill_private.delete_activity (
+  p_activity_id bigint,
+  p_limit integer
+)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_deleted integer;
+begin
+  delete from seckill_private.reservation as r
+   where (r.buyer_key, r.request_id, r.shard) in (
+           select d.buyer_key, d.request_id, d.shard
+             from seckill_private.reservation as d
+            where d.buyer_key >= p_activity_id << 40
+              and d.buyer_key < (p_activity_id + 1) << 40
+            order by d.buyer_key
+            limit p_limit)
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40;
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.movement as m
+   where m.activity_id = p_activity_id
+     and m.movement_id in (
+           select d.movement_id
+             from seckill_private.movement as d
+            where d.activity_id = p_activity_id
+            order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.listed_subject as s
+   where s.activity_id = p_activity_id
+     and (s.list, s.subject) in (
+           select d.list, d.subject
+             from seckill_private.listed_subject as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$function$;
+
+comment on function seckill_private.delete_activity (bigint, integer) is
+  'Delete some of the rows of a dropped activity; how many.';
+
+-- file: procedures/internal/limit_that_counts.sql
+-- A limit on all activities counts what was bought in each of them, for as long as its window is.
+-- The last thing to count is a hold of the last moment, dated by its end (expired_holds). A day
+-- more, since days and months are those of some zone.
+create or replace function seckill_private.limit_that_counts (
+  p_activity seckill_private.activity,
+  p_now timestamptz
+)
+  returns text
+  language sql
+  stable
+begin atomic
+  select min(l.name)
+    from seckill_private.limit_version as l
+   where l.activity_id is null
+     and l.until_revision is null
+     and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
+     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
+         + case l.window_kind
+             when 'rolling' then l.period
+             when 'month' then interval '31 days'
+             when 'week' then interval '7 days'
+             else interval '1 day'
+           end + interval '1 day' > p_now;
+end;
+
+comment on function seckill_private.limit_that_counts (seckill_private.activity, timestamptz) is
+  'A limit on all activities that may still count what was bought in this one, or null.';
+
+-- file: procedures/internal/archived_part.sql
+-- The parts with a few rows, each in one page. Of the inventory's ledger it is a copy: the original
+-- stays.
+create or replace function seckill_private.archived_part (
+  p_activity_id bigint,
+  p_part text
+)
+  returns setof jsonb
+  language sql
+  stable
+begin atomic
+  select to_jsonb(a) from seckill_private.activity as a
+   where p_part = 'activity' and a.activity_id = p_activity_id
+   union all
+  select to_jsonb(p) from seckill_private.pool as p
+   where p_part = 'pool' and p.activity_id = p_activity_id
+   union all
+  select to_jsonb(s)
+    from seckill_private.pool as p
+    join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+   where p_part = 'pool_slot' and p.activity_id = p_activity_id
+   union all
+  select to_jsonb(l) from seckill_private.limit_version as l
+   where p_part = 'limit_version' and l.activity_id = p_activity_id
+   union all
+  select to_jsonb(d) from seckill_private.list_dimension as d
+   where p_part = 'list_dimension' and d.activity_id = p_activity_id
+   union all
+  select to_jsonb(e) from seckill_private.ops_entry as e
+   where p_part = 'ops_entry' and e.activity_id = p_activity_id
+   union all
+  select to_jsonb(m)
+    from seckill_private.pool as p
+    join seckill_private.inventory_movement as m on m.sku = p.sku and m.pool_id = p.pool_id
+   where p_part = 'inventory_movement' and p.activity_id = p_activity_id;
+end;
+
+comment on function seckill_private.archived_part (bigint, text) is
+  'The rows of an activity in one of the small tables.';
+
+-- file: procedures/internal/archived_page.sql
+-- The parts that may have millions of rows, page by page along their keys.
+create or replace function seckill_private.archived_page (
+  p_activity_id bigint,
+  p_part text,
+  p_after text,
+  p_limit integer
+)
+  returns setof seckill.archived_row
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_key text[] := string_to_array(p_after, '.');
+begin
+  case p_part
+    when 'reservation' then
+      return query
+        select concat_ws('.', r.buyer_key, r.request_id), to_jsonb(r)
+          from seckill_private.reservation as r
+         where r.buyer_key >= p_activity_id << 40
+           and r.buyer_key < (p_activity_id + 1) << 40
+           and (p_after is null or (r.buyer_key, r.request_id) > (v_key[1]::bigint, v_key[2]::uuid))
+           and (p_after is null or r.buyer_key >= v_key[1]::bigint)
+         order by r.buyer_key, r.request_id
+         limit p_limit;
+    when 'movement' then
+      return query
+        select m.movement_id::text, to_jsonb(m)
+          from seckill_private.movement as m
+         where m.activity_id = p_activity_id
+           and m.movement_id > coalesce(p_after::bigint, 0)
+         order by m.movement_id
+         limit p_limit;
+    when 'listed_subject' then
+      return query
+        select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
+          from seckill_private.listed_subject as s
+         where s.activity_id = p_activity_id
+           and (p_after is null or (s.list, s.subject) > (v_key[1], decode(v_key[2], 'hex')))
+         order by s.list, s.subject
+         limit p_limit;
+  end case;
+end
+$function$;
+
+comment on function seckill_private.archived_page (bigint, text, text, integer) is
+  'A page of the reservations, the movements or the listed subjects of an activity.';
+
 -- file: procedures/internal/ensure_pool.sql
 -- Called under the activity's lock, so nobody makes the same pool at the same time.
 create or replace function seckill_private.ensure_pool (
@@ -2233,7 +3644,8 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
   end if;
   update seckill_private.activity as a
-     set state = p_to
+     set state = p_to,
+         closed_at = case p_to when 'closed' then clock_timestamp() end
    where a.activity_id = p_activity_id;
   perform seckill_private.ops_record(
     p_call, p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
@@ -2245,7 +3657,8 @@ comment on function seckill_private.change_state (bigint, text, text[], text, te
   'Bring an activity from one of some states to another.';
 
 -- file: procedures/internal/return_unsold.sql
--- Holds live on; closed makes what they release later follow to the inventory.
+-- Holds live on; closed makes what they release later follow to the inventory. What was not yet
+-- released is released first.
 -- Locks: the slots of the activity ascending, then inventory rows.
 create or replace function seckill_private.return_unsold (
   p_now timestamptz,
@@ -2268,6 +3681,8 @@ begin
     where s.pool_id = any (v_pool_ids)
     order by s.pool_id, s.slot
       for update;
+  perform seckill_private.release_due(
+    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
   select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
     into v_lines
     from seckill_private.pool_slot as s
@@ -2287,9 +3702,35 @@ comment on function seckill_private.return_unsold (timestamptz, bigint, text) is
   'Give what is available in an activity back to the inventory, and shut its pools; units '
   'returned.';
 
+-- file: procedures/internal/lock_rules.sql
+-- A rule of one activity is changed under the activity's lock; a global one (null) needs none but
+-- the revision counter's, which whoever changes a limit takes.
+-- Locks: the activity. Raises: SK002, SK005, SK006 (closed).
+create or replace function seckill_private.lock_rules (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_activity_id is null then
+    perform seckill_private.begin_write();
+    perform from seckill_private.limits_revision as r for update;
+  else
+    perform seckill_private.lock_activity(p_activity_id);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.lock_rules (bigint) is
+  'Lock what stands before a change of limits: an activity, or the limits of all (null).';
+
 -- file: procedures/internal/validate_limit.sql
 -- Raises: SK001.
 create or replace function seckill_private.validate_limit (
+  p_activity_id bigint,
   p_name text,
   p_dimension text,
   p_metric text,
@@ -2305,22 +3746,35 @@ create or replace function seckill_private.validate_limit (
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_seconds numeric := extract(epoch from p_period);
 begin
   perform seckill_private.require_text('p_name', p_name);
+  perform seckill_private.require_text('p_dimension', p_dimension);
   perform seckill_private.require_units('p_maximum', p_maximum);
   perform seckill_private.optional_text('p_sku', p_sku);
-  if p_dimension is distinct from 'user' then
-    perform seckill_private.raise_error('SK001', 'p_dimension must be user in this release');
-  elsif p_metric is null or p_metric not in ('units', 'orders') then
+  if p_metric is null
+     or p_metric not in ('units', 'orders', 'open_holds', 'expired_holds') then
     perform seckill_private.raise_error(
-      'SK001', 'p_metric must be units or orders in this release');
-  elsif p_window is null or p_window not in ('order', 'day', 'activity') then
+      'SK001', 'p_metric must be units, orders, open_holds or expired_holds');
+  elsif p_window is null or p_window not in (
+          'order', 'hour', 'day', 'week', 'month', 'activity', 'rolling') then
     perform seckill_private.raise_error(
-      'SK001', 'p_window must be order, day or activity in this release');
-  elsif p_period is not null then
-    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows only');
+      'SK001', 'p_window must be order, hour, day, week, month, activity or rolling');
+  elsif p_metric = 'open_holds' and p_window <> 'activity'
+     or p_metric = 'expired_holds' and p_window = 'order' then
+    perform seckill_private.raise_error('SK001', 'p_window does not go with this p_metric');
+  elsif (p_period is null) = (p_window = 'rolling') then
+    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows, and only so');
+  elsif extract(year from p_period) <> 0 or extract(month from p_period) <> 0
+     or v_seconds not between 1 and 315360000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_period must be days or shorter units, from a second to 3650 days');
   elsif p_required is null then
     perform seckill_private.raise_error('SK001', 'p_required must not be null');
+  elsif p_activity_id is null and p_time_zone is null
+     and p_window in ('hour', 'day', 'week', 'month') then
+    perform seckill_private.raise_error('SK001', 'p_time_zone is needed: no activity has it');
   end if;
   if p_time_zone is not null then
     perform seckill_private.require_time_zone(p_time_zone);
@@ -2329,8 +3783,8 @@ end
 $function$;
 
 comment on function seckill_private.validate_limit (
-  text, text, text, text, bigint, text, interval, text, boolean) is
-  'Refuse a limit that makes no sense, or that this release does not know.';
+  bigint, text, text, text, text, bigint, text, interval, text, boolean) is
+  'Refuse a limit that makes no sense.';
 
 -- file: procedures/internal/limit_stands.sql
 -- Compared by meaning: two calls with the same arguments need no second version.
@@ -2343,7 +3797,7 @@ create or replace function seckill_private.limit_stands (
 begin atomic
   select exists (
     select from seckill_private.limit_version as l
-     where l.activity_id = (p_limit).activity_id
+     where l.activity_id is not distinct from (p_limit).activity_id
        and l.name = (p_limit).name
        and l.until_revision is null
        and (l.dimension, l.metric, l.window_kind, l.maximum, l.required)
@@ -2376,7 +3830,7 @@ begin
   returning r.revision into strict v_revision;
   update seckill_private.limit_version as l
      set until_revision = v_revision
-   where l.activity_id = p_activity_id
+   where l.activity_id is not distinct from p_activity_id
      and l.name = p_name
      and l.until_revision is null;
   return v_revision;
@@ -2385,6 +3839,244 @@ $function$;
 
 comment on function seckill_private.end_limit (bigint, text) is
   'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
+
+-- file: procedures/internal/note_dimension.sql
+-- Purchases look only for lists of the dimensions that are noted here.
+create or replace function seckill_private.note_dimension (
+  p_activity_id bigint,
+  p_dimension text,
+  p_list text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.list_dimension as d (activity_id, dimension, blocking)
+  values (p_activity_id, p_dimension, p_list = 'blocked')
+  on conflict (activity_id, dimension) do update
+     set blocking = true
+   where excluded.blocking
+     and not d.blocking;
+end;
+
+comment on function seckill_private.note_dimension (bigint, text, text) is
+  'Note that an activity has a list of subjects of a dimension.';
+
+-- file: procedures/internal/change_list.sql
+-- Values are digested before they are compared or stored, users too. The journal keeps how many
+-- there were, not who.
+-- Locks: the activity.
+-- Raises: SK001, SK002, SK005, SK006 (closed).
+create or replace function seckill_private.change_list (
+  p_activity_id bigint,
+  p_call text,
+  p_status text,
+  p_list text,
+  p_dimension text,
+  p_values text[],
+  p_add boolean,
+  p_actor text
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_digests bytea[];
+begin
+  perform seckill_private.require_text('p_dimension', p_dimension);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_values is null or cardinality(p_values) not between 1 and 10000 then
+    perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
+  end if;
+  select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
+    into v_digests
+    from unnest(p_values) as v (value)
+   cross join seckill_private.secret as s;
+  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
+  if p_add then
+    insert into seckill_private.listed_subject (activity_id, list, subject)
+    select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
+    on conflict do nothing;
+  else
+    delete from seckill_private.listed_subject as l
+     where l.activity_id = p_activity_id
+       and l.list = p_list
+       and l.subject = any (v_digests);
+  end if;
+  get diagnostics v_result.quantity = row_count;
+  v_result.status := p_status;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_result.quantity = 0;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      p_call, p_activity_id, null,
+      jsonb_build_object('dimension', p_dimension, 'values', v_result.quantity),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.change_list (
+  bigint, text, text, text, text, text[], boolean, text) is
+  'Put subjects on a list of an activity (eligible, blocked), or take them off.';
+
+-- file: procedures/internal/move_units.sql
+-- Locks: due holds by SKIP LOCKED; slots ascending; the inventory row.
+-- Raises: SK007 when fewer units are available.
+create or replace function seckill_private.move_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_from_pool_id bigint,
+  p_to_pool_id bigint,
+  p_quantity bigint,
+  p_actor text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
+  v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
+begin
+  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
+  end if;
+  perform seckill_private.post_movements(
+    v_now, 'move', 'available', 'inventory',
+    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  perform seckill_private.post_movements(
+    v_now, 'move', 'inventory', 'available',
+    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  return (
+    select sum(s.total)::bigint
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_to_pool_id);
+end
+$function$;
+
+comment on function seckill_private.move_units (
+  timestamptz, bigint, bigint, bigint, bigint, text) is
+  'Move available units from one pool to another of the same sku; units in the other then.';
+
+-- file: procedures/internal/validate_releases.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_releases (
+  p_release_at timestamptz[],
+  p_quantities bigint[]
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release_at timestamptz;
+  v_quantity bigint;
+begin
+  if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
+     or cardinality(p_release_at) <> cardinality(p_quantities) then
+    perform seckill_private.raise_error(
+      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
+  end if;
+  foreach v_release_at in array p_release_at loop
+    if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
+       or v_release_at > '9999-01-01 00:00:00+00' then
+      perform seckill_private.raise_error('SK001', 'p_release_at must lie between 1970 and 9999');
+    end if;
+  end loop;
+  foreach v_quantity in array p_quantities loop
+    perform seckill_private.require_units('p_quantities', v_quantity);
+  end loop;
+  if cardinality(p_release_at) <> (select count(distinct r) from unnest(p_release_at) as r) then
+    perform seckill_private.raise_error('SK001', 'p_release_at has an instant twice');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
+  'Refuse a schedule of releases that makes no sense.';
+
+-- file: procedures/internal/releases_stand.sql
+-- Compared as a set: two calls with the same releases need no second schedule.
+create or replace function seckill_private.releases_stand (
+  p_pool_id bigint,
+  p_release_at timestamptz[],
+  p_quantities bigint[]
+)
+  returns boolean
+  language sql
+  stable
+begin atomic
+  select not exists (
+    (select r.release_at, r.quantity
+       from seckill_private.stock_release as r
+      where r.pool_id = p_pool_id)
+    except
+    select u.release_at, u.quantity
+      from unnest(p_release_at, p_quantities) as u (release_at, quantity))
+   and cardinality(p_release_at) = (
+     select count(*) from seckill_private.stock_release as r where r.pool_id = p_pool_id);
+end;
+
+comment on function seckill_private.releases_stand (bigint, timestamptz[], bigint[]) is
+  'Whether the schedule of a pool is this one already.';
+
+-- file: procedures/internal/set_releases.sql
+-- What the old schedule kept back becomes available first; then the new one takes its units. A new
+-- release that is due already is made at once.
+-- Locks: due holds by SKIP LOCKED; the pool's slot.
+-- Raises: SK007 when fewer units are available.
+create or replace function seckill_private.set_releases (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_release_at timestamptz[],
+  p_quantities bigint[],
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_now timestamptz := seckill_private.now_at(p_now, array[p_pool_id]);
+  v_units bigint := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
+begin
+  perform seckill_private.settle_short(
+    v_now, p_activity_id, array[p_pool_id], array[v_units], false);
+  perform seckill_private.lock_slots(array[p_pool_id]);
+  perform seckill_private.release_due(v_now, 'infinity', array[p_pool_id], p_actor);
+  perform seckill_private.settle_short(
+    v_now, p_activity_id, array[p_pool_id], array[v_units], true);
+  if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
+  elsif v_units > 0 then
+    perform seckill_private.post_movements(
+      v_now, 'schedule', 'available', 'unreleased',
+      array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
+    insert into seckill_private.stock_release (pool_id, release_at, quantity)
+    select p_pool_id, u.release_at, u.quantity
+      from unnest(p_release_at, p_quantities) as u (release_at, quantity);
+    update seckill_private.pool_slot as s
+       set next_release = seckill_private.next_release(p_pool_id, '-infinity')
+     where s.pool_id = p_pool_id
+       and s.slot = 0;
+    perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.set_releases (
+  timestamptz, bigint, bigint, timestamptz[], bigint[], text) is
+  'Replace the schedule of releases of a pool.';
 
 -- file: procedures/internal/sees_buyers.sql
 -- The role that the session acts as: inside a definer function current_user is the owner.
@@ -2402,25 +4094,29 @@ comment on function seckill_private.sees_buyers () is
   'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
 
 -- file: procedures/internal/feed_cursor.sql
+-- generation.drops.position.pool.slot.version.event: what seckill_private.feed_place reads again.
 create or replace function seckill_private.feed_cursor (
-  p_generation text,
+  p_feed seckill_private.feed,
   p_place seckill_private.feed_place
 )
   returns text
   language sql
   immutable
 return concat_ws(
-  '.', p_generation, (p_place).position, (p_place).pool_id, (p_place).slot,
+  '.', (p_feed).generation, (p_feed).drops, (p_place).position, (p_place).pool_id, (p_place).slot,
   case when (p_place).event_id = 0 then (p_place).version::text else 'e' end, (p_place).event_id);
 
-comment on function seckill_private.feed_cursor (text, seckill_private.feed_place) is
+comment on function seckill_private.feed_cursor (
+  seckill_private.feed, seckill_private.feed_place) is
   'A place in the feed as changes hands it out; opaque to its caller.';
 
 -- file: procedures/internal/feed_place.sql
 -- The reverse of feed_cursor; null is the place before everything.
--- Raises: SK001 when it is no cursor of this history.
+-- A cursor that is older than the last drop of an archived activity, and stands before a row that
+-- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
+-- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
 create or replace function seckill_private.feed_place (
-  p_generation text,
+  p_feed seckill_private.feed,
   p_cursor text
 )
   returns seckill_private.feed_place
@@ -2436,23 +4132,29 @@ begin
     return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
   end if;
   v_parts := regexp_match(
-    p_cursor, '^([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_generation then
+  elsif v_parts[1] <> p_feed.generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
-  v_place.position := v_parts[2];
-  v_place.pool_id := v_parts[3];
-  v_place.slot := v_parts[4];
-  v_place.version := case v_parts[5] when 'e' then '9223372036854775807' else v_parts[5] end;
-  v_place.event_id := v_parts[6];
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
   return v_place;
 end
 $function$;
 
-comment on function seckill_private.feed_place (text, text) is
+comment on function seckill_private.feed_place (seckill_private.feed, text) is
   'The place in the feed that a cursor stands for.';
 
 -- file: procedures/internal/feed_horizon.sql
@@ -2471,10 +4173,10 @@ comment on function seckill_private.feed_horizon () is
   'The position below which the feed is complete.';
 
 -- file: procedures/internal/rebase_feed.sql
--- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump) meets
--- ids that are lower than the positions it brought along: then new ones are put above all of those,
--- and cursors of before end, since rows that were written before anybody called changes here may
--- stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
+-- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump)
+-- meets ids that are lower than the positions it brought along: then new ones are put above all of
+-- those, and cursors of before end, since rows that were written before anybody called changes here
+-- may stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
 -- Locks: the slots' table and the ledger against writers, once in the life of a cluster.
 create or replace function seckill_private.rebase_feed ()
   returns void
@@ -2519,9 +4221,12 @@ comment on function seckill_private.rebase_feed () is
   'Put the positions to come above those that a restored database brought along.';
 
 -- file: procedures/internal/feed_rows.sql
--- The rows of the ledger after a place and below the horizon, in the order of the feed: by position,
--- then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are sorted
--- together, hence "with ties". An event has no version and follows the movements of its position.
+-- The rows of the ledger after a place and below the horizon, in the order of the feed: by
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
+-- sorted together, hence "with ties". An event has no version and follows the movements of its
+-- position.
+-- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
+-- that lost them afterwards could come out empty, which means that one has caught up.
 -- Read through the index on position, whatever the statistics say: changes switches everything else
 -- off.
 create or replace function seckill_private.feed_rows (
@@ -2549,6 +4254,7 @@ begin
          and r.position < p_horizon
          and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
        order by r.position
        fetch first p_limit rows with ties
     ), other as (
@@ -2563,6 +4269,7 @@ begin
          and m.position < p_horizon
          and (m.position, m.pool_id, m.slot, e.version, e.event_id)
              > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
        order by m.position
        fetch first p_limit rows with ties
     )
@@ -2578,8 +4285,9 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
   'Up to p_limit rows of the ledger after a place in the feed and below a position.';
 
 -- file: procedures/internal/check_slots.sql
--- I1: no counter below zero, and total = available + held + sold. I2: every counter is the sum of
--- its ledger rows, every movement of a slot has one ledger row, and open holds add up to held.
+-- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is
+-- the sum of its ledger rows, every movement of a slot has one ledger row, and open holds add up to
+-- held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -2596,7 +4304,8 @@ begin atomic
     select l.pool_id, l.slot, count(*) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'held')) as held,
-           sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold,
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'unreleased')) as unreleased
       from seckill_private.ledger_of(p_activity_id) as l
      where l.source is not null
      group by l.pool_id, l.slot
@@ -2608,18 +4317,25 @@ begin atomic
        and r.buyer_key < (p_activity_id + 1) << 40
        and r.state = 'held'
      group by u.pool_id, u.slot
+  ), release as (
+    select r.pool_id, sum(r.quantity) as units
+      from seckill_private.stock_release as r
+     group by r.pool_id
   ), claim as (
     select s.sku, s.region, s.slot, c.invariant, c.what, c.expected, c.actual
       from slot as s
       left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
       left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+      left join release as r on r.pool_id = s.pool_id and s.slot = 0
      cross join lateral (values
-       ('I1', 'total', s.available + s.held + s.sold, s.total),
-       ('I1', 'least counter', greatest(least(s.available, s.held, s.sold), 0),
-        least(s.available, s.held, s.sold)),
+       ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
+       ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
+        least(s.available, s.held, s.sold, s.unreleased)),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
+       ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
+       ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),
        ('I2', 'open holds', coalesce(h.held, 0), s.held)
      ) as c (invariant, what, expected, actual)
@@ -2733,10 +4449,130 @@ end;
 comment on function seckill_private.check_reservations (bigint) is
   'Reservations whose steps in the ledger break I4 or I7.';
 
+-- file: procedures/internal/use_events.sql
+-- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late payment
+-- takes again: then that is what is judged. A hold that ended unpaid is one expired hold from its
+-- end on; the purchases in between are judged without adding.
+create or replace function seckill_private.use_events (
+  p_limit seckill_private.limit_version,
+  p_row seckill_private.reservation,
+  p_units bigint
+)
+  returns table (at timestamptz, dated timestamptz, delta bigint, judged boolean)
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_late boolean := coalesce(p_row.late_status = 'confirmed', false);
+  v_ended boolean := v_late or p_row.state in ('held', 'expired');
+begin
+  if p_limit.metric = 'expired_holds' then
+    if p_units > 0 then
+      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+    end if;
+    if v_ended then
+      return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
+    end if;
+    return;
+  end if;
+  return query
+    select p_row.created_at, p_row.created_at, p_units,
+           not v_late or p_limit.metric = 'open_holds';
+  if v_ended then
+    return query select p_row.expires_at, p_row.created_at, -p_units, false;
+  elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then
+    return query select p_row.resolved_at, p_row.created_at, -p_units, false;
+  end if;
+  if v_late and p_limit.metric <> 'open_holds' then
+    return query select p_row.resolved_at, p_row.created_at, p_units, true;
+  end if;
+end
+$function$;
+
+comment on function seckill_private.use_events (
+  seckill_private.limit_version, seckill_private.reservation, bigint) is
+  'What one reservation does to the use of a limit, as events in time.';
+
+-- file: procedures/internal/limit_events.sql
+-- What the purchases under each limit of an activity added to its use, and took back, as events in
+-- time: judged are the purchases of this activity that the limit applied to, as it stood at the
+-- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
+-- that crosses activities counts those of all. What was refunded counts as if never bought, so a
+-- breach may be missed for it, never made up.
+create or replace function seckill_private.limit_events (
+  p_activity_id bigint
+)
+  returns table (
+    name text, activity_id bigint, since_revision bigint, maximum bigint, period interval,
+    subject bytea, part text, reservation_id bigint, at timestamptz, dated timestamptz,
+    delta bigint, judged boolean
+  )
+  language sql
+  stable
+begin atomic
+  with bound as (
+    select l as rule, l.name, coalesce(l.time_zone, a.time_zone) as zone,
+           seckill_private.crosses_activities(l) as crosses,
+           seckill_private.pools_of_sku(
+             l.sku, case when not seckill_private.crosses_activities(l) then p_activity_id end
+           ) as only_pools
+      from seckill_private.limit_version as l
+     cross join seckill_private.activity as a
+     where a.activity_id = p_activity_id
+       and (l.activity_id = p_activity_id or l.activity_id is null)
+  ), purchase as (
+    select b.*, r as row, r.reservation_id, r.created_at, r.expires_at,
+           coalesce(r.late_status = 'confirmed', false) as late,
+           case (b.rule).dimension
+             when 'user' then convert_to(r.user_id, 'UTF8')
+             else seckill_private.digest_of(r.subjects, (b.rule).dimension)
+           end as subject,
+           case
+             when (b.rule).metric = 'units'
+               then seckill_private.covered_units(
+                      r.pool_ids, r.quantities, r.restored, b.only_pools)
+             else least(1, seckill_private.covered_units(
+                      r.pool_ids, r.quantities, r.restored, b.only_pools))
+           end as units,
+           (r.buyer_key >> 40) = p_activity_id
+           and r.limits_revision >= (b.rule).since_revision
+           and ((b.rule).until_revision is null or r.limits_revision < (b.rule).until_revision)
+           and ((b.rule).activity_id is not null or not exists (
+             select from seckill_private.limit_version as o
+              where o.activity_id = p_activity_id
+                and o.name = b.name
+                and r.limits_revision >= o.since_revision
+                and (o.until_revision is null or r.limits_revision < o.until_revision))) as judged
+      from bound as b
+      join seckill_private.reservation as r
+        on b.crosses
+        or r.buyer_key >= p_activity_id << 40 and r.buyer_key < (p_activity_id + 1) << 40
+     where b.only_pools is null
+        or r.pool_ids && b.only_pools
+  )
+  select p.name, (p.rule).activity_id, (p.rule).since_revision, (p.rule).maximum, (p.rule).period,
+         p.subject,
+         case (p.rule).window_kind
+           when 'order' then p.reservation_id::text
+           when 'rolling' then ''
+           else lower(seckill_private.window_of(
+             (p.rule).window_kind, null, p.zone, e.dated))::text
+         end,
+         p.reservation_id, e.at, e.dated, e.delta, e.judged and p.judged
+    from purchase as p
+   cross join lateral seckill_private.use_events(p.rule, p.row, p.units) as e
+   where p.subject is not null
+     and (p.units > 0 or (p.rule).metric = 'expired_holds');
+end;
+
+comment on function seckill_private.limit_events (bigint) is
+  'How the use of each limit of an activity went up and down, for check_limits.';
+
 -- file: procedures/internal/check_limits.sql
 -- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. What had been given back before it does not count: a cancelled or expired hold
--- from its end on, until a late payment takes the units again.
+-- that it recorded. At one instant what is given back comes first. An expired hold is counted at
+-- the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
 )
@@ -2744,48 +4580,35 @@ create or replace function seckill_private.check_limits (
   language sql
   stable
 begin atomic
-  with line as (
-    select r.buyer_key, r.user_id, r.reservation_id, r.created_at, r.limits_revision, r.state,
-           r.expires_at, r.resolved_at, coalesce(r.late_status = 'confirmed', false) as late,
-           p.sku, u.quantity
-      from seckill_private.reservation as r
-     cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     where r.buyer_key >= p_activity_id << 40
-       and r.buyer_key < (p_activity_id + 1) << 40
-  ), bound as (
-    select l.*, coalesce(l.time_zone, a.time_zone) as zone
-      from seckill_private.limit_version as l
-      join seckill_private.activity as a on a.activity_id = l.activity_id
-     where l.activity_id = p_activity_id
-  ), purchase as (
-    select distinct b.name, b.metric, b.maximum, b.sku as only_sku, l.buyer_key, l.user_id,
-           l.reservation_id,
-           case when l.late then l.resolved_at else l.created_at end as decided_at,
-           seckill_private.window_of(b.window_kind, b.zone, l.created_at) as bounds
-      from bound as b
-      join line as l
-        on l.limits_revision >= b.since_revision
-       and (b.until_revision is null or l.limits_revision < b.until_revision)
-       and (b.sku is null or l.sku = b.sku)
+  with event as (
+    select e.*, e.delta = 0 as only_judged
+      from seckill_private.limit_events(p_activity_id) as e
+  ), running as (
+    select e.*,
+           sum(e.delta) over (
+             partition by e.name, e.activity_id, e.since_revision, e.subject, e.part
+             order by e.at, e.judged, e.reservation_id
+             rows between unbounded preceding and current row) as total
+      from event as e
   ), usage as (
-    select p.name, p.maximum, p.reservation_id,
-           case p.metric when 'units' then sum(o.quantity)
-             else count(distinct o.reservation_id) end as used
-      from purchase as p
-      join line as o
-        on o.buyer_key = p.buyer_key
-       and o.user_id = p.user_id
-       and (p.only_sku is null or o.sku = p.only_sku)
-       and (o.reservation_id = p.reservation_id
-            or o.created_at <@ p.bounds
-               and (o.created_at, o.reservation_id) < (p.decided_at, p.reservation_id)
-               and case
-                     when o.state = 'confirmed' and not o.late then true
-                     when o.state = 'cancelled' then p.decided_at < o.resolved_at
-                     else p.decided_at < o.expires_at or o.late and o.resolved_at < p.decided_at
-                   end)
-     group by p.name, p.metric, p.maximum, p.reservation_id
+    select r.name, r.maximum, r.reservation_id,
+           case when r.only_judged then 1 else 0 end
+           + case
+               when r.period is null then r.total
+               else (select sum(o.delta)
+                       from event as o
+                      where o.name = r.name
+                        and o.activity_id is not distinct from r.activity_id
+                        and o.since_revision = r.since_revision
+                        and o.subject = r.subject
+                        and o.dated <= r.dated
+                        and o.dated > r.dated
+                            - make_interval(secs => extract(epoch from r.period)::double precision)
+                        and (o.at, o.judged, o.reservation_id)
+                            <= (r.at, r.judged, r.reservation_id))
+             end as used
+      from running as r
+     where r.judged
   )
   select 'I3', format('limit %s at reservation %s', u.name, u.reservation_id),
          'at most ' || u.maximum, u.used::text
@@ -2822,12 +4645,13 @@ declare
 begin
   perform seckill_private.begin_write();
   perform seckill_private.validate_request(
-    p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region);
+    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
   v_result := seckill_private.reserve_at(
-    null, p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region, v_digests);
+    null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
+    v_digests);
   v_result.ordinal := 1;
   return v_result;
 end
@@ -2836,12 +4660,122 @@ $function$;
 comment on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb) is
   'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by '
   'the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. '
-  'p_region: matched exactly. p_subjects: {"phone": "…", …}, stored as salted digests only. '
-  'Answers, highest precedence first: the earlier answer; ended, not_started, paused; sold_out; '
-  'limit_exceeded; busy (nothing was decided); held. A refusal changes nothing. Raises SK001 to '
-  'SK005; 55P03 after five seconds of waiting, when nothing happened either.';
+  'p_region: matched exactly. p_subjects: {"phone": "…", …}, whom limits and lists may be about '
+  'beside the user; stored as salted digests only. Answers, highest precedence first: the earlier '
+  'answer; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy (nothing was '
+  'decided); held. A refusal changes nothing. Raises SK001 (also where a limit''s dimension is '
+  'missing) to SK005; 55P03 after five seconds of waiting, when nothing happened either.';
 grant execute on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb)
    to seckill_app;
+
+-- file: procedures/buying/reserve_lines.sql
+-- Precedence, locks and refusals: seckill_private.reserve_at.
+create or replace function seckill.reserve_lines (
+  p_activity_id bigint,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_region text default '*',
+  p_subjects jsonb default '{}'
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_lines seckill.reservation_result;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.validate_request(
+    p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region);
+  v_lines := seckill_private.merge_lines(p_skus, p_quantities);
+  v_result := seckill_private.reserve_at(
+    null, p_activity_id, p_user_id, v_lines.skus, v_lines.quantities, p_request_id, p_region,
+    seckill_private.subject_digests(p_subjects));
+  v_result.ordinal := 1;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.reserve_lines (
+  bigint, text, text[], integer[], uuid, text, jsonb) is
+  'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 to '
+  '50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole '
+  'order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few '
+  'are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
+grant execute on function seckill.reserve_lines (
+  bigint, text, text[], integer[], uuid, text, jsonb) to seckill_app;
+
+-- file: procedures/buying/explain.sql
+-- Nothing is locked and nothing written, so it may be called beside a rush, in any transaction.
+create or replace function seckill.explain (
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_region text default '*',
+  p_subjects jsonb default '{}'
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.validate_request(
+    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  return query
+    select c.*
+      from seckill_private.explain_at(
+             null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id,
+             p_region, seckill_private.subject_digests(p_subjects)) as c;
+end
+$function$;
+
+comment on function seckill.explain (bigint, text, text, integer, uuid, text, jsonb) is
+  'Why would this purchase succeed or fail, now? Arguments as reserve. A row for each check, in '
+  'order of precedence: the first that fails is what reserve answers. check_name: replay (this '
+  'request was answered before; then the only row), sale, stock, blocked and eligible (one for '
+  'each dimension with such a list), limit (one for each that covers the sku, by name). Changes '
+  'nothing. Raises SK001 to SK004.';
+grant execute on function seckill.explain (bigint, text, text, integer, uuid, text, jsonb)
+   to seckill_app;
+
+-- file: procedures/buying/limit_usage.sql
+-- A read: nothing is locked, so beside a rush the numbers were true at some moment of the call.
+create or replace function seckill.limit_usage (
+  p_activity_id bigint,
+  p_user_id text,
+  p_subjects jsonb default '{}'
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  return query
+    select c.*
+      from seckill_private.usage_checks_at(
+             null, p_activity_id, p_user_id, seckill_private.subject_digests(p_subjects)) as c;
+end
+$function$;
+
+comment on function seckill.limit_usage (bigint, text, jsonb) is
+  'What these subjects have used of each limit of an activity, global ones included, by name: '
+  'used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is '
+  'allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
+grant execute on function seckill.limit_usage (bigint, text, jsonb) to seckill_app;
 
 -- file: procedures/buying/confirm.sql
 -- Precedence, locks: seckill_private.confirm_at.
@@ -3410,7 +5344,7 @@ grant execute on function seckill.allocate_stock (
 -- file: procedures/running/set_limit.sql
 -- A limit is never overwritten: its version ends and a new one begins, so that each purchase can be
 -- judged by what stood when it was made. It counts what was bought before it was set.
--- Locks: the activity, the revision counter.
+-- Locks: the activity (none for a global limit), the revision counter.
 create or replace function seckill.set_limit (
   p_activity_id bigint,
   p_name text,
@@ -3435,19 +5369,23 @@ declare
   v_result seckill.ops_result;
   v_new seckill_private.limit_version;
 begin
-  perform seckill_private.validate_limit(
-    p_name, p_dimension, p_metric, p_window, p_maximum, p_sku, p_period, p_time_zone, p_required);
-  perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
   v_new.activity_id := p_activity_id;
   v_new.name := p_name;
   v_new.dimension := p_dimension;
   v_new.metric := p_metric;
-  v_new.window_kind := p_window;
+  v_new.window_kind := case
+    when p_metric = 'open_holds' then coalesce(p_window, 'activity') else p_window
+  end;
   v_new.maximum := p_maximum;
   v_new.sku := p_sku;
+  v_new.period := p_period;
   v_new.time_zone := p_time_zone;
   v_new.required := p_required;
+  perform seckill_private.validate_limit(
+    p_activity_id, p_name, p_dimension, p_metric, v_new.window_kind, p_maximum, p_sku, p_period,
+    p_time_zone, p_required);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_rules(p_activity_id);
   v_result.status := 'set';
   v_result.activity_id := p_activity_id;
   v_result.sku := p_sku;
@@ -3467,18 +5405,22 @@ $function$;
 
 comment on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) is
-  'Set a limit, or change the one of that name: at most p_maximum of p_metric (units, orders) for '
-  'each subject of p_dimension (user) in p_window (order, day, activity), for one p_sku or for all '
-  '(null). Several may apply; all must pass. It counts what was bought before; lowered below what '
-  'is used, it keeps that and refuses more. p_time_zone: of the day, else the activity''s. Other '
-  'dimensions, metrics, windows, and p_period, come in a later release and raise SK001 now. '
-  'status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 '
-  '(closed).';
+  'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of '
+  'p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). '
+  'Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is '
+  'null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, '
+  'week (from Monday), month, activity; rolling, the last p_period (days and shorter). '
+  'p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name '
+  'the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which '
+  'counts across all activities unless its window is order or activity; an activity''s limit of '
+  'that name stands in for it. A limit counts what was bought before; lowered below what is used, '
+  'it keeps that and refuses more. status: set; replayed where it stood like this already. Raises '
+  'SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.set_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean, text) to seckill_ops;
 
 -- file: procedures/running/drop_limit.sql
--- Locks: the activity, the revision counter.
+-- Locks: the activity (none for a global limit), the revision counter.
 create or replace function seckill.drop_limit (
   p_activity_id bigint,
   p_name text,
@@ -3496,12 +5438,12 @@ declare
 begin
   perform seckill_private.require_text('p_name', p_name);
   perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.lock_rules(p_activity_id);
   v_result.status := 'dropped';
   v_result.activity_id := p_activity_id;
   v_result.replayed := not exists (
     select from seckill_private.limit_version as l
-     where l.activity_id = p_activity_id
+     where l.activity_id is not distinct from p_activity_id
        and l.name = p_name
        and l.until_revision is null);
   if v_result.replayed then
@@ -3516,9 +5458,300 @@ end
 $function$;
 
 comment on function seckill.drop_limit (bigint, text, text) is
-  'Drop a limit of an activity. status: dropped; replayed where there was none of that name. '
+  'Drop a limit of an activity, or a global one (null). status: dropped; replayed where there was '
+  'none of that name. '
   'Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.drop_limit (bigint, text, text) to seckill_ops;
+
+-- file: procedures/running/require_eligibility.sql
+-- An explicit switch and not "the list has rows": an emptied list closes the sale, never opens it.
+-- Locks: the activity.
+create or replace function seckill.require_eligibility (
+  p_activity_id bigint,
+  p_dimension text,
+  p_required boolean,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.require_text('p_dimension', p_dimension);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_required is null then
+    perform seckill_private.raise_error('SK001', 'p_required must not be null');
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
+  update seckill_private.list_dimension as d
+     set required = p_required
+   where d.activity_id = p_activity_id
+     and d.dimension = p_dimension
+     and d.required <> p_required;
+  v_result.replayed := not found;
+  v_result.status := 'required';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'require_eligibility', p_activity_id, null,
+      jsonb_build_object('dimension', p_dimension, 'required', p_required), to_jsonb(v_result),
+      p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.require_eligibility (bigint, text, boolean, text) is
+  'Switch on (or off) that buyers must be on the list of eligible subjects of a dimension '
+  '(add_eligible). Every dimension that is switched on must pass; with an empty list nobody does. '
+  'status: required; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.require_eligibility (bigint, text, boolean, text) to seckill_ops;
+
+-- file: procedures/running/add_eligible.sql
+-- Locks: the activity.
+create or replace function seckill.add_eligible (
+  p_activity_id bigint,
+  p_dimension text,
+  p_values text[],
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'add_eligible', 'added', 'eligible', p_dimension, p_values, true, p_actor);
+end
+$function$;
+
+comment on function seckill.add_eligible (bigint, text, text[], text) is
+  'Put subjects on the list of those who may buy. It counts once require_eligibility asks for it. '
+  'p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: '
+  'values that changed. status: added; replayed where nothing changed. Raises SK001, SK002, SK005, '
+  'SK006 (closed).';
+grant execute on function seckill.add_eligible (bigint, text, text[], text) to seckill_ops;
+
+-- file: procedures/running/remove_eligible.sql
+-- Locks: the activity.
+create or replace function seckill.remove_eligible (
+  p_activity_id bigint,
+  p_dimension text,
+  p_values text[],
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'remove_eligible', 'removed', 'eligible', p_dimension, p_values, false, p_actor);
+end
+$function$;
+
+comment on function seckill.remove_eligible (bigint, text, text[], text) is
+  'Take subjects off the list of those who may buy. An emptied list that is required lets nobody '
+  'in. p_dimension: user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. '
+  'quantity: values that changed. status: removed; replayed where nothing changed. Raises SK001, '
+  'SK002, SK005, SK006 (closed).';
+grant execute on function seckill.remove_eligible (bigint, text, text[], text) to seckill_ops;
+
+-- file: procedures/running/block.sql
+-- Locks: the activity.
+create or replace function seckill.block (
+  p_activity_id bigint,
+  p_dimension text,
+  p_values text[],
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'block', 'blocked', 'blocked', p_dimension, p_values, true, p_actor);
+end
+$function$;
+
+comment on function seckill.block (bigint, text, text[], text) is
+  'Put subjects on the list of those who may not buy: any block refuses a purchase. p_dimension: '
+  'user, or any key of p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that '
+  'changed. status: blocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 '
+  '(closed).';
+grant execute on function seckill.block (bigint, text, text[], text) to seckill_ops;
+
+-- file: procedures/running/unblock.sql
+-- Locks: the activity.
+create or replace function seckill.unblock (
+  p_activity_id bigint,
+  p_dimension text,
+  p_values text[],
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'unblock', 'unblocked', 'blocked', p_dimension, p_values, false, p_actor);
+end
+$function$;
+
+comment on function seckill.unblock (bigint, text, text[], text) is
+  'Take subjects off the list of those who may not buy. p_dimension: user, or any key of '
+  'p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: '
+  'unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;
+
+-- file: procedures/running/move_stock.sql
+-- Through the inventory's ledger, as everything that enters or leaves a pool.
+-- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; the inventory
+--   row.
+create or replace function seckill.move_stock (
+  p_activity_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_from_region text,
+  p_to_region text,
+  p_request_id uuid,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_arguments jsonb := jsonb_build_object(
+    'activity_id', p_activity_id, 'sku', p_sku, 'quantity', p_quantity,
+    'from_region', p_from_region, 'to_region', p_to_region);
+  v_answer jsonb;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_units('p_quantity', p_quantity);
+  perform seckill_private.require_text('p_from_region', p_from_region);
+  perform seckill_private.require_text('p_to_region', p_to_region);
+  perform seckill_private.require_request_id(p_request_id);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_from_region = p_to_region then
+    perform seckill_private.raise_error('SK001', 'p_from_region and p_to_region are the same');
+  end if;
+  v_answer := seckill_private.ops_replay('move_stock', p_request_id, v_arguments);
+  if v_answer is not null then
+    return seckill_private.ops_repeat(v_answer);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  v_result.total := seckill_private.move_units(
+    null, p_activity_id, seckill_private.find_pool(p_activity_id, p_sku, p_from_region),
+    seckill_private.find_pool(p_activity_id, p_sku, p_to_region), p_quantity, p_actor);
+  v_result.status := 'moved';
+  v_result.replayed := false;
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_to_region;
+  v_result.quantity := p_quantity;
+  perform seckill_private.ops_record(
+    'move_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.move_stock (bigint, text, bigint, text, text, uuid, text) is
+  'Move available units of a sku from the pool of one region to that of another, also while they '
+  'sell. p_quantity: units. p_request_id: a repeat changes nothing. status: moved; total: units in '
+  'the pool of p_to_region then. Raises SK001, SK002, SK003 (a region without this pool), SK004, '
+  'SK005, SK006 (closed), SK007 (fewer are available).';
+grant execute on function seckill.move_stock (
+  bigint, text, bigint, text, text, uuid, text) to seckill_ops;
+
+-- file: procedures/running/schedule_release.sql
+-- Declarative: the schedule that stood is replaced, so that a repeat changes nothing.
+-- Locks: the activity; due holds by SKIP LOCKED; the pool's slot.
+create or replace function seckill.schedule_release (
+  p_activity_id bigint,
+  p_sku text,
+  p_region text,
+  p_release_at timestamptz[],
+  p_quantities bigint[],
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint;
+begin
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.validate_releases(p_release_at, p_quantities);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_activity(p_activity_id);
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_result.status := 'scheduled';
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.replayed := seckill_private.releases_stand(v_pool_id, p_release_at, p_quantities);
+  if not v_result.replayed then
+    perform seckill_private.set_releases(
+      null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
+  end if;
+  v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
+  v_result.total :=
+    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'schedule_release', p_activity_id, null,
+      jsonb_build_object(
+        'sku', p_sku, 'region', p_region, 'quantities', p_quantities, 'release_at',
+        array(select r at time zone 'UTC' from unnest(p_release_at) as r)),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.schedule_release (
+  bigint, text, text, timestamptz[], bigint[], text) is
+  'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of '
+  'them; empty arrays: everything is released now). It replaces the schedule that stood; the units '
+  'are taken from what is available, and what the old schedule kept back is available first. From '
+  'its instant on a release counts as available, no job is needed; an instant that has passed '
+  'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
+  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'SK006 (closed), SK007 (fewer are available).';
+grant execute on function seckill.schedule_release (
+  bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;
 
 -- file: procedures/running/expire_due.sql
 -- Nothing waits for a sweeper: a hold that has ended is worth nothing, swept or not. It keeps the
@@ -3546,6 +5779,195 @@ comment on function seckill.expire_due (integer, text) is
   'Give the units of holds that have ended back to their pools, in the books too; how many holds. '
   'p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
 grant execute on function seckill.expire_due (integer, text) to seckill_ops;
+
+-- file: procedures/running/archive_activity.sql
+-- Locks: the activity's row, against everybody who still moves something in it.
+create or replace function seckill.archive_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_limit_name text := seckill_private.limit_that_counts(v_activity, clock_timestamp());
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := 'archived';
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.archived_at is not null;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  elsif exists (
+    select from seckill_private.reservation as r
+     where (r.buyer_key >> 40) = p_activity_id and r.state = 'held'
+  ) then
+    perform seckill_private.raise_error('SK006', 'holds are open, or wait for expire_due');
+  elsif v_limit_name is not null then
+    perform seckill_private.raise_error(
+      'SK006', 'the limit on all activities still counts it: ' || v_limit_name);
+  end if;
+  perform from seckill_private.activity as a
+    where a.activity_id = p_activity_id
+      for update;
+  update seckill_private.activity as a
+     set archived_at = clock_timestamp(),
+         last_position = greatest(
+           (select max(s.position)
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.activity_id = p_activity_id),
+           (select max(m.position)
+              from seckill_private.movement as m
+             where m.activity_id = p_activity_id))
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    'archive_activity', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.archive_activity (bigint, text) is
+  'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
+  'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise '
+  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
+  'not closed, when holds are open or not yet swept, and while a limit on all activities may count '
+  'what was bought in it.';
+grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/export_activity.sql
+-- The rows stand still (archive_activity), so pages read one after another belong together.
+-- Instants are written in UTC, whatever the session's zone: files of one activity are the same
+-- whoever wrote them.
+create or replace function seckill.export_activity (
+  p_activity_id bigint,
+  p_part text,
+  p_after text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.archived_row
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+as $function$
+declare
+  v_activity seckill_private.activity;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_limit(p_limit);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  case
+    when p_part in ('reservation', 'movement', 'listed_subject') then
+      return query
+        select c.* from seckill_private.archived_page(
+                          p_activity_id, p_part, p_after, p_limit) as c;
+    when p_part in ('activity', 'pool', 'pool_slot', 'limit_version', 'list_dimension', 'ops_entry',
+                    'inventory_movement') then
+      return query
+        select '', c.data
+          from seckill_private.archived_part(p_activity_id, p_part) as c (data)
+         where p_after is null;
+    else
+      perform seckill_private.raise_error('SK001', 'p_part is no part of an archive');
+  end case;
+exception
+  when invalid_text_representation or invalid_parameter_value or numeric_value_out_of_range then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this part');
+end
+$function$;
+
+comment on function seckill.export_activity (bigint, text, text, integer) is
+  'The rows of an archived activity, for files outside of the database. p_part: activity, pool, '
+  'pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, '
+  'reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. '
+  'p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it '
+  'was dropped), SK006 (not archived).';
+grant execute on function seckill.export_activity (bigint, text, text, integer) to seckill_ops;
+
+-- file: procedures/running/drop_archived.sql
+-- The first call marks the activity, and from then on nobody sees it; each call deletes some rows.
+-- Where it is the last of its 64, the partitions go instead.
+-- Locks: the activity's row; those of seckill_private.drop_partition.
+create or replace function seckill.drop_archived (
+  p_activity_id bigint,
+  p_limit integer default 1000,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '100ms'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_gone boolean := false;
+begin
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  v_result.activity_id := p_activity_id;
+  v_result.status := 'dropping';
+  if v_activity.dropped_at is null then
+    update seckill_private.activity as a
+       set dropped_at = clock_timestamp()
+     where a.activity_id = p_activity_id;
+    update seckill_private.feed as f
+       set drops = f.drops + 1,
+           dropped_position = greatest(f.dropped_position, v_activity.last_position);
+    delete from seckill_private.limit_version as l where l.activity_id = p_activity_id;
+    delete from seckill_private.list_dimension as d where d.activity_id = p_activity_id;
+    delete from seckill_private.pool_slot as s
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and s.pool_id = p.pool_id;
+    delete from seckill_private.stock_release as r
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and r.pool_id = p.pool_id;
+    delete from seckill_private.pool as p where p.activity_id = p_activity_id;
+    perform seckill_private.ops_record(
+      'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+    v_gone := seckill_private.drop_partition(p_activity_id);
+  end if;
+  v_result.quantity := 0;
+  if not v_gone then
+    v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
+  end if;
+  if v_result.quantity = 0 then
+    v_result.status := 'dropped';
+  end if;
+  v_result.replayed := v_activity.dropped_at is not null and v_result.quantity = 0;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.drop_archived (bigint, integer, text) is
+  'Delete an archived activity, which you have exported, a few rows a call: call it until status '
+  'is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call '
+  'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. '
+  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
+  '55P03 when somebody was in the way: call again.';
+grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;
 
 -- file: procedures/reading/shard_of.sql
 -- The rule itself is seckill_private.shard, which plans can inline.
@@ -3666,6 +6088,7 @@ grant execute on function seckill.history (bigint, text, text, text, integer)
 -- nothing can come in there any more. So a transaction left open anywhere in the cluster after it
 -- wrote delays the feed, and never breaks it.
 -- The horizon is read before the rows, in a statement of its own: the rows' snapshot is not older.
+-- Whether rows were dropped under way is asked again after they were read.
 -- What is shown is on disk: another session's commit may be visible before that
 -- (seckill_private.ensure_durable).
 -- A login of seckill_app sees units, not people, as in history.
@@ -3698,21 +6121,18 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed.generation, p_after);
-  if p_after is not null and v_after.position < v_feed.dropped_position then
-    perform seckill_private.raise_error(
-      'SK006', 'rows after p_after were dropped with an archived activity: read them from its '
-      'archive, then begin anew');
-  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
-    select seckill_private.feed_cursor(v_feed.generation, c.place), c.at, c.kind, p.activity_id,
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
   if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end
@@ -3727,6 +6147,37 @@ comment on function seckill.changes (text, integer) is
   'before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
   'archived activity).';
 grant execute on function seckill.changes (text, integer)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/ops_history.sql
+-- A call on an activity that is unknown has no entries; that is no error here.
+create or replace function seckill.ops_history (
+  p_activity_id bigint default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.ops_entry
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.require_limit(p_limit);
+  return query
+    select e.at, e.actor, e.login, e.call, e.activity_id, e.arguments
+      from seckill_private.ops_entry as e
+     where p_activity_id is null
+        or e.activity_id = p_activity_id
+     order by e.entry_id desc
+     limit p_limit;
+end
+$function$;
+
+comment on function seckill.ops_history (bigint, integer) is
+  'The journal of the calls that run a sale, newest first: of one activity, or of all (null), '
+  'those on global limits and the inventory included. p_limit: rows, 1 to 10000. A call that '
+  'changed nothing is not in it. Raises SK001.';
+grant execute on function seckill.ops_history (bigint, integer)
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/reconcile.sql

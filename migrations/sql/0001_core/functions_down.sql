@@ -19,6 +19,9 @@ drop view if exists seckill.activity;
 -- file: procedures/reading/reconcile.sql (dropped)
 drop function if exists seckill.reconcile;
 
+-- file: procedures/reading/ops_history.sql (dropped)
+drop function if exists seckill.ops_history;
+
 -- file: procedures/reading/changes.sql (dropped)
 drop function if exists seckill.changes;
 
@@ -34,8 +37,38 @@ drop function if exists seckill.schema_version;
 -- file: procedures/reading/shard_of.sql (dropped)
 drop function if exists seckill.shard_of;
 
+-- file: procedures/running/drop_archived.sql (dropped)
+drop function if exists seckill.drop_archived;
+
+-- file: procedures/running/export_activity.sql (dropped)
+drop function if exists seckill.export_activity;
+
+-- file: procedures/running/archive_activity.sql (dropped)
+drop function if exists seckill.archive_activity;
+
 -- file: procedures/running/expire_due.sql (dropped)
 drop function if exists seckill.expire_due;
+
+-- file: procedures/running/schedule_release.sql (dropped)
+drop function if exists seckill.schedule_release;
+
+-- file: procedures/running/move_stock.sql (dropped)
+drop function if exists seckill.move_stock;
+
+-- file: procedures/running/unblock.sql (dropped)
+drop function if exists seckill.unblock;
+
+-- file: procedures/running/block.sql (dropped)
+drop function if exists seckill.block;
+
+-- file: procedures/running/remove_eligible.sql (dropped)
+drop function if exists seckill.remove_eligible;
+
+-- file: procedures/running/add_eligible.sql (dropped)
+drop function if exists seckill.add_eligible;
+
+-- file: procedures/running/require_eligibility.sql (dropped)
+drop function if exists seckill.require_eligibility;
 
 -- file: procedures/running/drop_limit.sql (dropped)
 drop function if exists seckill.drop_limit;
@@ -85,11 +118,26 @@ drop function if exists seckill.cancel;
 -- file: procedures/buying/confirm.sql (dropped)
 drop function if exists seckill.confirm;
 
+-- file: procedures/buying/limit_usage.sql (dropped)
+drop function if exists seckill.limit_usage;
+
+-- file: procedures/buying/explain.sql (dropped)
+drop function if exists seckill.explain;
+
+-- file: procedures/buying/reserve_lines.sql (dropped)
+drop function if exists seckill.reserve_lines;
+
 -- file: procedures/buying/reserve.sql (dropped)
 drop function if exists seckill.reserve;
 
 -- file: procedures/internal/check_limits.sql (dropped)
 drop function if exists seckill_private.check_limits;
+
+-- file: procedures/internal/limit_events.sql (dropped)
+drop function if exists seckill_private.limit_events;
+
+-- file: procedures/internal/use_events.sql (dropped)
+drop function if exists seckill_private.use_events;
 
 -- file: procedures/internal/check_reservations.sql (dropped)
 drop function if exists seckill_private.check_reservations;
@@ -118,6 +166,24 @@ drop function if exists seckill_private.feed_cursor;
 -- file: procedures/internal/sees_buyers.sql (dropped)
 drop function if exists seckill_private.sees_buyers;
 
+-- file: procedures/internal/set_releases.sql (dropped)
+drop function if exists seckill_private.set_releases;
+
+-- file: procedures/internal/releases_stand.sql (dropped)
+drop function if exists seckill_private.releases_stand;
+
+-- file: procedures/internal/validate_releases.sql (dropped)
+drop function if exists seckill_private.validate_releases;
+
+-- file: procedures/internal/move_units.sql (dropped)
+drop function if exists seckill_private.move_units;
+
+-- file: procedures/internal/change_list.sql (dropped)
+drop function if exists seckill_private.change_list;
+
+-- file: procedures/internal/note_dimension.sql (dropped)
+drop function if exists seckill_private.note_dimension;
+
 -- file: procedures/internal/end_limit.sql (dropped)
 drop function if exists seckill_private.end_limit;
 
@@ -127,6 +193,9 @@ drop function if exists seckill_private.limit_stands;
 -- file: procedures/internal/validate_limit.sql (dropped)
 drop function if exists seckill_private.validate_limit;
 
+-- file: procedures/internal/lock_rules.sql (dropped)
+drop function if exists seckill_private.lock_rules;
+
 -- file: procedures/internal/return_unsold.sql (dropped)
 drop function if exists seckill_private.return_unsold;
 
@@ -135,6 +204,21 @@ drop function if exists seckill_private.change_state;
 
 -- file: procedures/internal/ensure_pool.sql (dropped)
 drop function if exists seckill_private.ensure_pool;
+
+-- file: procedures/internal/archived_page.sql (dropped)
+drop function if exists seckill_private.archived_page;
+
+-- file: procedures/internal/archived_part.sql (dropped)
+drop function if exists seckill_private.archived_part;
+
+-- file: procedures/internal/limit_that_counts.sql (dropped)
+drop function if exists seckill_private.limit_that_counts;
+
+-- file: procedures/internal/delete_activity.sql (dropped)
+drop function if exists seckill_private.delete_activity;
+
+-- file: procedures/internal/drop_partition.sql (dropped)
+drop function if exists seckill_private.drop_partition;
 
 -- file: procedures/internal/ensure_partition.sql (dropped)
 drop function if exists seckill_private.ensure_partition;
@@ -163,6 +247,9 @@ drop function if exists seckill_private.confirm_at;
 -- file: procedures/internal/confirm_late.sql (dropped)
 drop function if exists seckill_private.confirm_late;
 
+-- file: procedures/internal/exceeds_limit.sql (dropped)
+drop function if exists seckill_private.exceeds_limit;
+
 -- file: procedures/internal/lock_available.sql (dropped)
 drop function if exists seckill_private.lock_available;
 
@@ -181,6 +268,15 @@ drop function if exists seckill_private.resolve_reservation;
 -- file: procedures/internal/lock_reservation.sql (dropped)
 drop function if exists seckill_private.lock_reservation;
 
+-- file: procedures/internal/usage_checks_at.sql (dropped)
+drop function if exists seckill_private.usage_checks_at;
+
+-- file: procedures/internal/explain_at.sql (dropped)
+drop function if exists seckill_private.explain_at;
+
+-- file: procedures/internal/show_check.sql (dropped)
+drop function if exists seckill_private.show_check;
+
 -- file: procedures/internal/reserve_at.sql (dropped)
 drop function if exists seckill_private.reserve_at;
 
@@ -189,6 +285,9 @@ drop function if exists seckill_private.take_hold;
 
 -- file: procedures/internal/replay.sql (dropped)
 drop function if exists seckill_private.replay;
+
+-- file: procedures/internal/find_request.sql (dropped)
+drop function if exists seckill_private.find_request;
 
 -- file: procedures/internal/same_request.sql (dropped)
 drop function if exists seckill_private.same_request;
@@ -199,14 +298,29 @@ drop function if exists seckill_private.expire_due_at;
 -- file: procedures/internal/refresh_next_expiry.sql (dropped)
 drop function if exists seckill_private.refresh_next_expiry;
 
--- file: procedures/internal/expire_holds.sql (dropped)
-drop function if exists seckill_private.expire_holds;
-
 -- file: procedures/internal/hold_position.sql (dropped)
 drop function if exists seckill_private.hold_position;
 
+-- file: procedures/internal/take_units.sql (dropped)
+drop function if exists seckill_private.take_units;
+
 -- file: procedures/internal/hold_units.sql (dropped)
 drop function if exists seckill_private.hold_units;
+
+-- file: procedures/internal/lock_units.sql (dropped)
+drop function if exists seckill_private.lock_units;
+
+-- file: procedures/internal/settle_short.sql (dropped)
+drop function if exists seckill_private.settle_short;
+
+-- file: procedures/internal/release_due.sql (dropped)
+drop function if exists seckill_private.release_due;
+
+-- file: procedures/internal/pick_due_holds.sql (dropped)
+drop function if exists seckill_private.pick_due_holds;
+
+-- file: procedures/internal/lock_slots.sql (dropped)
+drop function if exists seckill_private.lock_slots;
 
 -- file: procedures/internal/post_movements.sql (dropped)
 drop function if exists seckill_private.post_movements;
@@ -220,23 +334,77 @@ drop function if exists seckill_private.moved;
 -- file: procedures/internal/next_position.sql (dropped)
 drop function if exists seckill_private.next_position;
 
--- file: procedures/internal/refuse_limit.sql (dropped)
-drop function if exists seckill_private.refuse_limit;
+-- file: procedures/internal/refuse_archived.sql (dropped)
+drop function if exists seckill_private.refuse_archived;
 
--- file: procedures/internal/refuse_stock.sql (dropped)
-drop function if exists seckill_private.refuse_stock;
+-- file: procedures/internal/refusal.sql (dropped)
+drop function if exists seckill_private.refusal;
 
--- file: procedures/internal/refuse_sale.sql (dropped)
-drop function if exists seckill_private.refuse_sale;
+-- file: procedures/internal/decide.sql (dropped)
+drop function if exists seckill_private.decide;
 
--- file: procedures/internal/limit_usage_of.sql (dropped)
-drop function if exists seckill_private.limit_usage_of;
+-- file: procedures/internal/require_dimension.sql (dropped)
+drop function if exists seckill_private.require_dimension;
+
+-- file: procedures/internal/missing_dimension.sql (dropped)
+drop function if exists seckill_private.missing_dimension;
+
+-- file: procedures/internal/limit_checks.sql (dropped)
+drop function if exists seckill_private.limit_checks;
+
+-- file: procedures/internal/limit_check.sql (dropped)
+drop function if exists seckill_private.limit_check;
+
+-- file: procedures/internal/wanted.sql (dropped)
+drop function if exists seckill_private.wanted;
+
+-- file: procedures/internal/limit_use_of.sql (dropped)
+drop function if exists seckill_private.limit_use_of;
+
+-- file: procedures/internal/leaves_at.sql (dropped)
+drop function if exists seckill_private.leaves_at;
+
+-- file: procedures/internal/counted.sql (dropped)
+drop function if exists seckill_private.counted;
+
+-- file: procedures/internal/reservations_of.sql (dropped)
+drop function if exists seckill_private.reservations_of;
+
+-- file: procedures/internal/subject_keys.sql (dropped)
+drop function if exists seckill_private.subject_keys;
+
+-- file: procedures/internal/crosses_activities.sql (dropped)
+drop function if exists seckill_private.crosses_activities;
+
+-- file: procedures/internal/covered_units.sql (dropped)
+drop function if exists seckill_private.covered_units;
+
+-- file: procedures/internal/covered_lines.sql (dropped)
+drop function if exists seckill_private.covered_lines;
+
+-- file: procedures/internal/pools_of_sku.sql (dropped)
+drop function if exists seckill_private.pools_of_sku;
 
 -- file: procedures/internal/window_of.sql (dropped)
 drop function if exists seckill_private.window_of;
 
+-- file: procedures/internal/hour_of.sql (dropped)
+drop function if exists seckill_private.hour_of;
+
 -- file: procedures/internal/midnight.sql (dropped)
 drop function if exists seckill_private.midnight;
+
+-- file: procedures/internal/gate_checks.sql (dropped)
+drop function if exists seckill_private.gate_checks;
+
+-- file: procedures/internal/list_checks.sql (dropped)
+drop function if exists seckill_private.list_checks;
+
+-- file: procedures/internal/stock_check.sql (dropped)
+drop function if exists seckill_private.stock_check;
+
+-- file: procedures/internal/sale_check.sql (dropped)
+drop function if exists seckill_private.sale_check;
 
 -- file: procedures/internal/ledger_of.sql (dropped)
 drop function if exists seckill_private.ledger_of;
@@ -259,6 +427,15 @@ drop function if exists seckill_private.state_at;
 -- file: procedures/internal/pool_balance.sql (dropped)
 drop function if exists seckill_private.pool_balance;
 
+-- file: procedures/internal/short_pools.sql (dropped)
+drop function if exists seckill_private.short_pools;
+
+-- file: procedures/internal/next_release.sql (dropped)
+drop function if exists seckill_private.next_release;
+
+-- file: procedures/internal/due_releases.sql (dropped)
+drop function if exists seckill_private.due_releases;
+
 -- file: procedures/internal/first_expiry.sql (dropped)
 drop function if exists seckill_private.first_expiry;
 
@@ -267,6 +444,9 @@ drop function if exists seckill_private.due_units;
 
 -- file: procedures/internal/find_pool.sql (dropped)
 drop function if exists seckill_private.find_pool;
+
+-- file: procedures/internal/find_pools.sql (dropped)
+drop function if exists seckill_private.find_pools;
 
 -- file: procedures/internal/sale_status.sql (dropped)
 drop function if exists seckill_private.sale_status;
@@ -286,11 +466,23 @@ drop function if exists seckill_private.begin_write;
 -- file: procedures/internal/commit_durably.sql (dropped)
 drop function if exists seckill_private.commit_durably;
 
+-- file: procedures/internal/lock_digests.sql (dropped)
+drop function if exists seckill_private.lock_digests;
+
 -- file: procedures/internal/lock_subject.sql (dropped)
 drop function if exists seckill_private.lock_subject;
 
+-- file: procedures/internal/digest_of.sql (dropped)
+drop function if exists seckill_private.digest_of;
+
+-- file: procedures/internal/user_digest.sql (dropped)
+drop function if exists seckill_private.user_digest;
+
 -- file: procedures/internal/subject_digests.sql (dropped)
 drop function if exists seckill_private.subject_digests;
+
+-- file: procedures/internal/subject_digest.sql (dropped)
+drop function if exists seckill_private.subject_digest;
 
 -- file: procedures/internal/dimension_tag.sql (dropped)
 drop function if exists seckill_private.dimension_tag;
@@ -309,6 +501,9 @@ drop function if exists seckill_private.buyer_key;
 
 -- file: procedures/internal/shard.sql (dropped)
 drop function if exists seckill_private.shard;
+
+-- file: procedures/internal/merge_lines.sql (dropped)
+drop function if exists seckill_private.merge_lines;
 
 -- file: procedures/internal/validate_request.sql (dropped)
 drop function if exists seckill_private.validate_request;

@@ -71,11 +71,20 @@ create table seckill_private.activity (
   state text not null default 'draft',
   created_at timestamptz not null,
   closed_at timestamptz,
+  archived_at timestamptz,
+  last_position bigint,
+  dropped_at timestamptz,
   constraint activity_window check (starts_at < ends_at),
   constraint activity_hold check (hold_seconds > 0),
   constraint activity_state check (state in ('draft', 'open', 'paused', 'closed'))
 );
 comment on table seckill_private.activity is 'One sale.';
+comment on column seckill_private.activity.archived_at is
+  'From here on nothing in it changes: it can be exported.';
+comment on column seckill_private.activity.last_position is
+  'Where its last row stands in the feed, once it is archived.';
+comment on column seckill_private.activity.dropped_at is
+  'Its rows were given up to be deleted; only this one and the journal are kept.';
 
 create table seckill_private.pool (
   pool_id bigint generated always as identity primary key,
@@ -247,15 +256,17 @@ create table seckill_private.feed (
   generation text not null,
   system_identifier bigint not null,
   position_base bigint not null,
+  drops integer not null,
   dropped_position bigint not null
 );
 comment on table seckill_private.feed is
   'The feed of the ledger. generation: stands in each cursor, and changes where positions had to '
   'start anew. system_identifier: the cluster whose transaction ids the positions are made of. '
-  'position_base: added to them. dropped_position: the last row that was dropped with an archived '
-  'activity.';
-insert into seckill_private.feed (generation, system_identifier, position_base, dropped_position)
-select left(gen_random_uuid()::text, 8), c.system_identifier, 0, 0
+  'position_base: added to them. drops: how many archived activities were dropped, a number that '
+  'stands in each cursor, too. dropped_position: no row above it was ever dropped.';
+insert into seckill_private.feed (
+  generation, system_identifier, position_base, drops, dropped_position)
+select left(gen_random_uuid()::text, 8), c.system_identifier, 0, 0, 0
   from pg_control_system() as c;
 
 -- The real stock, and its ledger: a row's balance is the sum of its entries.

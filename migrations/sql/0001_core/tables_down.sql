@@ -13,6 +13,7 @@ drop type
   seckill_private.unit_line,
   seckill.ops_entry,
   seckill.check_result,
+  seckill.archived_row,
   seckill.inventory_result,
   seckill.violation,
   seckill.change,

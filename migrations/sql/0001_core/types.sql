@@ -82,8 +82,8 @@ create type seckill.ops_result as (
 );
 comment on type seckill.ops_result is
   'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, '
-  'closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had '
-  'been done before. quantity: units moved. total: units in the pool, or in the inventory for '
+  'closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, '
+  'because it had been done before. quantity: units moved, or rows deleted. total: units in the pool, or in the inventory for '
   'receive_stock.';
 
 create type seckill.change as (
@@ -144,6 +144,14 @@ comment on type seckill.ops_entry is
   'An ops call as the journal has it. actor: who asked, as the caller named it. login: the '
   'database login that called. arguments: what was asked for.';
 
+create type seckill.archived_row as (
+  cursor text,
+  data jsonb
+);
+comment on type seckill.archived_row is
+  'A row of an archived activity. cursor: where export_activity goes on. data: its columns; instants '
+  'in UTC.';
+
 create type seckill.inventory_result as (
   status text,
   sku text,
@@ -184,10 +192,12 @@ create type seckill_private.check as (
   epoch bigint,
   resets_at timestamptz,
   retry text,
-  retry_at timestamptz
+  retry_at timestamptz,
+  seen_at timestamptz
 );
 comment on type seckill_private.check is
-  'One check of a purchase. answer: the status that reserve gives where it fails, else null.';
+  'One check of a purchase. answer: the status that reserve gives where it fails, else null. '
+  'seen_at: the latest instant at which something was done for the subject of a limit.';
 
 create type seckill_private.feed_place as (
   position bigint,
@@ -204,12 +214,12 @@ create type seckill_private.limit_use as (
   used bigint,
   unpaid bigint,
   first_expiry timestamptz,
-  resets_at timestamptz,
+  leaves_at timestamptz,
   seen_at timestamptz
 );
 comment on type seckill_private.limit_use is
-  'Use of a limit by one subject. unpaid: what of it are open holds, and first_expiry when the '
-  'first of them ends. resets_at: when the window turns over. seen_at: the latest instant at which '
-  'one of the counted reservations was moved.';
+  'Use of a limit by one subject in a window. unpaid: what of it are open holds; first_expiry: when '
+  'the first of them ends. leaves_at: when enough of it has left a rolling window. seen_at: the '
+  'latest instant at which something was done for the subject.';
 
 reset role;

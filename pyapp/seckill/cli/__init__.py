@@ -19,9 +19,11 @@ import typer
 from seckill.cli import (
     _common,
     activity,
+    archive,
     books,
     buy,
     demo,
+    feed,
     limit,
     replay,
     schema,
@@ -84,6 +86,7 @@ app.add_typer(limit.app, name="limit", rich_help_panel=_RUNNING)
 app.command("expire", rich_help_panel=_RUNNING, epilog=books.EXPIRE_EPILOG)(books.expire)
 
 app.command("worker", rich_help_panel=_RUNNING, epilog=worker.EPILOG)(worker.worker)
+app.command("archive", rich_help_panel=_RUNNING, epilog=archive.ARCHIVE_EPILOG)(archive.archive)
 
 _BUYING = "Buying"
 app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.reserve)
@@ -96,6 +99,7 @@ app.command("availability", rich_help_panel=_BOOKS, epilog=books.AVAILABILITY_EP
     books.availability
 )
 app.command("history", rich_help_panel=_BOOKS, epilog=books.HISTORY_EPILOG)(books.history)
+app.command("changes", rich_help_panel=_BOOKS, epilog=feed.CHANGES_EPILOG)(feed.changes)
 app.command("reconcile", rich_help_panel=_BOOKS, epilog=books.RECONCILE_EPILOG)(books.reconcile)
 
 

@@ -110,6 +110,8 @@ def explain(error: Exception) -> tuple[str, ExitCode] | None:
         case psycopg.Error():
             said = str(error).strip() or type(error).__name__
             return f"{error.sqlstate}: {said}" if error.sqlstate else said, ExitCode.ENVIRONMENT
+        case FileExistsError() if error.filename is None:
+            return str(error), ExitCode.USAGE
         case FileNotFoundError() | PermissionError():
             return f"{error.filename}: {error.strerror}", ExitCode.ENVIRONMENT
         case _:

@@ -1,16 +1,16 @@
--- Settle up to p_limit holds of some activities (of one pool, unless that is null) that have ended,
--- oldest first. Sweepers and buyers may do so side by side: each passes over what another has in
--- hand.
--- Locks: reservations by SKIP LOCKED, of all activities; only then slots ascending, and inventory
---   rows.
-create or replace function seckill_private.expire_holds (
+-- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
+-- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
+-- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
+-- (null: all). p_within: only holds that touch no other pool.
+-- Locks: reservations, by SKIP LOCKED.
+create or replace function seckill_private.pick_due_holds (
   p_now timestamptz,
   p_activity_ids bigint[],
-  p_pool_id bigint,
-  p_limit integer,
-  p_actor text default null
+  p_pool_ids bigint[],
+  p_within bigint[],
+  p_limit integer
 )
-  returns integer
+  returns seckill_private.unit_line[]
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
@@ -30,7 +30,8 @@ begin
              where r.state = 'held'
                and (r.buyer_key >> 40) = v_activity_id
                and r.expires_at <= p_now
-               and (p_pool_id is null or p_pool_id = any (r.pool_ids))
+               and (p_pool_ids is null or p_pool_ids && r.pool_ids)
+               and (p_within is null or r.pool_ids <@ p_within)
              order by r.expires_at
              limit p_limit - cardinality(v_ids)
                for update skip locked) as d;
@@ -51,11 +52,10 @@ begin
     into v_lines
     from expired as e
    cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
-  perform seckill_private.post_movements(
-    p_now, 'expire', 'held', 'available', v_lines, p_actor);
-  return cardinality(v_ids);
+  return v_lines;
 end
 $function$;
 
-comment on function seckill_private.expire_holds (timestamptz, bigint[], bigint, integer, text) is
-  'Settle holds that have ended and give their units back; how many.';
+comment on function seckill_private.pick_due_holds (
+  timestamptz, bigint[], bigint[], bigint[], integer) is
+  'Expire holds that have ended; their units, which are still to be given back.';

@@ -1,0 +1,49 @@
+-- The first check that fails, in order of precedence, or one without answer: then every check has
+-- passed, and seen_at is the latest instant at which something was done for the request's subjects.
+-- Checks are made one after another, so a refusal costs only what came before it; of the limits all
+-- are made.
+create or replace function seckill_private.decide (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
+  p_pool_ids bigint[],
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_limit_check seckill_private.check;
+  v_seen_at timestamptz;
+begin
+  select c.* into v_check
+    from seckill_private.gate_checks(
+           p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+   where c.answer is not null
+   limit 1;
+  if found or p_sale.limits is null then
+    return v_check;
+  end if;
+  for v_limit_check in
+    select c.*
+      from seckill_private.limit_checks(
+             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now) as c
+  loop
+    v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
+    if v_check.answer is null then
+      v_check := v_limit_check;
+    end if;
+  end loop;
+  v_check.seen_at := v_seen_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.decide (
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  'The first check of a purchase that fails; its answer is null where all pass.';

@@ -1,0 +1,31 @@
+-- Raises: SK004 when the request id stands for another region or other lines.
+create or replace function seckill_private.find_request (
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid,
+  p_region text,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill_private.reservation
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id;
+  if found and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.find_request (bigint, text, uuid, text, text[], integer[]) is
+  'The reservation that a request of these lines led to; a row of nulls where there is none.';

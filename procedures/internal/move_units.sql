@@ -1,0 +1,38 @@
+-- Locks: due holds by SKIP LOCKED; slots ascending; the inventory row.
+-- Raises: SK007 when fewer units are available.
+create or replace function seckill_private.move_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_from_pool_id bigint,
+  p_to_pool_id bigint,
+  p_quantity bigint,
+  p_actor text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
+  v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
+begin
+  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
+  end if;
+  perform seckill_private.post_movements(
+    v_now, 'move', 'available', 'inventory',
+    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  perform seckill_private.post_movements(
+    v_now, 'move', 'inventory', 'available',
+    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+  return (
+    select sum(s.total)::bigint
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_to_pool_id);
+end
+$function$;
+
+comment on function seckill_private.move_units (
+  timestamptz, bigint, bigint, bigint, bigint, text) is
+  'Move available units from one pool to another of the same sku; units in the other then.';

@@ -1,0 +1,40 @@
+-- Where counters are too low for an order: give back what ended holds and due releases have, in
+-- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
+-- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
+-- more.
+-- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
+create or replace function seckill_private.settle_short (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_ids bigint[],
+  p_quantities bigint[],
+  p_locked boolean
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
+  v_most bigint := (select max(q) from unnest(p_quantities) as q);
+  v_lines seckill_private.unit_line[];
+begin
+  if v_short is null then
+    return;
+  end if;
+  v_lines := seckill_private.pick_due_holds(
+    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
+    least(greatest(v_most, 100), 10000)::integer);
+  if not p_locked then
+    perform seckill_private.lock_slots(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+  end if;
+  perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
+  perform seckill_private.release_due(p_now, p_now, v_short);
+end
+$function$;
+
+comment on function seckill_private.settle_short (
+  timestamptz, bigint, bigint[], bigint[], boolean) is
+  'Give back what has ended or is due, where an order would lack units otherwise.';

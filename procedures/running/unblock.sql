@@ -1,0 +1,25 @@
+-- Locks: the activity.
+create or replace function seckill.unblock (
+  p_activity_id bigint,
+  p_dimension text,
+  p_values text[],
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+begin
+  return seckill_private.change_list(
+    p_activity_id, 'unblock', 'unblocked', 'blocked', p_dimension, p_values, false, p_actor);
+end
+$function$;
+
+comment on function seckill.unblock (bigint, text, text[], text) is
+  'Take subjects off the list of those who may not buy. p_dimension: user, or any key of '
+  'p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: '
+  'unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;
