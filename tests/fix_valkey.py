@@ -97,6 +97,8 @@ class Proxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for writer in self._upstreams:
+            writer.transport.abort()
         await asyncio.sleep(0.01)  # transports are closed by the loop
 
     async def _between(
@@ -117,7 +119,7 @@ class Proxy:
         finally:
             back.cancel()
             if self.held is None:
-                up_writer.close()
+                up_writer.transport.abort()
 
     async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
