@@ -27,12 +27,14 @@ class Answer:
         reservation_id: of the hold; None where refused.
         replayed: the same request had been answered before.
         may_return: refused now, but units are held unpaid and may come back.
+        flagged: the sold-out flag refused, PostgreSQL was not asked.
     """
 
     status: str
     reservation_id: int | None = None
     replayed: bool = False
     may_return: bool = False
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class Shop(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
-        """Ask for one unit."""
+    async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
+        """Ask for one unit; `first_try`: nobody has asked with this request id before."""
         ...
 
     async def pay(self, user_id: str, reservation_id: int) -> Answer:
@@ -87,13 +89,20 @@ class SeckillShop:
         activity_id: the sale.
         buying: connections for `reserve`.
         paying: connections for everything else: a payment does not queue behind the crowd.
+        redis_url: of the sold-out flag; empty: none.
     """
 
-    def __init__(self, dsn: str, activity_id: int, *, buying: int, paying: int) -> None:
+    def __init__(
+        self, dsn: str, activity_id: int, *, buying: int, paying: int, redis_url: str = ""
+    ) -> None:
         self._activity_id = activity_id
-        self._buying = AsyncClient(dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY)
+        self._buying = AsyncClient(
+            dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY, flag=redis_url
+        )
         # One more, for the shop window.
-        self._paying = AsyncClient(dsn, max_size=paying + 1, timeout_ms=20_000, retry=_RETRY)
+        self._paying = AsyncClient(
+            dsn, max_size=paying + 1, timeout_ms=20_000, retry=_RETRY, flag=""
+        )
 
     async def __aenter__(self) -> Self:
         await self._buying.open()
@@ -109,7 +118,7 @@ class SeckillShop:
         await self._buying.close()
         await self._paying.close()
 
-    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
+    async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
         """seckill.reserve of one unit."""
         said = await self._buying.reserve(
             activity_id=self._activity_id,
@@ -117,9 +126,16 @@ class SeckillShop:
             sku=SKU,
             quantity=1,
             request_id=request_id,
+            first_try=first_try,
         )
+        may_return = said.retry == "may_return"
         return Answer(
-            said.status, said.reservation_id, bool(said.replayed), said.retry == "may_return"
+            said.status,
+            said.reservation_id,
+            bool(said.replayed),
+            may_return,
+            # PostgreSQL names the instant at which units may come back; a flag names none.
+            flagged=said.status == "sold_out" and may_return and said.retry_at is None,
         )
 
     async def pay(self, user_id: str, reservation_id: int) -> Answer:

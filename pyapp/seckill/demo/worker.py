@@ -37,6 +37,7 @@ class Order:
         buyers: number of buyers in the whole crowd.
         buying: `reserve` calls at a time.
         paying: payments and cancellations at a time.
+        redis_url: of the sold-out flag; empty: none.
     """
 
     dsn: str
@@ -47,6 +48,7 @@ class Order:
     buyers: int
     buying: int
     paying: int
+    redis_url: str = ""
 
     def to_json(self) -> str:
         """One line."""
@@ -77,7 +79,13 @@ async def _serve(order: Order) -> None:
     if order.activity_id is None:
         shop = NaiveShop(order.dsn, connections=order.buying + order.paying + 1)
     else:
-        shop = SeckillShop(order.dsn, order.activity_id, buying=order.buying, paying=order.paying)
+        shop = SeckillShop(
+            order.dsn,
+            order.activity_id,
+            buying=order.buying,
+            paying=order.paying,
+            redis_url=order.redis_url,
+        )
     async with shop:
         calls = Calls(shop, buying=order.buying, paying=order.paying)
         buyers = [buyer(order.seed, n) for n in range(order.first, order.buyers, order.step)]
@@ -118,6 +126,7 @@ def _progress(crowd: Crowd, calls: Calls) -> dict[str, Any]:
             "answers": calls.answers,
             "first_answers": crowd.first_answers,
             "waiting": crowd.waiting,
+            "flagged": calls.flagged,
         }
     }
 
