@@ -297,6 +297,8 @@ COMMENT ON TYPE seckill_private.unit_line IS 'Units that move, and whose they ar
 CREATE FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -312,6 +314,8 @@ COMMENT ON FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text,
 CREATE FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text DEFAULT '*'::text, p_slots integer DEFAULT 1, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -413,6 +417,7 @@ CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region 
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_result seckill.availability_result;
@@ -445,6 +450,8 @@ COMMENT ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_reg
 CREATE FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -461,6 +468,7 @@ CREATE FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -518,6 +526,8 @@ COMMENT ON FUNCTION seckill.changes(p_after text, p_limit integer) IS 'The ledge
 CREATE FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -539,6 +549,7 @@ CREATE FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payme
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -554,6 +565,8 @@ COMMENT ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_p
 CREATE FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer DEFAULT 900, p_time_zone text DEFAULT 'UTC'::text, p_request_id uuid DEFAULT NULL::uuid, p_actor text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -647,6 +660,8 @@ COMMENT ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer,
 CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -680,6 +695,8 @@ COMMENT ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_acto
 CREATE FUNCTION seckill.expire_due(p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -697,6 +714,8 @@ COMMENT ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) IS 'Give t
 CREATE FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
   perform seckill_private.validate_request(
@@ -757,6 +776,7 @@ CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -788,6 +808,7 @@ CREATE FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_row seckill_private.reservation;
@@ -875,6 +896,8 @@ COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in
 CREATE FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
@@ -892,6 +915,8 @@ COMMENT ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_
 CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 100) RETURNS SETOF seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
@@ -917,6 +942,8 @@ COMMENT ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigi
 CREATE FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_from_region text, p_to_region text, p_request_id uuid, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -963,6 +990,8 @@ COMMENT ON FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quant
 CREATE FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -998,6 +1027,8 @@ COMMENT ON FUNCTION seckill.ops_history(p_activity_id bigint, p_limit integer) I
 CREATE FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1013,6 +1044,8 @@ COMMENT ON FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text) I
 CREATE FUNCTION seckill.receive_stock(p_sku text, p_quantity bigint, p_request_id uuid, p_reason text DEFAULT NULL::text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1079,6 +1112,8 @@ COMMENT ON FUNCTION seckill.reconcile(p_activity_id bigint) IS 'Prove the books 
 CREATE FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1094,6 +1129,8 @@ COMMENT ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension te
 CREATE FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension text, p_required boolean, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1132,6 +1169,7 @@ CREATE FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1160,6 +1198,7 @@ CREATE FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_sk
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1185,6 +1224,8 @@ COMMENT ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, 
 CREATE FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1200,6 +1241,8 @@ COMMENT ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) 
 CREATE FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1258,6 +1301,8 @@ COMMENT ON FUNCTION seckill.schema_version() IS 'The revision of the schema, suc
 CREATE FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text DEFAULT NULL::text, p_period interval DEFAULT NULL::interval, p_time_zone text DEFAULT NULL::text, p_required boolean DEFAULT true, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1322,6 +1367,8 @@ COMMENT ON FUNCTION seckill.shard_of(p_user_id text) IS 'The shard of a user, 0 
 CREATE FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1337,6 +1384,8 @@ COMMENT ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_va
 CREATE FUNCTION seckill.update_activity(p_activity_id bigint, p_name text DEFAULT NULL::text, p_starts_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_ends_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_hold_seconds integer DEFAULT NULL::integer, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1619,6 +1668,7 @@ CREATE FUNCTION seckill_private.change_list(p_activity_id bigint, p_call text, p
     AS $$
 declare
   v_result seckill.ops_result;
+  v_value text;
   v_digests bytea[];
 begin
   perform seckill_private.require_text('p_dimension', p_dimension);
@@ -1626,6 +1676,11 @@ begin
   if p_values is null or cardinality(p_values) not between 1 and 10000 then
     perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
   end if;
+  -- Before any query has them: the context of an error would show it.
+  foreach v_value in array p_values loop
+    perform seckill_private.require_text('a value of p_values', case p_dimension
+      when 'user' then v_value else seckill_private.normalize_subject(v_value) end);
+  end loop;
   select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
     into v_digests
     from unnest(p_values) as v (value)
@@ -1930,7 +1985,7 @@ declare
 begin
   if p_limit.metric = 'expired_holds' then
     if p_units > 0 then
-      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+      return query select p_row.created_at, p_row.created_at, 0::bigint, not v_late;
     end if;
     if v_ended then
       return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
@@ -1938,8 +1993,7 @@ begin
     return;
   end if;
   return query
-    select p_row.created_at, p_row.created_at, p_units,
-           not v_late or p_limit.metric = 'open_holds';
+    select p_row.created_at, p_row.created_at, p_units, not v_late;
   if v_ended then
     return query select p_row.expires_at, p_row.created_at, -p_units, false;
   elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then
@@ -1963,7 +2017,7 @@ ALTER FUNCTION seckill_private.window_of(p_window text, p_period interval, p_tim
 
 COMMENT ON FUNCTION seckill_private.window_of(p_window text, p_period interval, p_time_zone text, p_at timestamp with time zone) IS 'The window of a limit (order, hour, day, week, month, activity, rolling) for an instant.';
 
-CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, judged boolean)
+CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE(name text, activity_id bigint, since_revision bigint, maximum bigint, period interval, subject bytea, part text, reservation_id bigint, revision bigint, at timestamp with time zone, dated timestamp with time zone, delta bigint, decided boolean, judged boolean)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  WITH bound AS (
@@ -2017,9 +2071,11 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
              ELSE (lower(seckill_private.window_of((p.rule).window_kind, NULL::interval, p.zone, e.dated)))::text
          END AS lower,
      p.reservation_id,
+     (p."row").limits_revision AS limits_revision,
      e.at,
      e.dated,
      e.delta,
+     ((e.delta > 0) <> ((p.rule).metric = 'expired_holds'::text)),
      (e.judged AND p.judged)
     FROM (purchase p
       CROSS JOIN LATERAL seckill_private.use_events(p.rule, p."row", p.units) e(at, dated, delta, judged))
@@ -2042,12 +2098,14 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.subject,
              e.part,
              e.reservation_id,
+             e.revision,
              e.at,
              e.dated,
              e.delta,
+             e.decided,
              e.judged,
              (e.delta = 0) AS only_judged
-            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, at, dated, delta, judged)
+            FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, revision, at, dated, delta, decided, judged)
          ), running AS (
           SELECT e.name,
              e.activity_id,
@@ -2057,12 +2115,14 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.subject,
              e.part,
              e.reservation_id,
+             e.revision,
              e.at,
              e.dated,
              e.delta,
+             e.decided,
              e.judged,
              e.only_judged,
-             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.judged, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
+             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.decided, e.revision, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
             FROM event e
          ), usage AS (
           SELECT r.name,
@@ -2077,7 +2137,7 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
                      WHEN (r.period IS NULL) THEN r.total
                      ELSE ( SELECT sum(o.delta) AS sum
                         FROM event o
-                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.judged, o.reservation_id) <= ROW(r.at, r.judged, r.reservation_id))))
+                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.decided, o.revision, o.reservation_id) <= ROW(r.at, r.decided, r.revision, r.reservation_id))))
                  END) AS used
             FROM running r
            WHERE r.judged
@@ -2300,9 +2360,12 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(
-    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz;
 begin
+  perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
@@ -2323,7 +2386,8 @@ begin
       end if;
     when 'expired' then
       if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+        v_result.status := seckill_private.confirm_late(
+          v_now, v_sale, v_row, p_payment_ref);
       else
         v_result.status := v_row.late_status;
         v_result.replayed := true;
@@ -2341,43 +2405,50 @@ ALTER FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user
 
 COMMENT ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
 
-CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
+CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
-  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz := p_now;
+  v_check seckill_private.check;
   v_status text;
 begin
-  perform seckill_private.lock_digests(p_reservation.subjects, v_sale.limits);
   if not seckill_private.lock_available(p_now, v_activity_id, p_reservation) then
     v_status := 'late_sold_out';
-  elsif seckill_private.exceeds_limit(v_sale, p_reservation, p_now) then
-    v_status := 'late_limit_exceeded';
+  else
+    v_check := seckill_private.late_check(p_sale, p_reservation, v_now);
+    if v_check.seen_at > v_now then
+      v_now := v_check.seen_at;
+      v_check := seckill_private.late_check(p_sale, p_reservation, v_now);
+    end if;
+    if v_check.answer is not null then
+      v_status := 'late_limit_exceeded';
+    end if;
   end if;
   update seckill_private.reservation as r
      set late_status = v_status,
          limits_revision = case
-           when v_status is null then v_sale.limits_revision else r.limits_revision
+           when v_status is null then p_sale.limits_revision else r.limits_revision
          end
    where r.buyer_key = p_reservation.buyer_key
      and r.request_id = p_reservation.request_id
      and r.shard = p_reservation.shard
      and r.state = 'expired';
   if v_status is not null then
-    perform seckill_private.record_event(p_now, p_reservation, v_status, p_payment_ref);
+    perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
   perform seckill_private.resolve_reservation(
-    p_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
+    v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
 end
 $$;
 
-ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
+COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
 CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2635,26 +2706,6 @@ $$;
 ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
-
-CREATE FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-begin
-  return exists (
-    select from seckill_private.limit_checks(
-           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
-           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c
-     where c.answer is not null);
-end
-$$;
-
-ALTER FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late.';
 
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
@@ -3139,6 +3190,28 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
 
+CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  select min(c.answer), greatest(max(c.seen_at), p_now)
+    into v_check.answer, v_check.seen_at
+    from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
+
 CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) RETURNS SETOF seckill_private.reservation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -3196,18 +3269,24 @@ COMMENT ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id t
 CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- SELECT (min(d.dated) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) + make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision))
-    FROM ( SELECT u.dated,
-             sum(u.used) OVER (ORDER BY u.dated, u.reservation_id) AS running
+ SELECT min(d.leaves_at) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) AS min
+    FROM ( SELECT u.leaves_at,
+             sum(u.used) OVER (ORDER BY u.leaves_at, u.reservation_id) AS running
             FROM ( SELECT
-                         CASE (leaves_at.p_limit).metric
-                             WHEN 'expired_holds'::text THEN r.expires_at
+                         CASE
+                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN r.expires_at
                              ELSE r.created_at
                          END AS dated,
+                         CASE
+                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN (r.expires_at + p.length)
+                             WHEN (r.state = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
+                             ELSE (r.created_at + p.length)
+                         END AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
-           WHERE (u.dated <@ leaves_at.p_window)) d;
+                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                      CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
+           WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
 
 ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) OWNER TO seckill_owner;
@@ -3330,7 +3409,9 @@ declare
   end;
   v_keys bigint[] := seckill_private.subject_keys(
     p_limit, p_activity.activity_id, p_user_id, least(lower(p_window), p_now));
-  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+  v_only bigint[] := case
+    when p_limit.sku is not null then seckill_private.pools_of_sku(p_limit.sku, v_scope)
+  end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
   select coalesce(sum(u.used), 0),
@@ -3346,8 +3427,12 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
-  if p_limit.window_kind = 'rolling' then
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
+          offset 0) as u;
+  if p_limit.window_kind = 'rolling' and p_except is not null then
+    v_use.used := seckill_private.rolling_peak(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
+  elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
       v_use.used + p_wanted - p_limit.maximum);
@@ -4506,6 +4591,26 @@ ALTER FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_a
 
 COMMENT ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) IS 'Give what is available in an activity back to the inventory, and shut its pools; units returned.';
 
+CREATE FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (COALESCE(max(w.used), (0)::numeric))::bigint AS "coalesce"
+    FROM ( SELECT u.dated,
+             ( SELECT sum(seckill_private.counted((rolling_peak.p_limit).metric, r.*, rolling_peak.p_only, rolling_peak.p_now)) AS sum
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                   WHERE ((r.reservation_id IS DISTINCT FROM rolling_peak.p_except) AND (r.created_at <= u.dated) AND (r.created_at > (u.dated - u.length)))) AS used,
+             u.length
+            FROM ( SELECT r.created_at AS dated,
+                     make_interval(secs => (EXTRACT(epoch FROM (rolling_peak.p_limit).period))::double precision) AS length
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
+           WHERE (u.dated <@ rolling_peak.p_window)) w
+   WHERE (w.dated >= (lower(rolling_peak.p_window) + w.length));
+END;
+
+ALTER FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'The most that any rolling window holds which a late payment falls into, without itself.';
+
 CREATE FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_state = 'closed'::text) OR (p_now >= p_ends_at)) THEN 'ended'::text WHEN ((p_state = 'draft'::text) OR (p_now < p_starts_at)) THEN 'not_started'::text WHEN (p_state = 'paused'::text) THEN 'paused'::text ELSE 'on_sale'::text END;
@@ -4838,7 +4943,8 @@ begin
     if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
       return null;
     end if;
-  else
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
@@ -5468,7 +5574,7 @@ REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
@@ -5489,8 +5595,6 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_durable(p_written_at timestamp wit
 REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.exceeds_limit(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
@@ -5525,6 +5629,8 @@ REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slot
 REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
 
@@ -5633,6 +5739,8 @@ REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_read;

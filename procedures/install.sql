@@ -69,6 +69,7 @@
 \ir internal/reservations_of.sql
 \ir internal/counted.sql
 \ir internal/leaves_at.sql
+\ir internal/rolling_peak.sql
 \ir internal/limit_use_of.sql
 \ir internal/wanted.sql
 \ir internal/limit_check.sql
@@ -110,7 +111,7 @@
 \ir internal/record_event.sql
 \ir internal/record_payment.sql
 \ir internal/lock_available.sql
-\ir internal/exceeds_limit.sql
+\ir internal/late_check.sql
 \ir internal/confirm_late.sql
 \ir internal/confirm_at.sql
 \ir internal/cancel_at.sql

@@ -23,6 +23,7 @@ PAIRS = {
     "tests/client/test_client_async.py": "tests/client/test_client.py",
     "tests/client/test_faults_async.py": "tests/client/test_faults.py",
     "tests/client/test_join_async.py": "tests/client/test_join.py",
+    "tests/client/test_limits_async.py": "tests/client/test_limits.py",
 }
 # Whole words, in code and in prose.
 NAMES = {

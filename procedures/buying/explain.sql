@@ -13,6 +13,8 @@ create or replace function seckill.explain (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 begin
   perform seckill_private.validate_request(

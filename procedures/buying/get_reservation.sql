@@ -9,6 +9,7 @@ create or replace function seckill.get_reservation (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $function$
 declare
   v_row seckill_private.reservation;

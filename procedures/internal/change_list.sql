@@ -19,6 +19,7 @@ create or replace function seckill_private.change_list (
 as $function$
 declare
   v_result seckill.ops_result;
+  v_value text;
   v_digests bytea[];
 begin
   perform seckill_private.require_text('p_dimension', p_dimension);
@@ -26,6 +27,11 @@ begin
   if p_values is null or cardinality(p_values) not between 1 and 10000 then
     perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
   end if;
+  -- Before any query has them: the context of an error would show it.
+  foreach v_value in array p_values loop
+    perform seckill_private.require_text('a value of p_values', case p_dimension
+      when 'user' then v_value else seckill_private.normalize_subject(v_value) end);
+  end loop;
   select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
     into v_digests
     from unnest(p_values) as v (value)

@@ -1,5 +1,6 @@
 -- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. At one instant what is given back comes first. An expired hold is counted at
+-- that it recorded. At one instant what is given back comes first, then decisions in the order of
+-- their revisions: one that was made under later limits was made later. An expired hold is counted at
 -- the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
@@ -15,7 +16,7 @@ begin atomic
     select e.*,
            sum(e.delta) over (
              partition by e.name, e.activity_id, e.since_revision, e.subject, e.part
-             order by e.at, e.judged, e.reservation_id
+             order by e.at, e.decided, e.revision, e.reservation_id
              rows between unbounded preceding and current row) as total
       from event as e
   ), usage as (
@@ -32,8 +33,8 @@ begin atomic
                         and o.dated <= r.dated
                         and o.dated > r.dated
                             - make_interval(secs => extract(epoch from r.period)::double precision)
-                        and (o.at, o.judged, o.reservation_id)
-                            <= (r.at, r.judged, r.reservation_id))
+                        and (o.at, o.decided, o.revision, o.reservation_id)
+                            <= (r.at, r.decided, r.revision, r.reservation_id))
              end as used
       from running as r
      where r.judged

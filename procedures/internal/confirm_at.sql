@@ -1,6 +1,9 @@
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: lock_reservation, then slots ascending.
+-- The other subjects of the reservation are locked before the clock is read, as a purchase does: else
+-- somebody who shares one could take the hold for ended while it is being paid.
+-- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its row,
+--   so that they come after it does no harm); slots ascending.
 create or replace function seckill_private.confirm_at (
   p_now timestamptz,
   p_user_id text,
@@ -16,9 +19,12 @@ declare
   v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
-  v_now timestamptz := seckill_private.now_at(
-    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
+  v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
+  v_now timestamptz;
 begin
+  perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
   v_row := seckill_private.settle_reservation(v_now, v_row);
   v_result.reservation_id := p_reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
@@ -39,7 +45,8 @@ begin
       end if;
     when 'expired' then
       if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(v_now, v_row, p_payment_ref);
+        v_result.status := seckill_private.confirm_late(
+          v_now, v_sale, v_row, p_payment_ref);
       else
         v_result.status := v_row.late_status;
         v_result.replayed := true;

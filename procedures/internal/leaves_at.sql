@@ -1,5 +1,6 @@
 -- p_excess: how much has to leave before one more purchase fits; the first to leave where nothing
--- has to. What is in a rolling window leaves it one period after its date.
+-- has to. What is in a rolling window leaves it one period after its date, an unpaid hold when it
+-- ends, if that is sooner.
 create or replace function seckill_private.leaves_at (
   p_limit seckill_private.limit_version,
   p_keys bigint[],
@@ -15,17 +16,27 @@ create or replace function seckill_private.leaves_at (
   language sql
   stable
 begin atomic
-  select min(d.dated) filter (where d.running >= greatest(p_excess, 1))
-         + make_interval(secs => extract(epoch from (p_limit).period)::double precision)
-    from (select u.dated, sum(u.used) over (order by u.dated, u.reservation_id) as running
-            from (select case (p_limit).metric
-                           when 'expired_holds' then r.expires_at else r.created_at
+  select min(d.leaves_at) filter (where d.running >= greatest(p_excess, 1))
+    from (select u.leaves_at,
+                 sum(u.used) over (order by u.leaves_at, u.reservation_id) as running
+            from (select case when (p_limit).metric = 'expired_holds'
+                           then r.expires_at else r.created_at
                          end as dated,
+                         case
+                           when (p_limit).metric = 'expired_holds' then r.expires_at + p.length
+                           when r.state in ('held', 'expired')
+                             then least(r.created_at + p.length, r.expires_at)
+                           else r.created_at + p.length
+                         end as leaves_at,
                          r.reservation_id,
                          seckill_private.counted((p_limit).metric, r, p_only, p_now) as used
                     from seckill_private.reservations_of(
-                           p_keys, p_user_id, p_activity_id, p_digest) as r) as u
-           where u.dated <@ p_window) as d;
+                           p_keys, p_user_id, p_activity_id, p_digest) as r
+                   cross join make_interval(
+                           secs => extract(epoch from (p_limit).period)::double precision
+                         ) as p (length)) as u
+           where u.dated <@ p_window
+             and u.used > 0) as d;
 end;
 
 comment on function seckill_private.leaves_at (

@@ -2,14 +2,15 @@
 -- time: judged are the purchases of this activity that the limit applied to, as it stood at the
 -- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
 -- that crosses activities counts those of all. What was refunded counts as if never bought, so a
--- breach may be missed for it, never made up.
+-- breach may be missed for it, never made up. decided: the event is a decision of its own, which saw
+-- whatever else happened at that instant.
 create or replace function seckill_private.limit_events (
   p_activity_id bigint
 )
   returns table (
     name text, activity_id bigint, since_revision bigint, maximum bigint, period interval,
-    subject bytea, part text, reservation_id bigint, at timestamptz, dated timestamptz,
-    delta bigint, judged boolean
+    subject bytea, part text, reservation_id bigint, revision bigint, at timestamptz,
+    dated timestamptz, delta bigint, decided boolean, judged boolean
   )
   language sql
   stable
@@ -62,7 +63,8 @@ begin atomic
            else lower(seckill_private.window_of(
              (p.rule).window_kind, null, p.zone, e.dated))::text
          end,
-         p.reservation_id, e.at, e.dated, e.delta, e.judged and p.judged
+         p.reservation_id, (p.row).limits_revision, e.at, e.dated, e.delta,
+         (e.delta > 0) <> ((p.rule).metric = 'expired_holds'), e.judged and p.judged
     from purchase as p
    cross join lateral seckill_private.use_events(p.rule, p.row, p.units) as e
    where p.subject is not null

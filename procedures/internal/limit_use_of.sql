@@ -1,6 +1,7 @@
 -- Read from the reservations of the subject, which is exact because every writer of them holds the
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. Holds that ended are dated by their end, all else by the purchase.
+-- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
+-- keeps the planner from counting each row once for every aggregate.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -23,7 +24,9 @@ declare
   end;
   v_keys bigint[] := seckill_private.subject_keys(
     p_limit, p_activity.activity_id, p_user_id, least(lower(p_window), p_now));
-  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+  v_only bigint[] := case
+    when p_limit.sku is not null then seckill_private.pools_of_sku(p_limit.sku, v_scope)
+  end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
   select coalesce(sum(u.used), 0),
@@ -39,8 +42,12 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r) as u;
-  if p_limit.window_kind = 'rolling' then
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
+          offset 0) as u;
+  if p_limit.window_kind = 'rolling' and p_except is not null then
+    v_use.used := seckill_private.rolling_peak(
+      p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window, p_except);
+  elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
       v_use.used + p_wanted - p_limit.maximum);

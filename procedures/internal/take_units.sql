@@ -22,7 +22,8 @@ begin
     if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
       return null;
     end if;
-  else
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop

@@ -1,5 +1,6 @@
 -- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late payment
--- takes again: then that is what is judged. A hold that ended unpaid is one expired hold from its
+-- takes again: then that is what is judged, since the reservation recorded its revision anew. A hold
+-- that ended unpaid is one expired hold from its
 -- end on; the purchases in between are judged without adding.
 create or replace function seckill_private.use_events (
   p_limit seckill_private.limit_version,
@@ -17,7 +18,7 @@ declare
 begin
   if p_limit.metric = 'expired_holds' then
     if p_units > 0 then
-      return query select p_row.created_at, p_row.created_at, 0::bigint, true;
+      return query select p_row.created_at, p_row.created_at, 0::bigint, not v_late;
     end if;
     if v_ended then
       return query select p_row.expires_at, p_row.expires_at, 1::bigint, false;
@@ -25,8 +26,7 @@ begin
     return;
   end if;
   return query
-    select p_row.created_at, p_row.created_at, p_units,
-           not v_late or p_limit.metric = 'open_holds';
+    select p_row.created_at, p_row.created_at, p_units, not v_late;
   if v_ended then
     return query select p_row.expires_at, p_row.created_at, -p_units, false;
   elsif p_row.state = 'cancelled' or p_limit.metric = 'open_holds' then

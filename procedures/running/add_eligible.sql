@@ -10,6 +10,8 @@ create or replace function seckill.add_eligible (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin

@@ -8,10 +8,10 @@ clean 22003 and not an unknown function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, LiteralString, TypeVar
+from typing import Any, Generic, LiteralString, TypeVar, cast
 
 from psycopg.rows import BaseRowFactory, class_row, scalar_row
 from psycopg.types.json import Jsonb
@@ -21,7 +21,9 @@ from seckill.results import (
     ArchivedRow,
     AvailabilityResult,
     Change,
+    CheckResult,
     InventoryResult,
+    OpsEntry,
     OpsResult,
     ReservationResult,
     ReserveResult,
@@ -69,6 +71,9 @@ def _bind_one(name: str, value: object) -> object:
         return Jsonb(dict[Any, Any](value))  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise InvalidArgument("invalid argument", sqlstate="SK001", detail=f"{name} has no zone")
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        # The driver writes a list as an array, and a tuple as a row.
+        return [_bind_one(name, item) for item in cast("Sequence[object]", value)]
     return value
 
 
@@ -91,6 +96,24 @@ RESERVE = Call(
     "repeatable",
     # A refusal stores nothing: an earlier attempt that is still waiting for a lock may yet hold.
     lambda answer: answer.status == "held",
+)
+
+RESERVE_LINES = Call(
+    """
+    select status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku,
+           remaining, epoch, retry, retry_at, error_code
+      from seckill.reserve_lines(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_skus => %(skus)s::text[],
+             p_quantities => %(quantities)s::integer[],
+             p_request_id => %(request_id)s,
+             p_region => %(region)s,
+             p_subjects => %(subjects)s)
+    """,
+    class_row(ReserveResult),
+    "repeatable",
+    lambda answer: answer.status == "held",  # as in RESERVE
 )
 
 CONFIRM = Call(
@@ -164,6 +187,36 @@ LIST_RESERVATIONS = Call(
              p_limit => %(limit)s::integer)
     """,
     class_row(ReservationResult),
+    "read",
+)
+
+EXPLAIN = Call(
+    """
+    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
+           retry
+      from seckill.explain(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_sku => %(sku)s,
+             p_quantity => %(quantity)s::integer,
+             p_request_id => %(request_id)s,
+             p_region => %(region)s,
+             p_subjects => %(subjects)s)
+    """,
+    class_row(CheckResult),
+    "read",
+)
+
+LIMIT_USAGE = Call(
+    """
+    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
+           retry
+      from seckill.limit_usage(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_subjects => %(subjects)s)
+    """,
+    class_row(CheckResult),
     "read",
 )
 
@@ -273,6 +326,37 @@ ALLOCATE_STOCK = Call(
     "repeatable",
 )
 
+MOVE_STOCK = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.move_stock(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_quantity => %(quantity)s::bigint,
+             p_from_region => %(from_region)s,
+             p_to_region => %(to_region)s,
+             p_request_id => %(request_id)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "repeatable",
+)
+
+SCHEDULE_RELEASE = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.schedule_release(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_region => %(region)s,
+             p_release_at => %(release_at)s::timestamptz[],
+             p_quantities => %(quantities)s::bigint[],
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
 SET_LIMIT = Call(
     """
     select status, replayed, activity_id, sku, region, quantity, total
@@ -299,6 +383,71 @@ DROP_LIMIT = Call(
       from seckill.drop_limit(
              p_activity_id => %(activity_id)s::bigint,
              p_name => %(name)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+REQUIRE_ELIGIBILITY = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.require_eligibility(
+             p_activity_id => %(activity_id)s::bigint,
+             p_dimension => %(dimension)s,
+             p_required => %(required)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+ADD_ELIGIBLE = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.add_eligible(
+             p_activity_id => %(activity_id)s::bigint,
+             p_dimension => %(dimension)s,
+             p_values => %(values)s::text[],
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+REMOVE_ELIGIBLE = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.remove_eligible(
+             p_activity_id => %(activity_id)s::bigint,
+             p_dimension => %(dimension)s,
+             p_values => %(values)s::text[],
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+BLOCK = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.block(
+             p_activity_id => %(activity_id)s::bigint,
+             p_dimension => %(dimension)s,
+             p_values => %(values)s::text[],
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
+UNBLOCK = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.unblock(
+             p_activity_id => %(activity_id)s::bigint,
+             p_dimension => %(dimension)s,
+             p_values => %(values)s::text[],
              p_actor => %(actor)s)
     """,
     class_row(OpsResult),
@@ -385,6 +534,17 @@ RECONCILE = Call(
              p_activity_id => %(activity_id)s::bigint)
     """,
     class_row(Violation),
+    "read",
+)
+
+OPS_HISTORY = Call(
+    """
+    select at, actor, login, call, activity_id, arguments
+      from seckill.ops_history(
+             p_activity_id => %(activity_id)s::bigint,
+             p_limit => %(limit)s::integer)
+    """,
+    class_row(OpsEntry),
     "read",
 )
 

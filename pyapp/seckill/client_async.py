@@ -14,7 +14,7 @@ here is no rule, no table and no DDL. Common to all methods:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,7 +27,9 @@ from seckill.results import (
     ArchivedRow,
     AvailabilityResult,
     Change,
+    CheckResult,
     InventoryResult,
+    OpsEntry,
     OpsResult,
     ReservationResult,
     ReserveResult,
@@ -109,6 +111,55 @@ class AsyncClient(AsyncCore):
             parameters,
             connection,
             pools=[StockPool(activity_id, sku, region)],
+            first_try=first_try or request_id is None,
+        )
+
+    async def reserve_lines(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        skus: Sequence[str],
+        quantities: Sequence[int],
+        request_id: UUID | None = None,
+        region: str = "*",
+        subjects: Mapping[str, str] = _NO_SUBJECTS,
+        first_try: bool = False,
+        connection: AsyncJoin | None = None,
+    ) -> ReserveResult:
+        """Hold units of several skus in one reservation: all of them, or none.
+
+        As `reserve`, which it equals for one line.
+
+        Args:
+            activity_id: the sale.
+            user_id: the buyer, taken exactly.
+            skus: what; lines of the same sku are merged.
+            quantities: units of each, beside `skus`.
+            request_id: the buyer's click, as in `reserve`.
+            region: of the pools.
+            subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+            first_try: a promise about the request id, as in `reserve`; a flag of any line refuses.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or a sku and region are not in it.
+            RequestConflict: the request id stands for another request.
+            WrongIsolation: the caller's transaction is not READ COMMITTED.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "user_id": user_id,
+            "skus": skus,
+            "quantities": quantities,
+            "request_id": request_id or uuid4(),
+            "region": region,
+            "subjects": subjects,
+        }
+        return await self._flagged(
+            _calls.RESERVE_LINES,
+            parameters,
+            connection,
+            pools=[StockPool(activity_id, sku, region) for sku in skus],
             first_try=first_try or request_id is None,
         )
 
@@ -209,6 +260,69 @@ class AsyncClient(AsyncCore):
         """A buyer's reservations, `limit` rows at most; of all sales where none is given."""
         parameters = {"user_id": user_id, "activity_id": activity_id, "limit": limit}
         return await self._rows(_calls.LIST_RESERVATIONS, parameters, connection)
+
+    async def explain(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        sku: str,
+        quantity: int,
+        request_id: UUID | None = None,
+        region: str = "*",
+        subjects: Mapping[str, str] = _NO_SUBJECTS,
+        connection: AsyncJoin | None = None,
+    ) -> list[CheckResult]:
+        """Say what `reserve` would check now and how it would end, and change nothing.
+
+        One row per check, in order of precedence: `reserve` gives the answer of the first that
+        fails.
+
+        Args:
+            activity_id: the sale.
+            user_id: the buyer, taken exactly.
+            sku: what.
+            quantity: units, 1 or more.
+            request_id: of an earlier click, to see whether it was answered. None asks about a
+                new one.
+            region: of the pool.
+            subjects: further dimensions of the buyer, say `{"phone": "…"}`.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+            RequestConflict: the request id stands for another request.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "user_id": user_id,
+            "sku": sku,
+            "quantity": quantity,
+            "request_id": request_id or uuid4(),
+            "region": region,
+            "subjects": subjects,
+        }
+        return await self._rows(_calls.EXPLAIN, parameters, connection)
+
+    async def limit_usage(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        subjects: Mapping[str, str] = _NO_SUBJECTS,
+        connection: AsyncJoin | None = None,
+    ) -> list[CheckResult]:
+        """How much of each limit a buyer has used, by name of the limit.
+
+        Args:
+            activity_id: the sale.
+            user_id: the buyer, taken exactly.
+            subjects: further dimensions; limits on others are left out.
+
+        Raises:
+            UnknownActivity: no such sale.
+        """
+        parameters = {"activity_id": activity_id, "user_id": user_id, "subjects": subjects}
+        return await self._rows(_calls.LIMIT_USAGE, parameters, connection)
 
     # --- running a sale (needs role seckill_ops; `actor`: who asked, kept in the books)
 
@@ -389,6 +503,80 @@ class AsyncClient(AsyncCore):
         }
         return await self._one(_calls.ALLOCATE_STOCK, parameters, connection)
 
+    async def move_stock(
+        self,
+        *,
+        activity_id: int,
+        sku: str,
+        quantity: int,
+        from_region: str,
+        to_region: str,
+        request_id: UUID,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Move available units of a sku from one region's pool to another's.
+
+        Args:
+            activity_id: the sale.
+            sku: what.
+            quantity: units.
+            from_region: of the pool that gives.
+            to_region: of the pool that gets.
+            request_id: the same id moves nothing twice.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or it does not sell the sku there.
+            RequestConflict: the request id stands for another call.
+            WrongState: the sale is closed.
+            StockShortfall: fewer are available.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "sku": sku,
+            "quantity": quantity,
+            "from_region": from_region,
+            "to_region": to_region,
+            "request_id": request_id,
+            "actor": actor,
+        }
+        return await self._one(_calls.MOVE_STOCK, parameters, connection)
+
+    async def schedule_release(
+        self,
+        *,
+        activity_id: int,
+        sku: str,
+        region: str,
+        release_at: Sequence[datetime],
+        quantities: Sequence[int],
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Say when units of a pool go on sale, in place of what was scheduled and not released.
+
+        Args:
+            activity_id: the sale.
+            sku: what.
+            region: of the pool.
+            release_at: instants, aware; units of past ones are released at once.
+            quantities: units of each, beside `release_at`. Nothing at all releases everything.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+            WrongState: the sale is closed.
+            StockShortfall: more than is available or was unreleased.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "sku": sku,
+            "region": region,
+            "release_at": release_at,
+            "quantities": quantities,
+            "actor": actor,
+        }
+        return await self._one(_calls.SCHEDULE_RELEASE, parameters, connection)
+
     async def set_limit(
         self,
         *,
@@ -396,7 +584,7 @@ class AsyncClient(AsyncCore):
         name: str,
         dimension: str,
         metric: str,
-        window: str,
+        window: str | None,
         maximum: int,
         sku: str | None = None,
         period: timedelta | None = None,
@@ -411,11 +599,12 @@ class AsyncClient(AsyncCore):
             activity_id: the sale; None: all sales.
             name: of the limit; a refusal gives it back.
             dimension: whose purchases count together, say `user`.
-            metric: `units` or `orders`.
-            window: `order`, `day`, `activity` …
+            metric: `units`, `orders`, `open_holds` or `expired_holds`.
+            window: `order`, `hour`, `day`, `week`, `month`, `activity` or `rolling`; None for
+                `open_holds`, which are counted as they stand.
             maximum: the most that is allowed.
             sku: counts purchases of this sku only.
-            period: of a rolling window.
+            period: of a rolling window, and only of it.
             time_zone: of a calendar window, instead of the sale's.
             required: whether a buyer without this dimension is refused as a caller's bug.
 
@@ -445,13 +634,150 @@ class AsyncClient(AsyncCore):
         actor: str | None = None,
         connection: AsyncJoin | None = None,
     ) -> OpsResult:
-        """Drop a limit by its name.
+        """Drop a limit by its name; `activity_id` None: the one of that name for all sales.
 
         Raises:
             UnknownActivity: no such sale.
         """
         parameters = {"activity_id": activity_id, "name": name, "actor": actor}
         return await self._one(_calls.DROP_LIMIT, parameters, connection)
+
+    async def require_eligibility(
+        self,
+        *,
+        activity_id: int,
+        dimension: str,
+        required: bool,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Sell only to who is on the sale's list of that dimension, or no longer.
+
+        An explicit switch: while it is on, an empty list lets nobody buy.
+
+        Args:
+            activity_id: the sale.
+            dimension: of the list, say `user` or `phone`.
+            required: on or off.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "dimension": dimension,
+            "required": required,
+            "actor": actor,
+        }
+        return await self._one(_calls.REQUIRE_ELIGIBILITY, parameters, connection)
+
+    async def add_eligible(
+        self,
+        *,
+        activity_id: int,
+        dimension: str,
+        values: Sequence[str],
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Put subjects on the sale's list of those who may buy; stored as digests.
+
+        Args:
+            activity_id: the sale.
+            dimension: of the values, say `user` or `phone`.
+            values: 10,000 at most; those that are on it already stay.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "dimension": dimension,
+            "values": values,
+            "actor": actor,
+        }
+        return await self._one(_calls.ADD_ELIGIBLE, parameters, connection)
+
+    async def remove_eligible(
+        self,
+        *,
+        activity_id: int,
+        dimension: str,
+        values: Sequence[str],
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Take subjects off the sale's list of those who may buy.
+
+        Args:
+            activity_id: the sale.
+            dimension: of the values, say `user` or `phone`.
+            values: 10,000 at most; those that are not on it do not matter.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "dimension": dimension,
+            "values": values,
+            "actor": actor,
+        }
+        return await self._one(_calls.REMOVE_ELIGIBLE, parameters, connection)
+
+    async def block(
+        self,
+        *,
+        activity_id: int,
+        dimension: str,
+        values: Sequence[str],
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Refuse all purchases of subjects in a sale; stored as digests.
+
+        Args:
+            activity_id: the sale.
+            dimension: of the values, say `user` or `phone`.
+            values: 10,000 at most; those that are blocked already stay so.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "dimension": dimension,
+            "values": values,
+            "actor": actor,
+        }
+        return await self._one(_calls.BLOCK, parameters, connection)
+
+    async def unblock(
+        self,
+        *,
+        activity_id: int,
+        dimension: str,
+        values: Sequence[str],
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Lift the block of subjects in a sale.
+
+        Args:
+            activity_id: the sale.
+            dimension: of the values, say `user` or `phone`.
+            values: 10,000 at most; those that are not blocked do not matter.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "dimension": dimension,
+            "values": values,
+            "actor": actor,
+        }
+        return await self._one(_calls.UNBLOCK, parameters, connection)
 
     async def expire_due(
         self, *, limit: int = 1000, actor: str | None = None, connection: AsyncJoin | None = None
@@ -569,6 +895,22 @@ class AsyncClient(AsyncCore):
             UnknownActivity: no such sale.
         """
         return await self._rows(_calls.RECONCILE, {"activity_id": activity_id}, connection)
+
+    async def ops_history(
+        self,
+        *,
+        activity_id: int | None = None,
+        limit: int = 1000,
+        connection: AsyncJoin | None = None,
+    ) -> list[OpsEntry]:
+        """The calls that ran a sale, newest first, `limit` rows at most: who asked for what, when.
+
+        Args:
+            activity_id: the sale; None: all, and calls that belong to none.
+            limit: rows.
+        """
+        parameters = {"activity_id": activity_id, "limit": limit}
+        return await self._rows(_calls.OPS_HISTORY, parameters, connection)
 
     async def inventory(self, *, sku: str, connection: AsyncJoin | None = None) -> InventoryResult:
         """Units of a sku that are in no pool."""

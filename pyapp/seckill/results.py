@@ -38,6 +38,7 @@ ResolveStatus = Literal[
 ]
 AvailabilityStatus = Literal["on_sale", "sold_out", "not_started", "paused", "ended"]
 ReservationStatus = Literal["held", "confirmed", "cancelled", "expired", "refunded"]
+CheckStatus = Literal["pass", "fail"]
 OpsStatus = Literal[
     "draft",
     "open",
@@ -45,8 +46,15 @@ OpsStatus = Literal[
     "closed",
     "received",
     "allocated",
+    "moved",
+    "scheduled",
     "set",
     "dropped",
+    "required",
+    "added",
+    "removed",
+    "blocked",
+    "unblocked",
     "archived",
     "dropping",
 ]
@@ -145,11 +153,11 @@ class ResolveResult(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityResult(_Answer):
-    """Answer of `availability`: `total = available + held + sold`, of one instant.
+    """Answer of `availability`: the units of a pool, of one instant.
 
     Attributes:
         status: `on_sale`, `sold_out`, `not_started`, `paused` or `ended`.
-        total: units of the pool.
+        total: `available + held + sold`, and those that are to be released later.
         available: units that may be reserved now; holds past their end count here.
         held: units reserved and not yet paid.
         sold: units confirmed.
@@ -202,17 +210,51 @@ class ReservationResult(_Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult(_Answer):
+    """One check of a purchase, from `explain` and `limit_usage`.
+
+    Attributes:
+        status: `pass` or `fail`.
+        check_name: `replay`, `sale`, `stock`, `blocked`, `eligible` or `limit`.
+        limit_name: of a limit.
+        dimension: of a limit or a list: whose purchases count together, or who is listed.
+        used: what counts against a limit by now; of the stock, units held or sold.
+        maximum: of a limit; of the stock, units in total.
+        remaining: what a limit would still allow; of the stock, units available.
+        resets_at: when the window turns over, or when the answer can first change by itself.
+        retry: of a failed check, as in `ReserveResult`.
+    """
+
+    statuses: ClassVar[frozenset[str]] = frozenset(get_args(CheckStatus))
+
+    status: CheckStatus
+    check_name: str
+    limit_name: str | None
+    dimension: str | None
+    used: int | None
+    maximum: int | None
+    remaining: int | None
+    resets_at: datetime | None
+    retry: Retry | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether a purchase would get past this check."""
+        return self.status == "pass"
+
+
+@dataclass(frozen=True, slots=True)
 class OpsResult(_Answer):
     """Answer of the calls that run a sale.
 
     Attributes:
         status: the activity's state, or what was done (`received`, `allocated`, `set`,
-            `dropped`).
+            `dropped`, `added` …).
         replayed: it had been done before, nothing was changed.
         activity_id: the sale, where there is one.
         sku: where stock moved.
         region: of the pool.
-        quantity: units moved.
+        quantity: units moved; of lists, the values that changed.
         total: units in the pool, for `receive_stock` in the inventory, after the call.
     """
 
@@ -284,6 +326,27 @@ class ArchivedRow:
 
     cursor: str
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OpsEntry:
+    """One call that runs a sale, from `ops_history`.
+
+    Attributes:
+        at: when it was made.
+        actor: who asked, as the caller named it.
+        login: the database login that called.
+        call: the function.
+        activity_id: the sale, where there is one.
+        arguments: what was asked for.
+    """
+
+    at: datetime
+    actor: str | None
+    login: str
+    call: str
+    activity_id: int | None
+    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

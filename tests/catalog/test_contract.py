@@ -137,6 +137,7 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "changes": (
         "p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000",
         "SETOF seckill.change",
+    ),
     "ops_history": (
         "p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 1000",
         "SETOF seckill.ops_entry",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,6 +205,26 @@ def test_ctrl_c_says_how_it_stands(db: Database, ops: Run, sale: int) -> None:
         )
     assert status == 130
     assert "it may have happened or not: repeat it with --request-id" in seen
+    assert "Traceback" not in seen
+
+
+def test_ctrl_c_in_a_load_says_how_to_go_on(
+    db: Database, ops: Run, sale: int, tmp_path: Path
+) -> None:
+    many = tmp_path / "many.txt"
+    many.write_text("".join(f"{n}\n" for n in range(15_000)), "utf-8")
+    with db.connect("superuser", autocommit=False) as holder:
+        holder.execute("select seckill.pause_activity(p_activity_id => %s)", [sale])
+
+        def interrupt(terminal: int) -> None:
+            wait_for_lock(db)
+            os.write(terminal, b"\x03")
+
+        status, seen = at_terminal(
+            ["eligible", "load", str(sale), "user", str(many)], environment(db), interrupt
+        )
+    assert status == 130
+    assert "seckill: stopped; the run ended at lines 1 to 10000; run it again" in seen
     assert "Traceback" not in seen
 
 

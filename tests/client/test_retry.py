@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from seckill import ReserveResult, _calls
 from seckill.errors import (
     OutcomeUnknown,
     SeckillError,
@@ -137,3 +140,14 @@ def test_other_errors_and_unknown_statuses_are_final() -> None:
 def test_a_policy_must_make_sense(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="_ms"):
         RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize("call", [_calls.RESERVE, _calls.RESERVE_LINES])
+def test_only_a_hold_shows_what_became_of_a_lost_purchase(call: _calls.Call[ReserveResult]) -> None:
+    """A refusal stores nothing: the lost attempt may still be waiting, and hold after it."""
+    answer = ReserveResult(
+        "sold_out", 1, None, False, None, None, None, "phone", 0, 1, "may_return", None, None
+    )
+    assert call.effect == "repeatable"
+    assert not call.proves(answer)
+    assert call.proves(dataclasses.replace(answer, status="held"))

@@ -6,6 +6,7 @@ is not needed is an error too.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Literal, assert_type
 from uuid import uuid4
 
@@ -14,7 +15,15 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 
-from seckill import AsyncClient, Client, OutcomeUnknown, ReservationResult, ReserveResult
+from seckill import (
+    AsyncClient,
+    CheckResult,
+    Client,
+    OpsEntry,
+    OutcomeUnknown,
+    ReservationResult,
+    ReserveResult,
+)
 from seckill._calls import Call
 
 
@@ -64,6 +73,25 @@ def use_sync(
         user_id="ann",
         reservation_id=1,
         connection=wrong,  # pyright: ignore[reportArgumentType]
+    )
+    checks = client.explain(activity_id=1, user_id="ann", sku="phone", quantity=1)
+    assert_type(checks, list[CheckResult])
+    assert_type(checks[0].status, Literal["pass", "fail"])
+    assert_type(checks[0].resets_at, datetime | None)
+    assert_type(client.ops_history(), list[OpsEntry])
+    client.reserve_lines(activity_id=1, user_id="ann", skus=("phone", "case"), quantities=[1, 2])
+    client.block(activity_id=1, dimension="ip", values={"192.0.2.7"})  # pyright: ignore[reportArgumentType]
+    client.set_limit(
+        activity_id=None,
+        name="two unpaid",
+        dimension="user",
+        metric="open_holds",
+        window=None,
+        maximum=2,
+        period=timedelta(days=1),
+    )
+    client.set_limit(  # pyright: ignore[reportCallIssue]
+        activity_id=1, name="x", dimension="user", metric="units", maximum=2
     )
     try:
         assert_type(client.schema_version(), str)

@@ -188,24 +188,28 @@ class Clock:
     holds_ended: int = 0
 
     def strike(self) -> None:
-        """With the pools' rows locked, as no purchase may come between hold and next_expiry."""
+        """With the pools' rows locked, so that everybody's purchase is before or after it.
+
+        One instant for the holds and for next_expiry, read after the lock.
+        """
         with self.connection.transaction():
             self.connection.execute(
                 "select from seckill_private.pool_slot order by pool_id, slot for update"
             )
+            now = one(self.connection, "select clock_timestamp() as now").now
             ended = self.connection.execute(
                 """
-                update seckill_private.reservation as r set expires_at = clock_timestamp()
+                update seckill_private.reservation as r set expires_at = %(now)s
                  where (r.buyer_key, r.request_id) in (
                          select o.buyer_key, o.request_id from seckill_private.reservation as o
-                          where o.state = 'held' and o.expires_at > clock_timestamp()
-                            and o.reservation_id % 2 = 0
-                            for update skip locked)"""
+                          where o.state = 'held' and o.expires_at > %(now)s
+                            and o.reservation_id %% 2 = 0
+                            for update skip locked)""",
+                {"now": now},
             )
             self.holds_ended += ended.rowcount
             self.connection.execute(
-                "update seckill_private.pool_slot"
-                " set next_expiry = least(next_expiry, clock_timestamp())"
+                "update seckill_private.pool_slot set next_expiry = least(next_expiry, %s)", [now]
             )
 
 

@@ -80,8 +80,9 @@ MUTATIONS = (
     Mutation(
         "a repeat is taken for a first try",
         "client_async.py",
-        "first_try=first_try or request_id is None",
-        "first_try=True",
+        "pools=[StockPool(activity_id, sku, region)],\n"
+        "            first_try=first_try or request_id is None",
+        "pools=[StockPool(activity_id, sku, region)],\n            first_try=True",
         "repeat",
         r"repeat: \('sold_out', None\)",
     ),

@@ -189,6 +189,27 @@ def test_only_its_own_pool_is_refused(
         assert (buy(client, other, "ann")).ok
 
 
+def test_a_flag_of_any_line_refuses_an_order(
+    db: Database, operator: Connection[Any], flag: LocalFlag
+) -> None:
+    sale = open_sale(operator, units=2)
+    other = Sale(sale.activity_id, "case", "*")
+    add_units(operator, other, 1)
+    order: dict[str, Any] = {"activity_id": sale.activity_id, "user_id": "ann"}
+    order |= {"skus": ["phone", "case"], "quantities": [1, 1]}
+    with Client(db.dsn("buyer"), flag=flag) as client:
+        assert (client.reserve_lines(**order)).ok
+        # PostgreSQL says which line it was, and that one is flagged.
+        refused = client.reserve_lines(**order)
+        assert (refused.status, refused.sku) == ("sold_out", "case")
+        assert known(flag, sale) is None
+        assert (known(flag, other) or Flag(0, False)).shut
+        flagged = client.reserve_lines(**order)
+        assert (flagged.sku, flagged.retry, flagged.retry_at) == ("case", "may_return", None)
+        again = client.reserve_lines(**order, request_id=uuid4())
+        assert again.retry_at is not None
+
+
 def test_a_held_request_is_answered_held_again_under_a_flag(
     db: Database, sale: Sale, flag: LocalFlag
 ) -> None:

@@ -7,8 +7,9 @@ call the public ones.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -187,6 +188,7 @@ def reserve_at(
     user: str = "ann",
     quantity: int = 1,
     request_id: UUID | None = None,
+    subjects: Mapping[str, str] | None = None,
 ) -> Row:
     """The body of seckill.reserve, at an instant."""
     return one(
@@ -194,8 +196,9 @@ def reserve_at(
         """
         select * from seckill_private.reserve_at(
                  p_now => %(at)s, p_activity_id => %(activity_id)s, p_user_id => %(user)s,
-                 p_skus => array[%(sku)s]::text[], p_quantities => array[%(quantity)s]::integer[],
-                 p_request_id => %(request_id)s, p_region => %(region)s, p_digests => null)""",
+                 p_skus => array[%(sku)s], p_quantities => array[%(quantity)s]::integer[],
+                 p_request_id => %(request_id)s, p_region => %(region)s,
+                 p_digests => seckill_private.subject_digests(%(subjects)s))""",
         at=at,
         activity_id=sale.activity_id,
         user=user,
@@ -203,6 +206,7 @@ def reserve_at(
         quantity=quantity,
         request_id=request_id or uuid4(),
         region=sale.region,
+        subjects=json.dumps(dict(subjects or {})),
     )
 
 
@@ -214,9 +218,18 @@ def hold_at(
     user: str = "ann",
     quantity: int = 1,
     request_id: UUID | None = None,
+    subjects: Mapping[str, str] | None = None,
 ) -> int:
     """Reserve at an instant, which must succeed; the reservation's id."""
-    answer = reserve_at(superuser, sale, at, user=user, quantity=quantity, request_id=request_id)
+    answer = reserve_at(
+        superuser,
+        sale,
+        at,
+        user=user,
+        quantity=quantity,
+        request_id=request_id,
+        subjects=subjects,
+    )
     assert answer.status == "held", answer
     return answer.reservation_id
 

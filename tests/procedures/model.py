@@ -6,46 +6,15 @@ could be forgotten to update. The state machine compares every answer with it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tests.procedures.model_limits import Limit, Order, Reservation, Use, use_of
 
-@dataclass(slots=True)
-class Reservation:
-    """A reservation as its buyer knows it."""
-
-    number: int
-    request: int
-    user: str
-    sku: str
-    quantity: int
-    created_at: datetime
-    expires_at: datetime
-    state: str = "held"
-    payment: str | None = None
-    duplicates: set[str] = field(default_factory=set)
-    late_refusal: str | None = None
-    late: bool = False
-    resolved_at: datetime | None = None
-
-    def at(self, now: datetime) -> str:
-        """Its state at an instant: a hold is worth nothing from its end on."""
-        return "expired" if self.state == "held" and self.expires_at <= now else self.state
-
-    def counts(self, now: datetime) -> bool:
-        """Whether its units are taken at an instant."""
-        return self.at(now) in ("held", "confirmed")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `maximum` of `metric` for each user in `window`, of one sku or of all."""
-
-    metric: str
-    window: str
-    maximum: int
-    sku: str | None
+Rules = dict[str, tuple[Limit, bool]]
+Lists = defaultdict[str, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,96 +26,261 @@ class Answer:
     late: bool = False
     state: str | None = None
     limit_name: str | None = None
+    sku: str | None = None
     remaining: int | None = None
     retry: str | None = None
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row of explain; `answer` is what reserve says where it fails, else None."""
+
+    name: str
+    answer: str | None = None
+    limit_name: str | None = None
+    dimension: str | None = None
+    sku: str | None = None
+    used: int | None = None
+    maximum: int | None = None
+    remaining: int | None = None
+    retry: str | None = None
+    retry_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Pool:
+    """Units of a sku in a region, and when those are released that are not yet."""
+
+    units: int
+    releases: dict[datetime, int] = field(default_factory=dict)
+
+    def unreleased(self, now: datetime) -> int:
+        """Units that come later."""
+        return sum(units for at, units in self.releases.items() if at > now)
+
+    def next_release(self, now: datetime) -> datetime | None:
+        """When the next ones come."""
+        return min((at for at in self.releases if at > now), default=None)
+
+
+@dataclass(slots=True)
+class Activity:
+    """One sale."""
+
+    starts_at: datetime
+    ends_at: datetime
+    hold: timedelta
+    zone: ZoneInfo
+    pools: dict[tuple[str, str], Pool]
+    state: str = "open"
+    limits: dict[str, Limit] = field(default_factory=dict)
+    required: set[str] = field(default_factory=set)
+    eligible: Lists = field(default_factory=lambda: defaultdict(set))
+    blocked: Lists = field(default_factory=lambda: defaultdict(set))
 
 
 @dataclass(slots=True)
 class Model:
-    """One activity."""
+    """A shop with several activities; `limits` are the global ones."""
 
-    ends_at: datetime
-    hold: timedelta
-    zone: ZoneInfo
-    units: dict[str, int]
-    state: str = "open"
+    activities: list[Activity]
     limits: dict[str, Limit] = field(default_factory=dict)
     reservations: list[Reservation] = field(default_factory=list)
 
     # --- what follows from the reservations
 
-    def taken(self, sku: str, now: datetime, state: str) -> int:
-        """Units of a sku in reservations that are in a state."""
-        return sum(r.quantity for r in self.reservations if r.sku == sku and r.at(now) == state)
+    def taken(self, activity: int, sku: str, region: str, now: datetime, state: str) -> int:
+        """Units of a pool in reservations that are in a state."""
+        return sum(
+            r.order.units(sku)
+            for r in self.reservations
+            if (r.order.activity, r.order.region) == (activity, region) and r.at(now) == state
+        )
 
-    def available(self, sku: str, now: datetime) -> int:
+    def available(self, activity: int, sku: str, region: str, now: datetime) -> int:
         """Units that may be bought; a closed sale has given them back."""
-        if self.state == "closed":
+        sale = self.activities[activity]
+        if sale.state == "closed":
             return 0
-        held, sold = self.taken(sku, now, "held"), self.taken(sku, now, "confirmed")
-        return self.units[sku] - held - sold
+        pool = sale.pools[sku, region]
+        held = self.taken(activity, sku, region, now, "held")
+        sold = self.taken(activity, sku, region, now, "confirmed")
+        return pool.units - pool.unreleased(now) - held - sold
 
-    def day(self, at: datetime) -> object:
-        """The local day of an instant."""
-        return at.astimezone(self.zone).date()
+    def rules(self, activity: int) -> Rules:
+        """The limits of an activity by name, and whether each is global."""
+        everywhere: Rules = {name: (limit, True) for name, limit in self.limits.items()}
+        own: Rules = {
+            name: (limit, False) for name, limit in self.activities[activity].limits.items()
+        }
+        return dict(sorted((everywhere | own).items()))
 
-    def use(self, limit: Limit, user: str, now: datetime, at: datetime, but: int | None) -> int:
-        """How much of a limit a user has used in the window that holds an instant."""
-        if limit.window == "order":
-            return 0
-        mine = [
+    def candidates(
+        self, limit: Limit, is_global: bool, activity: int, value: str, but: int | None = None
+    ) -> list[Reservation]:
+        """The reservations of a subject, where a limit counts."""
+        return [
             r
             for r in self.reservations
-            if r.user == user
+            if r.order.subjects.get(limit.dimension) == value
             and r.number != but
-            and r.counts(now)
-            and (limit.sku is None or r.sku == limit.sku)
-            and (limit.window == "activity" or self.day(r.created_at) == self.day(at))
+            and (limit.across(is_global) or r.order.activity == activity)
         ]
-        return sum(r.quantity for r in mine) if limit.metric == "units" else len(mine)
 
-    def exceeded(
-        self, user: str, sku: str, quantity: int, now: datetime, at: datetime, but: int | None
-    ) -> tuple[str, int] | None:
-        """The first limit, by name, that forbids it, and what it would still allow."""
-        for name, limit in sorted(self.limits.items()):
-            if limit.sku not in (None, sku):
-                continue
-            wanted = quantity if limit.metric == "units" else 1
-            used = self.use(limit, user, now, at, but)
-            if used + wanted > limit.maximum:
-                return name, max(limit.maximum - used, 0)
+    def use(
+        self, rule: tuple[Limit, bool], activity: int, value: str, now: datetime, wanted: int = 1
+    ) -> Use:
+        """How much of a limit a subject has used now."""
+        found = self.candidates(*rule, activity, value)
+        return use_of(rule[0], found, now, now, self.activities[activity].zone, wanted)
+
+    # --- the checks of a purchase
+
+    def checks(self, now: datetime, order: Order) -> list[Check] | str:
+        """Every check in order of precedence, or the SQLSTATE."""
+        rules = self.rules(order.activity)
+        for limit, _ in rules.values():
+            missing = limit.dimension not in order.subjects
+            if limit.required and missing and limit.wanted(order):
+                return "SK001"
+        found = [self.check_sale(now, order)]
+        found += [self.check_stock(now, order, sku, units) for sku, units in order.lines]
+        found += self.check_lists(order)
+        for name, rule in rules.items():
+            value, wanted = order.subjects.get(rule[0].dimension), rule[0].wanted(order)
+            if value is not None and wanted:
+                use = self.use(rule, order.activity, value, now, wanted)
+                found.append(self.check_limit(name, rule[0], use, order))
+        return found
+
+    def check_sale(self, now: datetime, order: Order) -> Check:
+        """Whether the sale is on."""
+        sale = self.activities[order.activity]
+        if sale.state == "closed" or now >= sale.ends_at:
+            return Check("sale", "ended", retry="final")
+        if now < sale.starts_at:
+            return Check("sale", "not_started", retry="not_yet", retry_at=sale.starts_at)
+        if sale.state == "paused":
+            return Check("sale", "paused", retry="not_yet")
+        return Check("sale")
+
+    def check_stock(self, now: datetime, order: Order, sku: str, wanted: int) -> Check:
+        """Whether there are units."""
+        region = order.region
+        pool = self.activities[order.activity].pools[sku, region]
+        left = self.available(order.activity, sku, region, now)
+        held = self.taken(order.activity, sku, region, now, "held")
+        sold = self.taken(order.activity, sku, region, now, "confirmed")
+        closed = self.activities[order.activity].state == "closed"
+        total = held + sold if closed else pool.units
+        row = Check("stock", sku=sku, used=held + sold, maximum=total, remaining=left)
+        if left >= wanted:
+            return row
+        ends = [
+            r.expires_at
+            for r in self.reservations
+            if (r.order.activity, r.order.region) == (order.activity, region)
+            and r.order.units(sku)
+            and r.at(now) == "held"
+        ]
+        release = None if closed else pool.next_release(now)
+        instants = [*ends, *([release] if release else [])]
+        return Check(
+            "stock",
+            "sold_out",
+            sku=sku,
+            used=held + sold,
+            maximum=total,
+            remaining=left,
+            retry="not_yet" if release else "may_return" if ends else "final",
+            retry_at=min(instants, default=None),
+        )
+
+    def check_lists(self, order: Order) -> list[Check]:
+        """Whether the buyer is among those who may buy; blocks come first."""
+        sale = self.activities[order.activity]
+        rows = []
+        for dimension, values in sorted(sale.blocked.items()):
+            fails = order.subjects.get(dimension) in values
+            rows.append(self.check_list("blocked", dimension, fails))
+        for dimension in sorted(sale.required):
+            fails = order.subjects.get(dimension) not in sale.eligible[dimension]
+            rows.append(self.check_list("eligible", dimension, fails))
+        return rows
+
+    @staticmethod
+    def check_list(name: str, dimension: str, fails: bool) -> Check:
+        """A row about a list."""
+        if fails:
+            return Check(name, "not_eligible", dimension=dimension, retry="final")
+        return Check(name, dimension=dimension)
+
+    def check_limit(self, name: str, limit: Limit, use: Use, order: Order) -> Check:
+        """Whether a limit allows it."""
+        wanted, ends_at = limit.wanted(order), self.activities[order.activity].ends_at
+        answer = retry = retry_at = None
+        if use.used + wanted > limit.maximum:
+            answer, retry = "limit_exceeded", "final"
+            if wanted <= limit.maximum:
+                if use.used - use.unpaid + wanted <= limit.maximum:
+                    retry, retry_at = "may_return", use.first_expiry
+                elif use.resets_at and use.resets_at < ends_at:
+                    retry, retry_at = "not_yet", use.resets_at
+        return Check(
+            "limit",
+            answer,
+            limit_name=name,
+            dimension=limit.dimension,
+            used=use.used,
+            maximum=limit.maximum,
+            remaining=max(limit.maximum - use.used, 0),
+            retry=retry,
+            retry_at=retry_at,
+        )
+
+    # --- the calls of a buyer
+
+    def known(self, request: int, order: Order) -> Reservation | None:
+        """The reservation that a request id of this user made in this activity."""
+        for r in self.reservations:
+            same = (r.order.activity, r.order.user) == (order.activity, order.user)
+            if r.request == request and same:
+                return r
         return None
 
-    # --- the calls
+    def explain(self, now: datetime, request: int, order: Order) -> list[Check] | str:
+        """The rows of explain, or the SQLSTATE."""
+        known = self.known(request, order)
+        if known is None:
+            return self.checks(now, order)
+        same = (known.order.region, known.order.lines) == (order.region, order.lines)
+        return [Check("replay")] if same else "SK004"
 
-    def reserve(
-        self, now: datetime, request: int, user: str, sku: str, quantity: int
-    ) -> Answer | str:
+    def reserve(self, now: datetime, request: int, order: Order) -> Answer | str:
         """The answer, or the SQLSTATE. A status of held that is no replay must be `add`ed."""
-        for r in self.reservations:
-            if (r.request, r.user) == (request, user):
-                if (r.sku, r.quantity) != (sku, quantity):
-                    return "SK004"
-                return Answer("held", replayed=True, state=r.at(now))
-        if self.state == "closed" or now >= self.ends_at:
-            return Answer("ended", retry="final")
-        if self.state == "paused":
-            return Answer("paused", retry="not_yet")
-        left = self.available(sku, now)
-        if left < quantity:
-            held = self.taken(sku, now, "held")
-            return Answer("sold_out", remaining=left, retry="may_return" if held else "final")
-        over = self.exceeded(user, sku, quantity, now, now, None)
-        if over:
-            return Answer("limit_exceeded", limit_name=over[0], remaining=over[1])
+        rows = self.explain(now, request, order)
+        if isinstance(rows, str):
+            return rows
+        known = self.known(request, order)
+        if known is not None:
+            return Answer("held", replayed=True, state=known.at(now))
+        for row in rows:
+            if row.answer is not None:
+                return Answer(
+                    row.answer,
+                    limit_name=row.limit_name,
+                    sku=row.sku,
+                    remaining=row.remaining,
+                    retry=row.retry,
+                    retry_at=row.retry_at,
+                )
         return Answer("held", state="held")
 
-    def add(
-        self, number: int, now: datetime, request: int, user: str, sku: str, quantity: int
-    ) -> Reservation:
+    def add(self, number: int, now: datetime, request: int, order: Order) -> Reservation:
         """Remember a hold."""
-        made = Reservation(number, request, user, sku, quantity, now, now + self.hold)
+        hold = self.activities[order.activity].hold
+        made = Reservation(number, request, order, now, now + hold)
         self.reservations.append(made)
         return made
 
@@ -164,14 +298,41 @@ class Model:
         if r.late_refusal:
             return Answer(r.late_refusal, replayed=True)
         if state == "expired":
-            if self.available(r.sku, now) < r.quantity:
+            order = r.order
+            lacks = (
+                self.available(order.activity, sku, order.region, now) < units
+                for sku, units in order.lines
+            )
+            if any(lacks):
                 r.late_refusal = "late_sold_out"
-            elif self.exceeded(r.user, r.sku, r.quantity, now, r.created_at, r.number):
+            elif self.too_late_for_a_limit(now, r):
                 r.late_refusal = "late_limit_exceeded"
             if r.late_refusal:
                 return Answer(r.late_refusal)
         r.state, r.payment, r.late, r.resolved_at = "confirmed", payment, state == "expired", now
         return Answer("confirmed", late=r.late)
+
+    def too_late_for_a_limit(self, now: datetime, r: Reservation) -> bool:
+        """Whether a limit on units or orders has gone to other purchases since.
+
+        A rolling window may hold what was bought after it too: none of those that hold the purchase
+        may be over full.
+        """
+        for limit, is_global in self.rules(r.order.activity).values():
+            value = r.order.subjects.get(limit.dimension)
+            wanted = limit.wanted(r.order)
+            if value is None or not wanted or limit.metric not in ("units", "orders"):
+                continue
+            others = self.candidates(limit, is_global, r.order.activity, value, r.number)
+            instants = {r.created_at}
+            if limit.period is not None:
+                end = r.created_at + limit.period
+                instants |= {o.created_at for o in others if r.created_at <= o.created_at < end}
+            zone = self.activities[r.order.activity].zone
+            most = max(use_of(limit, others, now, at, zone).used for at in instants)
+            if most + wanted > limit.maximum:
+                return True
+        return False
 
     def cancel(self, now: datetime, r: Reservation) -> Answer:
         """A hold is given back."""
@@ -180,3 +341,27 @@ class Model:
             r.state, r.resolved_at = "cancelled", now
             return Answer("cancelled")
         return Answer(state, replayed=state == "cancelled", late=r.late)
+
+    # --- the calls of an operator that may be refused
+
+    def schedule(
+        self, now: datetime, activity: int, pool: tuple[str, str], releases: dict[datetime, int]
+    ) -> bool:
+        """What is not yet released comes at these instants instead; whether there are the units."""
+        found = self.activities[activity].pools[pool]
+        free = self.available(activity, *pool, now) + found.unreleased(now)
+        if sum(releases.values()) > free:
+            return False
+        found.releases = dict(releases)
+        return True
+
+    def move(
+        self, now: datetime, activity: int, sku: str, regions: tuple[str, str], n: int
+    ) -> bool:
+        """Units go to another region; whether there are as many."""
+        if self.available(activity, sku, regions[0], now) < n:
+            return False
+        pools = self.activities[activity].pools
+        pools[sku, regions[0]].units -= n
+        pools[sku, regions[1]].units += n
+        return True

@@ -201,11 +201,11 @@ ODD_MIDNIGHTS = [
 def test_every_instant_lies_in_its_own_day(superuser, zone, around):
     outside = superuser.execute(
         """
-        select t.at, seckill_private.window_of('day', %(zone)s, t.at)
+        select t.at, seckill_private.window_of('day', null, %(zone)s, t.at)
           from generate_series(%(around)s::timestamptz - interval '2 days',
                                %(around)s::timestamptz + interval '2 days',
                                interval '10 minutes') as t (at)
-         where not t.at <@ seckill_private.window_of('day', %(zone)s, t.at)""",
+         where not t.at <@ seckill_private.window_of('day', null, %(zone)s, t.at)""",
         {"zone": zone, "around": around},
     ).fetchall()
     assert outside == []
@@ -215,7 +215,7 @@ def test_every_instant_lies_in_its_own_day(superuser, zone, around):
 def test_days_neither_overlap_nor_leave_a_gap(superuser, zone, around):
     days = superuser.execute(
         """
-        select distinct seckill_private.window_of('day', %(zone)s, t.at) as day
+        select distinct seckill_private.window_of('day', null, %(zone)s, t.at) as day
           from generate_series(%(around)s::timestamptz - interval '2 days',
                                %(around)s::timestamptz + interval '2 days',
                                interval '10 minutes') as t (at)

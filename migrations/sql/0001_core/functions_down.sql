@@ -247,8 +247,8 @@ drop function if exists seckill_private.confirm_at;
 -- file: procedures/internal/confirm_late.sql (dropped)
 drop function if exists seckill_private.confirm_late;
 
--- file: procedures/internal/exceeds_limit.sql (dropped)
-drop function if exists seckill_private.exceeds_limit;
+-- file: procedures/internal/late_check.sql (dropped)
+drop function if exists seckill_private.late_check;
 
 -- file: procedures/internal/lock_available.sql (dropped)
 drop function if exists seckill_private.lock_available;
@@ -360,6 +360,9 @@ drop function if exists seckill_private.wanted;
 
 -- file: procedures/internal/limit_use_of.sql (dropped)
 drop function if exists seckill_private.limit_use_of;
+
+-- file: procedures/internal/rolling_peak.sql (dropped)
+drop function if exists seckill_private.rolling_peak;
 
 -- file: procedures/internal/leaves_at.sql (dropped)
 drop function if exists seckill_private.leaves_at;

@@ -25,6 +25,7 @@ from seckill.cli import (
     demo,
     feed,
     limit,
+    lists,
     replay,
     schema,
     stock,
@@ -83,6 +84,8 @@ _RUNNING = "Running a sale"
 app.add_typer(activity.app, name="activity", rich_help_panel=_RUNNING)
 app.add_typer(stock.app, name="stock", rich_help_panel=_RUNNING)
 app.add_typer(limit.app, name="limit", rich_help_panel=_RUNNING)
+app.add_typer(lists.eligible, name="eligible", rich_help_panel=_RUNNING)
+app.add_typer(lists.block, name="block", rich_help_panel=_RUNNING)
 app.command("expire", rich_help_panel=_RUNNING, epilog=books.EXPIRE_EPILOG)(books.expire)
 
 app.command("worker", rich_help_panel=_RUNNING, epilog=worker.EPILOG)(worker.worker)
@@ -90,6 +93,7 @@ app.command("archive", rich_help_panel=_RUNNING, epilog=archive.ARCHIVE_EPILOG)(
 
 _BUYING = "Buying"
 app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.reserve)
+app.command("explain", rich_help_panel=_BUYING, epilog=buy.EXPLAIN_EPILOG)(buy.explain)
 app.command("confirm", rich_help_panel=_BUYING, epilog=buy.CONFIRM_EPILOG)(buy.confirm)
 app.command("cancel", rich_help_panel=_BUYING, epilog=buy.CANCEL_EPILOG)(buy.cancel)
 app.add_typer(buy.app, name="reservation", rich_help_panel=_BUYING)
@@ -100,6 +104,9 @@ app.command("availability", rich_help_panel=_BOOKS, epilog=books.AVAILABILITY_EP
 )
 app.command("history", rich_help_panel=_BOOKS, epilog=books.HISTORY_EPILOG)(books.history)
 app.command("changes", rich_help_panel=_BOOKS, epilog=feed.CHANGES_EPILOG)(feed.changes)
+app.command("ops-history", rich_help_panel=_BOOKS, epilog=books.OPS_HISTORY_EPILOG)(
+    books.ops_history
+)
 app.command("reconcile", rich_help_panel=_BOOKS, epilog=books.RECONCILE_EPILOG)(books.reconcile)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid5
@@ -63,6 +63,26 @@ Actor = Annotated[
 ]
 Region = Annotated[str, typer.Option("--region", help="Of the pool; * where nothing is divided.")]
 ActivityId = Annotated[int, typer.Argument(metavar="ACTIVITY", help="Its id.")]
+Subjects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subject",
+        metavar="NAME=VALUE",
+        help="A further dimension of the buyer, such as phone=…; may be repeated.",
+    ),
+]
+
+
+def subjects_of(given: list[str] | None) -> dict[str, str]:
+    """The dimensions of a buyer, as `--subject` has them."""
+    subjects: dict[str, str] = {}
+    for one in given or []:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            fail(f"--subject {one!r}: type NAME=VALUE, such as device=a4f1", ExitCode.USAGE)
+        if subjects.setdefault(name, value) != value:
+            fail(f"--subject {name}: a buyer has one, not two", ExitCode.USAGE)
+    return subjects
 
 
 def group(help_text: str) -> typer.Typer:
@@ -82,12 +102,19 @@ def examples(*lines: str) -> str:
     return "\n\n".join(["Examples:", *lines])
 
 
+def _nothing() -> str:
+    return ""
+
+
 @contextmanager
-def explained(request_id: UUID | None = None) -> Generator[None]:
+def explained(
+    request_id: UUID | None = None, so_far: Callable[[], str] = _nothing
+) -> Generator[None]:
     """Turn errors of the database into one line that says what to do.
 
     Args:
         request_id: to repeat the command with, where its outcome is unknown.
+        so_far: of a command of many calls, what is done and how to go on.
     """
     import psycopg
 
@@ -97,17 +124,24 @@ def explained(request_id: UUID | None = None) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(f"seckill: stopped; it may have happened or not: {again}")
+        open_end = so_far() or f"it may have happened or not: {again}"
+        note(f"seckill: stopped; {open_end}")
         raise SystemExit(_INTERRUPTED) from None
     except OutcomeUnknown as error:
-        fail(f"{error}; it may have happened or not: {again}", ExitCode.UNKNOWN)
-    except Unavailable:
-        raise
+        open_end = so_far() or f"it may have happened or not: {again}"
+        fail(f"{error}; {open_end}", ExitCode.UNKNOWN)
+    except Unavailable as error:
+        if not so_far():
+            raise
+        fail(f"{error}; {so_far()}", ExitCode.ENVIRONMENT)
     except (SeckillError, psycopg.Error) as error:
+        said = "; ".join([str(error), *filter(None, [so_far()])])
         if error.sqlstate in _SET_UP:
-            fail(f"{error}; {_SET_UP[error.sqlstate]}", ExitCode.ENVIRONMENT)
+            fail(f"{said}; {_SET_UP[error.sqlstate]}", ExitCode.ENVIRONMENT)
         if error.sqlstate in _HINTS:
-            fail(f"{error}; {_HINTS[error.sqlstate]}", ExitCode.USAGE)
+            fail(f"{said}; {_HINTS[error.sqlstate]}", ExitCode.USAGE)
+        if isinstance(error, SeckillError) and so_far():
+            fail(said, ExitCode.USAGE)
         raise
 
 
@@ -128,11 +162,13 @@ def usable_dsn(dsn: str | None, option: str = "--dsn", variable: str = "SECKILL_
 
 
 @contextmanager
-def sale(dsn: str | None, request_id: UUID | None = None) -> Generator[Client]:
+def sale(
+    dsn: str | None, request_id: UUID | None = None, so_far: Callable[[], str] = _nothing
+) -> Generator[Client]:
     """A client for one command; see :func:`explained` for its errors."""
     from seckill import Client
 
-    with explained(request_id), Client(usable_dsn(dsn), max_size=1) as client:
+    with explained(request_id, so_far), Client(usable_dsn(dsn), max_size=1) as client:
         yield client
 
 

@@ -48,6 +48,19 @@ def duration(text: str) -> timedelta:
         raise typer.BadParameter(f"{text!r} is too long") from None
 
 
+def duration_text(length: timedelta) -> str:
+    """A duration as `duration` takes it: `1d12h`."""
+    whole, fraction = divmod(length, timedelta(seconds=1))
+    parts: list[str] = []
+    for unit, seconds in _UNITS.items():
+        count, whole = divmod(whole, seconds)
+        if unit == "s" and fraction:
+            parts.append(f"{count + fraction.total_seconds():.6f}".rstrip("0") + "s")
+        elif count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
 def moment(text: str, zone: str) -> Moment:
     """A time as typed.
 

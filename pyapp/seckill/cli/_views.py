@@ -79,16 +79,31 @@ class Views:
         )
 
     def limits(self, activity_id: int | None = None) -> list[Row]:
-        """Limits that stand now, of an activity or of all."""
-        return self._rows(
+        """Limits that stand now: those that apply in an activity, or all.
+
+        Limits of all activities have no `activity_id` and come last; in an activity, its own
+        limit of the same name stands in their place.
+        """
+        from seckill.cli._times import duration_text
+
+        rows = self._rows(
             """
-            select activity_id, name, dimension, metric, "window", maximum, sku, period,
-                   time_zone, required
-              from seckill.limit_rule
-             where %(activity_id)s::bigint is null or activity_id = %(activity_id)s::bigint
-             order by activity_id, name""",
+            select r.activity_id, r.name, r.dimension, r.metric, r."window", r.maximum, r.sku,
+                   r.period, r.time_zone, r.required
+              from seckill.limit_rule as r
+             where %(activity_id)s::bigint is null
+                or r.activity_id = %(activity_id)s::bigint
+                or (r.activity_id is null
+                    and not exists (select from seckill.limit_rule as own
+                                     where own.activity_id = %(activity_id)s::bigint
+                                       and own.name = r.name))
+             order by r.activity_id, r.name""",
             activity_id=activity_id,
         )
+        return [
+            row | {"period": None if row["period"] is None else duration_text(row["period"])}
+            for row in rows
+        ]
 
     def _rows(self, query: LiteralString, **values: object) -> list[Row]:
         return self._cursor.execute(query, values).fetchall()

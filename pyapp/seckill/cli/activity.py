@@ -284,30 +284,38 @@ def show(activity_id: ActivityId, dsn: Dsn = None, as_json: Json = False) -> Non
 
 def show_pools(pools: list[Row], empty: str) -> None:
     """Print a table of pools."""
-    columns = ("activity_id", "sku", "region", "total", "available", "held", "sold")
+    columns = ["activity_id", "sku", "region", "total", "available", "held", "sold"]
+    later = [
+        pool["total"] - pool["available"] - pool["held"] - pool["sold"] for pool in pools
+    ]  # what `seckill stock schedule` keeps back
+    rows = [
+        [*(pool[name] for name in columns), *([units] if any(later) else [])]
+        for pool, units in zip(pools, later, strict=True)
+    ]
     show_table(
-        ["activity", *columns[1:]],
-        [[pool[name] for name in columns] for pool in pools],
-        empty=empty,
+        ["activity", *columns[1:], *(["unreleased"] if any(later) else [])], rows, empty=empty
     )
 
 
 def show_limits(limits: list[Row], empty: str) -> None:
     """Print a table of limits."""
     show_table(
-        ["activity", "limit", "at most", "metric", "per", "window", "sku", "time zone"],
+        ["activity", "limit", "at most", "metric", "per", "window", "period", "sku", "time zone",
+         "required"],
         [
             [
-                rule["activity_id"],
+                "all" if rule["activity_id"] is None else str(rule["activity_id"]),
                 rule["name"],
                 rule["maximum"],
                 rule["metric"],
                 rule["dimension"],
                 rule["window"],
+                rule["period"],
                 rule["sku"] or "all",
                 rule["time_zone"] or "the sale's",
+                rule["required"],
             ]
             for rule in limits
         ],
         empty=empty,
-    )
+    )  # fmt: skip

@@ -1,8 +1,9 @@
-"""``seckill availability``, ``history``, ``reconcile`` and ``expire``: the books."""
+"""``seckill availability``, ``history``, ``ops-history``, ``reconcile``, ``expire``: the books."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +12,16 @@ from seckill.cli._sale import ActivityId, Actor, Region, examples, fields, outco
 from seckill.cli._show import say, show_table, working
 from seckill.cli._views import views
 
+if TYPE_CHECKING:
+    from seckill import OpsEntry
+
 AVAILABILITY_EPILOG = examples(
     "seckill availability 1 phone", "seckill availability 1 phone --region north --json"
 )
 HISTORY_EPILOG = examples("seckill history 1", "seckill history 1 --user ann --limit 1000")
+OPS_HISTORY_EPILOG = examples(
+    "seckill ops-history 1", "seckill ops-history --limit 1000    (all activities)"
+)
 RECONCILE_EPILOG = examples("seckill reconcile 1", "seckill reconcile    (all activities)")
 EXPIRE_EPILOG = examples(
     "seckill expire", "*/5 * * * *  SECKILL_DSN=postgresql://… seckill expire    (in a crontab)"
@@ -77,6 +84,53 @@ def history(
             for change in changes
         ],
         empty="Nothing moved yet.",
+    )
+
+
+def ops_history(
+    activity_id: Annotated[
+        int | None, typer.Argument(metavar="ACTIVITY", help="Only of this one. Default: all.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Show at most so many, newest first; up to 10000.")
+    ] = 100,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Show who changed what in a sale, and when; the newest stands last."""
+    if activity_id is not None:
+        with views(dsn) as look:
+            look.activity(activity_id)  # says so where there is none
+    with sale(dsn) as client:
+        entries = client.ops_history(activity_id=activity_id, limit=limit)[::-1]
+    if as_json:
+        emit({"entries": [fields(entry) for entry in entries]})
+        return
+    if len(entries) == limit:
+        say(f"The last {limit} calls; --limit shows more.")
+    show_table(
+        ["at", "who", "login", "did", "activity", "with"],
+        [
+            [
+                entry.at,
+                entry.actor,
+                entry.login,
+                entry.call,
+                entry.activity_id,
+                _arguments(entry),
+            ]
+            for entry in entries
+        ],
+        empty="Nobody has changed anything yet.",
+    )
+
+
+def _arguments(entry: OpsEntry) -> str:
+    """Arguments as `name=value`, without the activity, which has its own column."""
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in entry.arguments.items()
+        if name != "activity_id"
     )
 
 

@@ -1,4 +1,4 @@
-"""``seckill reserve``, ``confirm``, ``cancel`` and ``reservation``: what a buyer does."""
+"""``seckill reserve``, ``explain``, ``confirm``, ``cancel``, ``reservation``: what a buyer does."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from uuid import UUID, uuid4
 
 import typer
 
+from seckill.cli._checks import show_checks
 from seckill.cli._common import Dsn, ExitCode, Json, emit, fail
 from seckill.cli._sale import (
     ActivityId,
     Region,
     RequestId,
+    Subjects,
     examples,
     fields,
     group,
     outcome,
     request_uuid,
     sale,
+    subjects_of,
     tell_request,
 )
 from seckill.cli._show import plain, say, show_table
+from seckill.cli._views import views
 
 if TYPE_CHECKING:
     from seckill import ReservationResult, ReserveResult, ResolveResult
@@ -33,7 +37,13 @@ ReservationId = Annotated[int, typer.Argument(metavar="RESERVATION", help="Its i
 RESERVE_EPILOG = examples(
     "seckill reserve 1 ann phone",
     "seckill reserve 1 ann phone 2 --region north --request-id click-1",
-    "seckill reserve 1 ann phone --subject device=a4f1 --subject ip=192.0.2.7",
+    "seckill reserve 1 ann phone --subject phone=13800138000 --subject device=a4f1",
+    "seckill reserve 1 ann --line phone=1 --line case=2",
+)
+EXPLAIN_EPILOG = examples(
+    "seckill explain 1 ann phone",
+    "seckill explain 1 ann phone 2 --region north --subject phone=13800138000",
+    "seckill explain 1 ann phone --request-id click-1    (was this click answered?)",
 )
 CONFIRM_EPILOG = examples("seckill confirm ann 8589934593 --payment-ref pay-77")
 CANCEL_EPILOG = examples('seckill cancel ann 8589934593 --reason "changed her mind"')
@@ -46,46 +56,110 @@ _HOPE = {
 }
 
 
+Sku = Annotated[str, typer.Argument(metavar="SKU", help="The article's code.")]
+Quantity = Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")]
+
+
 def reserve(
     activity_id: ActivityId,
     user_id: User,
-    sku: Annotated[str, typer.Argument(metavar="SKU", help="The article's code.")],
-    quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")] = 1,
-    region: Region = "*",
-    subject: Annotated[
+    sku: Annotated[
+        str | None, typer.Argument(metavar="SKU", help="The article's code; or give --line.")
+    ] = None,
+    quantity: Quantity = 1,
+    line: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="A further dimension of the buyer; may be repeated."
+            metavar="SKU=QUANTITY",
+            help="Units of a further article, in the same reservation: all or none. May be "
+            "repeated.",
         ),
     ] = None,
+    region: Region = "*",
+    subject: Subjects = None,
     request_id: RequestId = None,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
     """Hold units for a buyer until they are paid for. Exit status 1: refused."""
-    subjects: dict[str, str] = {}
-    for one in subject or []:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            fail(f"--subject {one!r}: type NAME=VALUE, such as device=a4f1", ExitCode.USAGE)
-        subjects[name] = value
+    lines = [] if sku is None else [(sku, quantity)]
+    lines += [_line(text) for text in line or []]
+    if not lines:
+        fail("give SKU, or --line SKU=QUANTITY", ExitCode.USAGE)
+    subjects = subjects_of(subject)
     used = request_id or uuid4()
     with sale(dsn, used) as client:
-        answer = client.reserve(
+        if line:
+            answer = client.reserve_lines(
+                activity_id=activity_id,
+                user_id=user_id,
+                skus=[sku for sku, _ in lines],
+                quantities=[quantity for _, quantity in lines],
+                request_id=used,
+                region=region,
+                subjects=subjects,
+            )
+        else:
+            answer = client.reserve(
+                activity_id=activity_id,
+                user_id=user_id,
+                sku=lines[0][0],
+                quantity=quantity,
+                request_id=used,
+                region=region,
+                subjects=subjects,
+            )
+    if as_json:
+        emit({**fields(answer), "request_id": used})
+    else:
+        what = ", ".join(f"{quantity} of {sku}" for sku, quantity in lines)
+        say(_told(answer, f"{what} for {user_id}"), good=answer.ok)
+        tell_request(request_id, used)
+    outcome(answer.ok)
+
+
+def _line(text: str) -> tuple[str, int]:
+    sku, _, quantity = text.rpartition("=")
+    # Left to PostgreSQL: whether it is a possible quantity.
+    if not sku or not quantity.removeprefix("-").isdecimal():
+        fail(f"--line {text!r}: type SKU=QUANTITY, such as phone=2", ExitCode.USAGE)
+    return sku, int(quantity)
+
+
+def explain(
+    activity_id: ActivityId,
+    user_id: User,
+    sku: Sku,
+    quantity: Quantity = 1,
+    region: Region = "*",
+    subject: Subjects = None,
+    request_id: RequestId = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a buyer may or may not buy, check by check, and change nothing.
+
+    The first check that fails is what reserve answers. Exit status 1: refused.
+    """
+    subjects = subjects_of(subject)
+    with sale(dsn) as client:
+        checks = client.explain(
             activity_id=activity_id,
             user_id=user_id,
             sku=sku,
             quantity=quantity,
-            request_id=used,
+            request_id=request_id,
             region=region,
             subjects=subjects,
         )
+    good = all(check.ok for check in checks)
     if as_json:
-        emit({**fields(answer), "request_id": used})
+        emit({"ok": good, "checks": [fields(check) for check in checks]})
     else:
-        say(_told(answer, f"{quantity} of {sku} for {user_id}"), good=answer.ok)
-        tell_request(request_id, used)
-    outcome(answer.ok)
+        with views(dsn) as look:
+            rules = look.limits(activity_id)
+        show_checks(checks, rules, f"{quantity} of {sku}")
+    outcome(good)
 
 
 def _told(answer: ReserveResult, what: str) -> str:

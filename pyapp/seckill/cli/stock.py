@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import uuid4
 
 import typer
 
-from seckill.cli._common import Dsn, Json, emit
+from seckill.cli._common import Dsn, ExitCode, Json, emit, fail
 from seckill.cli._sale import (
     ActivityId,
     Actor,
@@ -19,7 +20,8 @@ from seckill.cli._sale import (
     sale,
     tell_request,
 )
-from seckill.cli._show import say
+from seckill.cli._show import plain, say
+from seckill.cli._times import moment
 from seckill.cli._views import views
 from seckill.cli.activity import show_pools
 
@@ -101,6 +103,119 @@ def allocate(
     else:
         say(f"Allocated {quantity} of {sku} to {where}; the pool has {answer.total}.", good=True)
     tell_request(request_id, used)
+
+
+@app.command(
+    epilog=examples(
+        "seckill stock move 1 phone 20 --from north --to south",
+        "seckill stock move 1 phone 20 --from '*' --to south --request-id monday-2",
+    )
+)
+def move(
+    activity_id: ActivityId,
+    sku: Sku,
+    quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")],
+    from_region: Annotated[
+        str, typer.Option("--from", metavar="REGION", help="Of the pool that gives.")
+    ],
+    to_region: Annotated[
+        str, typer.Option("--to", metavar="REGION", help="Of the pool that gets.")
+    ],
+    request_id: RequestId = None,
+    actor: Actor = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Move available units from one region of a sale to another."""
+    used = request_id or uuid4()
+    with sale(dsn, used) as client:
+        answer = client.move_stock(
+            activity_id=activity_id,
+            sku=sku,
+            quantity=quantity,
+            from_region=from_region,
+            to_region=to_region,
+            request_id=used,
+            actor=actor,
+        )
+    if as_json:
+        emit({**fields(answer), "request_id": used})
+        return
+    moved = f"Moved {quantity} of {sku} from region {from_region} to {to_region}"
+    if answer.replayed:
+        say(f"{moved} before, nothing changed; region {answer.region} then had {answer.total}.")
+    else:
+        say(f"{moved}; region {answer.region} has {answer.total}.", good=True)
+    tell_request(request_id, used)
+
+
+@app.command(
+    epilog=examples(
+        "seckill stock schedule 1 phone 300@2026-11-11T20:00 200@2026-11-11T22:00",
+        "seckill stock schedule 1 phone 50@+1h --region north",
+        "seckill stock schedule 1 phone --release-all",
+    )
+)
+def schedule(
+    activity_id: ActivityId,
+    sku: Sku,
+    releases: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUANTITY@TIME", help="Units, and when: +1h, or ISO (in the sale's zone)."
+        ),
+    ] = None,
+    release_all: Annotated[
+        bool, typer.Option("--release-all", help="Put all that still waits on sale now.")
+    ] = False,
+    region: Region = "*",
+    actor: Actor = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Keep units of a pool back, and say when they go on sale.
+
+    What is given takes the place of all that was scheduled and is not yet
+    released. The database's clock releases them; nothing needs to run.
+    """
+    if bool(releases) == release_all:
+        fail("give QUANTITY@TIME, or --release-all", ExitCode.USAGE)
+    wish = [_release(text) for text in releases or []]
+    with views(dsn) as look:
+        zone = look.activity(activity_id)["time_zone"]
+    plan = [(quantity, moment(at, zone).at) for quantity, at in wish]
+    with sale(dsn) as client:
+        answer = client.schedule_release(
+            activity_id=activity_id,
+            sku=sku,
+            region=region,
+            release_at=[at for _, at in plan],
+            quantities=[quantity for quantity, _ in plan],
+            actor=actor,
+        )
+    if as_json:
+        emit(fields(answer))
+        return
+    say(_scheduled(plan, sku, region, bool(answer.replayed)), good=True)
+
+
+def _release(text: str) -> tuple[int, str]:
+    quantity, sign, at = text.partition("@")
+    if not sign or not quantity.isdecimal():
+        fail(f"{text!r}: type QUANTITY@TIME, such as 300@+1h", ExitCode.USAGE)
+    return int(quantity), at
+
+
+def _scheduled(plan: list[tuple[int, datetime]], sku: str, region: str, replayed: bool) -> str:
+    done = "stands like this already" if replayed else "is set"
+    if not plan:
+        return f"Released all of {sku} in region {region}."
+    steps = ", ".join(f"{quantity} at {plain(at)}" for quantity, at in sorted(plan, key=_when))
+    return f"Schedule of {sku} in region {region} {done}: {steps}."
+
+
+def _when(step: tuple[int, datetime]) -> datetime:
+    return step[1]
 
 
 @app.command(

@@ -1,0 +1,219 @@
+"""What buyers do on a walk: reserve, one line or several, ask again, pay, cancel, look, explain."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from tests.fix_sale import Row
+from tests.procedures.instants import cancel_at, confirm_at, refused
+from tests.procedures.model import Answer, Check
+from tests.procedures.model_limits import Order
+from tests.procedures.rules import (
+    explain_at,
+    reserve_lines,
+    reserve_lines_at,
+    usage_at,
+)
+from tests.procedures.walk import ANY_LINES, REGIONS, Walk, Wish, waits
+
+choices = st.integers(0, 10_000)
+users = st.sampled_from(["ann", "bob", "cid"])
+settling = st.sampled_from(["first", "first", "second", "cancel"])
+CHANGES = ("nothing", "nothing", "subjects", "user", "quantity", "sku", "region", "activity")
+wishes = st.builds(
+    Wish,
+    activity=st.sampled_from([0, 0, 0, 1]),
+    user=users,
+    lines=st.sampled_from(ANY_LINES),
+    region=st.sampled_from([*REGIONS, "*", "*"]),
+    phone=st.sampled_from(["1", "1", "2", None]),
+    address=st.sampled_from(["x", "y", "x", None]),
+)
+
+
+def as_answer(row: Row) -> Answer:
+    """What a reserve answered, as the model says it."""
+    return Answer(
+        row.status,
+        replayed=row.replayed,
+        state=row.state,
+        limit_name=row.limit_name,
+        sku=row.sku,
+        remaining=row.remaining,
+        retry=row.retry,
+        retry_at=row.retry_at,
+    )
+
+
+def same_row(row: Row, check: Check) -> bool:
+    """Whether a row of explain says what the model's check says."""
+    said = (row.status, row.check_name, row.limit_name, row.dimension, row.retry)
+    meant = (
+        "fail" if check.answer else "pass",
+        check.name,
+        check.limit_name,
+        check.dimension,
+        check.retry,
+    )
+    numbers = (row.used, row.maximum, row.remaining)
+    return said == meant and numbers == (check.used, check.maximum, check.remaining)
+
+
+class Buyers(Walk):
+    """The calls of the role seckill_app."""
+
+    @rule(wait=waits, purchases=st.lists(wishes, min_size=1, max_size=4))
+    def reserve(self, wait: str, purchases: list[Wish]) -> None:
+        self.time_goes_on(wait)
+        for wish in purchases:
+            self.requests += 1
+            self.try_to_reserve(self.requests, self.order(wish))
+
+    @rule(wish=wishes, reverse=st.booleans())
+    def reserve_as_a_shop_does(self, wish: Wish, reverse: bool) -> None:
+        """Through the public function, with a line for each unit, in any order."""
+        self.requests += 1
+        order = self.order(wish)
+        lines = [(sku, 1) for sku, quantity in order.lines for _ in range(quantity)]
+        self.pools_see_the_time()
+        self.try_to_reserve(self.requests, order, lines[::-1] if reverse else lines)
+
+    @precondition(lambda self: self.model.reservations)
+    @rule(choice=choices, change=st.sampled_from(CHANGES))
+    def reserve_with_an_old_request_id(self, choice: int, change: str) -> None:
+        r = self.one_of(choice)
+        old = r.order
+        subjects, lines = dict(old.subjects), dict(old.lines)
+        activity, region = old.activity, old.region
+        if change == "subjects":
+            subjects = {"user": old.user, "phone": f"{self.tag} 9", "address": f"{self.tag} 9"}
+        elif change == "user":
+            subjects["user"] = f"{self.tag} dan"
+        elif change == "quantity":
+            lines[self.skus[0]] = lines.get(self.skus[0], 0) + 1
+        elif change == "sku" and (activity, region) == (0, "*"):
+            lines = {self.skus[0]: 1} if self.skus[1] in lines else {**lines, self.skus[1]: 1}
+        elif change in ("region", "activity") and self.skus[1] not in lines:
+            # Another activity is another request; another region is the same one, changed.
+            other = {"region": (0, "north" if region == "*" else "*"), "activity": (1, "*")}
+            activity, region = other[change] if activity == 0 else (0, "*")
+        order = Order(activity, region, tuple(sorted(lines.items())), subjects)
+        self.try_to_reserve(r.request, order)
+
+    def try_to_reserve(
+        self, request: int, order: Order, as_written: list[tuple[str, int]] | None = None
+    ) -> None:
+        """Explain, then reserve; the lines as they were written go through the public function."""
+        others = {key: value for key, value in order.subjects.items() if key != "user"}
+        named: dict[str, Any] = {
+            "user": order.user,
+            "request_id": UUID(int=request),
+            "subjects": others,
+        }
+        pool = self.pool(order)
+        self.compare_explain(request, order, named)
+        expected = self.model.reserve(self.now, request, order)
+        if isinstance(expected, str):
+            self.seen[f"reserve {expected}"] += 1
+            with refused(expected):
+                reserve_lines_at(self.superuser, pool, self.now, order.lines, **named)
+            return
+        if as_written is None:
+            answer = reserve_lines_at(self.superuser, pool, self.now, order.lines, **named)
+        else:
+            answer = reserve_lines(self.operator, pool, as_written, **named)
+        assert as_answer(answer) == expected
+        self.seen[f"reserve {answer.status}{' again' if answer.replayed else ''}"] += 1
+        if answer.status == "limit_exceeded":
+            limit, is_global = self.model.rules(order.activity)[answer.limit_name]
+            everywhere = "global " if is_global else ""
+            self.seen[f"{everywhere}{limit.dimension} {limit.metric} {limit.window}"] += 1
+            self.seen[f"limit {answer.retry}"] += 1
+        if answer.status == "held":
+            known = [r for r in self.model.reservations if r.number == answer.reservation_id]
+            assert bool(known) == answer.replayed
+            if not known:
+                known = [self.model.add(answer.reservation_id, self.now, request, order)]
+            assert answer.expires_at == known[0].expires_at
+            assert (known[0].request, known[0].order.user) == (request, order.user)
+
+    def compare_explain(self, request: int, order: Order, named: dict[str, Any]) -> None:
+        """Every row of explain is a check of the model, in order; none changes anything."""
+        expected = self.model.explain(self.now, request, order)
+        pool = self.pool(order)
+        if isinstance(expected, str):
+            with refused(expected):
+                explain_at(self.superuser, pool, self.now, order.lines, **named)
+            return
+        rows = explain_at(self.superuser, pool, self.now, order.lines, **named)
+        assert len(rows) == len(expected), (rows, expected)
+        for row, check in zip(rows, expected, strict=True):
+            assert same_row(row, check), (row, check)
+
+    @rule(wish=wishes)
+    def ask_for_the_use_of_limits(self, wish: Wish) -> None:
+        order = self.order(wish)
+        others = {key: value for key, value in order.subjects.items() if key != "user"}
+        rows = usage_at(
+            self.superuser, self.pool(order), self.now, user=order.user, subjects=others
+        )
+        expected = []
+        for name, rule_ in self.model.rules(order.activity).items():
+            limit, value = rule_[0], order.subjects.get(rule_[0].dimension)
+            if value is not None:
+                use = self.model.use(rule_, order.activity, value, self.now)
+                left = max(limit.maximum - use.used, 0)
+                expected.append(
+                    (name, limit.dimension, use.used, limit.maximum, left, use.resets_at)
+                )
+        assert [
+            (r.limit_name, r.dimension, r.used, r.maximum, r.remaining, r.resets_at) for r in rows
+        ] == expected
+
+    @precondition(lambda self: self.model.reservations)
+    @rule(wait=waits, choice=choices, calls=st.lists(settling, min_size=1, max_size=4))
+    def settle(self, wait: str, choice: int, calls: list[str]) -> None:
+        """Pay or cancel, perhaps several times over."""
+        self.time_goes_on(wait)
+        r = self.one_of(choice)
+        for call in calls:
+            if call == "cancel":
+                expected = self.model.cancel(self.now, r)
+                answer = cancel_at(self.superuser, r.number, self.now, user=r.order.user)
+            else:
+                expected = self.model.confirm(self.now, r, call)
+                answer = confirm_at(
+                    self.superuser, r.number, self.now, user=r.order.user, payment_ref=call
+                )
+            assert Answer(answer.status, answer.replayed, answer.late) == expected
+            name = "cancel" if call == "cancel" else "confirm"
+            late = " late" if answer.late else ""
+            again = " again" if answer.replayed else ""
+            self.seen[f"{name} {answer.status}{late}{again}"] += 1
+
+    @precondition(lambda self: self.model.reservations)
+    @rule(choice=choices, user=users)
+    def look(self, choice: int, user: str) -> None:
+        """A read, by its buyer or by somebody else."""
+        r = self.one_of(choice)
+        asks = f"{self.tag} {user}"
+        rows = self.superuser.execute(
+            """
+            select s.*
+              from seckill_private.reservation as r
+             cross join lateral seckill_private.show_reservation(r, %(now)s) as s
+             where r.reservation_id = %(number)s and r.user_id = %(user)s""",
+            {"now": self.now, "number": r.number, "user": asks},
+        ).fetchall()
+        assert len(rows) == (asks == r.order.user)
+        for row in rows:
+            state = r.at(self.now)
+            lines = tuple(zip(row.skus, row.quantities, strict=True))
+            assert (row.status, row.region, lines) == (state, r.order.region, r.order.lines)
+            resolved_at = r.expires_at if state == "expired" else r.resolved_at
+            assert (row.expires_at, row.resolved_at) == (r.expires_at, resolved_at)
+            assert row.payment_ref == r.payment
