@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_pgbouncer",
     "tests.fix_database",
+    "tests.fix_valkey",
 ]

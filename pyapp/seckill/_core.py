@@ -10,7 +10,7 @@ an outage the next attempt comes up to 8 seconds later (its pauses double from 1
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -32,6 +32,7 @@ from seckill._compat import (
     joined,
     sleep,
 )
+from seckill._guard import guard_of
 from seckill.errors import (
     OutcomeUnknown,
     SeckillError,
@@ -39,6 +40,8 @@ from seckill.errors import (
     gave_up_on_standby,
     translate,
 )
+from seckill.flag import SoldOutFlag, StockPool
+from seckill.results import ReserveResult
 from seckill.retry import RetryPolicy, Tries
 from seckill.settings import Settings
 
@@ -145,6 +148,7 @@ class Core:
         max_lifetime_s: float = 1_800.0,
         prepare_threshold: int | None = None,
         retry: RetryPolicy | None = None,
+        flag: SoldOutFlag | str | None = None,
     ) -> None:
         """Set up; connects to nothing yet.
 
@@ -161,13 +165,18 @@ class Core:
             prepare_threshold: as psycopg's; leave it None unless the pooler is known to be
                 PgBouncer 1.22 or newer with `max_prepared_statements` set.
             retry: when to try again; `NO_RETRY` for one attempt.
+            flag: the sold-out flag: a store of `seckill.flag` (the caller closes it), or the URL
+                of a Redis or Valkey; None: `SECKILL_REDIS_URL`, no flag where that is not set; an
+                empty text: no flag.
 
         Raises:
             ValueError: no DSN, a malformed one, or sizes or times that make no sense.
+            ImportError: a flag in Redis without redis-py.
         """
         if not 0 <= min_size <= max_size or max_size < 1 or timeout_ms < 1:
             raise ValueError("need 0 <= min_size <= max_size, max_size >= 1, timeout_ms >= 1")
-        self._dsn = _well_formed(Settings.from_environment().require_dsn(dsn))
+        settings = Settings.from_environment()
+        self._dsn = _well_formed(settings.require_dsn(dsn))
         self._min_size = min_size
         self._max_size = max_size
         self._timeout_s = timeout_ms / 1000
@@ -175,6 +184,7 @@ class Core:
         self._prepare_threshold = prepare_threshold
         self._retry = retry or RetryPolicy()
         self._pool: Pool | None = None
+        self._guard, self._own_flag = guard_of(flag, settings.redis_url)
 
     def open(self) -> None:
         """Connect `min_size` times, without a retry, so that a wrong DSN shows at once.
@@ -204,6 +214,8 @@ class Core:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
+        if self._own_flag is not None:
+            self._own_flag.close()
 
     def __enter__(self) -> Self:
         self.open()
@@ -211,6 +223,32 @@ class Core:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _flagged(
+        self,
+        call: Call[ReserveResult],
+        parameters: Mapping[str, object],
+        connection: Join | None,
+        *,
+        pools: Sequence[StockPool],
+        first_try: bool,
+    ) -> ReserveResult:
+        """The answer to a purchase, the flag's where it is up and may be asked.
+
+        The flag is looked at once, before the first attempt, and only where nobody can have had
+        an answer to this request id: who was told `held` hears it again. What the caller's own
+        transaction sees may be rolled back, so that raises no flag.
+        """
+        guard = self._guard
+        if guard is None or connection is not None:
+            return self._one(call, parameters, connection)
+        refusal = guard.refusal(pools) if first_try else None
+        if refusal is not None:
+            return refusal
+        asked_at = monotonic()
+        answer = self._one(call, parameters, connection)
+        guard.learn(pools, answer, asked_at)
+        return answer
 
     def _one(
         self,

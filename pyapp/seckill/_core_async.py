@@ -8,7 +8,7 @@ an outage the next attempt comes up to 8 seconds later (its pauses double from 1
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -30,6 +30,7 @@ from seckill._compat import (
     joined_async,
     sleep_async,
 )
+from seckill._guard_async import guard_of
 from seckill.errors import (
     OutcomeUnknown,
     SeckillError,
@@ -37,6 +38,8 @@ from seckill.errors import (
     gave_up_on_standby,
     translate,
 )
+from seckill.flag import AsyncSoldOutFlag, StockPool
+from seckill.results import ReserveResult
 from seckill.retry import RetryPolicy, Tries
 from seckill.settings import Settings
 
@@ -143,6 +146,7 @@ class AsyncCore:
         max_lifetime_s: float = 1_800.0,
         prepare_threshold: int | None = None,
         retry: RetryPolicy | None = None,
+        flag: AsyncSoldOutFlag | str | None = None,
     ) -> None:
         """Set up; connects to nothing yet.
 
@@ -159,13 +163,18 @@ class AsyncCore:
             prepare_threshold: as psycopg's; leave it None unless the pooler is known to be
                 PgBouncer 1.22 or newer with `max_prepared_statements` set.
             retry: when to try again; `NO_RETRY` for one attempt.
+            flag: the sold-out flag: a store of `seckill.flag` (the caller closes it), or the URL
+                of a Redis or Valkey; None: `SECKILL_REDIS_URL`, no flag where that is not set; an
+                empty text: no flag.
 
         Raises:
             ValueError: no DSN, a malformed one, or sizes or times that make no sense.
+            ImportError: a flag in Redis without redis-py.
         """
         if not 0 <= min_size <= max_size or max_size < 1 or timeout_ms < 1:
             raise ValueError("need 0 <= min_size <= max_size, max_size >= 1, timeout_ms >= 1")
-        self._dsn = _well_formed(Settings.from_environment().require_dsn(dsn))
+        settings = Settings.from_environment()
+        self._dsn = _well_formed(settings.require_dsn(dsn))
         self._min_size = min_size
         self._max_size = max_size
         self._timeout_s = timeout_ms / 1000
@@ -173,6 +182,7 @@ class AsyncCore:
         self._prepare_threshold = prepare_threshold
         self._retry = retry or RetryPolicy()
         self._pool: AsyncPool | None = None
+        self._guard, self._own_flag = guard_of(flag, settings.redis_url)
 
     async def open(self) -> None:
         """Connect `min_size` times, without a retry, so that a wrong DSN shows at once.
@@ -202,6 +212,8 @@ class AsyncCore:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
+        if self._own_flag is not None:
+            await self._own_flag.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -209,6 +221,32 @@ class AsyncCore:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _flagged(
+        self,
+        call: Call[ReserveResult],
+        parameters: Mapping[str, object],
+        connection: AsyncJoin | None,
+        *,
+        pools: Sequence[StockPool],
+        first_try: bool,
+    ) -> ReserveResult:
+        """The answer to a purchase, the flag's where it is up and may be asked.
+
+        The flag is looked at once, before the first attempt, and only where nobody can have had
+        an answer to this request id: who was told `held` hears it again. What the caller's own
+        transaction sees may be rolled back, so that raises no flag.
+        """
+        guard = self._guard
+        if guard is None or connection is not None:
+            return await self._one(call, parameters, connection)
+        refusal = await guard.refusal(pools) if first_try else None
+        if refusal is not None:
+            return refusal
+        asked_at = monotonic()
+        answer = await self._one(call, parameters, connection)
+        await guard.learn(pools, answer, asked_at)
+        return answer
 
     async def _one(
         self,

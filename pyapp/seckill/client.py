@@ -24,6 +24,7 @@ from uuid import UUID, uuid4
 
 from seckill import _calls
 from seckill._core import Core
+from seckill.flag import StockPool
 from seckill.results import (
     ArchivedRow,
     AvailabilityResult,
@@ -69,6 +70,7 @@ class Client(Core):
         request_id: UUID | None = None,
         region: str = "*",
         subjects: Mapping[str, str] = _NO_SUBJECTS,
+        first_try: bool = False,
         connection: Join | None = None,
     ) -> ReserveResult:
         """Hold units for a buyer until `expires_at`, or say why not.
@@ -87,6 +89,10 @@ class Client(Core):
                 carries it).
             region: of the pool.
             subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+            first_try: you have just made this request id, and nobody has sent it before: then the
+                sold-out flag may refuse without asking PostgreSQL (status `sold_out`, retry
+                `may_return`). A call without `request_id` is one anyway. Without the promise
+                PostgreSQL answers, since the request may have been answered `held` before.
 
         Raises:
             UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
@@ -102,7 +108,13 @@ class Client(Core):
             "region": region,
             "subjects": subjects,
         }
-        return self._one(_calls.RESERVE, parameters, connection)
+        return self._flagged(
+            _calls.RESERVE,
+            parameters,
+            connection,
+            pools=[StockPool(activity_id, sku, region)],
+            first_try=first_try or request_id is None,
+        )
 
     def reserve_lines(
         self,
@@ -114,6 +126,7 @@ class Client(Core):
         request_id: UUID | None = None,
         region: str = "*",
         subjects: Mapping[str, str] = _NO_SUBJECTS,
+        first_try: bool = False,
         connection: Join | None = None,
     ) -> ReserveResult:
         """Hold units of several skus in one reservation: all of them, or none.
@@ -128,6 +141,7 @@ class Client(Core):
             request_id: the buyer's click, as in `reserve`.
             region: of the pools.
             subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+            first_try: a promise about the request id, as in `reserve`; a flag of any line refuses.
 
         Raises:
             UnknownActivity, UnknownPool: no such sale, or a sku and region are not in it.
@@ -143,7 +157,13 @@ class Client(Core):
             "region": region,
             "subjects": subjects,
         }
-        return self._one(_calls.RESERVE_LINES, parameters, connection)
+        return self._flagged(
+            _calls.RESERVE_LINES,
+            parameters,
+            connection,
+            pools=[StockPool(activity_id, sku, region) for sku in skus],
+            first_try=first_try or request_id is None,
+        )
 
     def confirm(
         self,

@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 from seckill import _calls
 from seckill._core_async import AsyncCore
+from seckill.flag import StockPool
 from seckill.results import (
     ArchivedRow,
     AvailabilityResult,
@@ -67,6 +68,7 @@ class AsyncClient(AsyncCore):
         request_id: UUID | None = None,
         region: str = "*",
         subjects: Mapping[str, str] = _NO_SUBJECTS,
+        first_try: bool = False,
         connection: AsyncJoin | None = None,
     ) -> ReserveResult:
         """Hold units for a buyer until `expires_at`, or say why not.
@@ -85,6 +87,10 @@ class AsyncClient(AsyncCore):
                 carries it).
             region: of the pool.
             subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+            first_try: you have just made this request id, and nobody has sent it before: then the
+                sold-out flag may refuse without asking PostgreSQL (status `sold_out`, retry
+                `may_return`). A call without `request_id` is one anyway. Without the promise
+                PostgreSQL answers, since the request may have been answered `held` before.
 
         Raises:
             UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
@@ -100,7 +106,13 @@ class AsyncClient(AsyncCore):
             "region": region,
             "subjects": subjects,
         }
-        return await self._one(_calls.RESERVE, parameters, connection)
+        return await self._flagged(
+            _calls.RESERVE,
+            parameters,
+            connection,
+            pools=[StockPool(activity_id, sku, region)],
+            first_try=first_try or request_id is None,
+        )
 
     async def reserve_lines(
         self,
@@ -112,6 +124,7 @@ class AsyncClient(AsyncCore):
         request_id: UUID | None = None,
         region: str = "*",
         subjects: Mapping[str, str] = _NO_SUBJECTS,
+        first_try: bool = False,
         connection: AsyncJoin | None = None,
     ) -> ReserveResult:
         """Hold units of several skus in one reservation: all of them, or none.
@@ -126,6 +139,7 @@ class AsyncClient(AsyncCore):
             request_id: the buyer's click, as in `reserve`.
             region: of the pools.
             subjects: further dimensions of the buyer, say `{"phone": "…"}`; stored as digests.
+            first_try: a promise about the request id, as in `reserve`; a flag of any line refuses.
 
         Raises:
             UnknownActivity, UnknownPool: no such sale, or a sku and region are not in it.
@@ -141,7 +155,13 @@ class AsyncClient(AsyncCore):
             "region": region,
             "subjects": subjects,
         }
-        return await self._one(_calls.RESERVE_LINES, parameters, connection)
+        return await self._flagged(
+            _calls.RESERVE_LINES,
+            parameters,
+            connection,
+            pools=[StockPool(activity_id, sku, region) for sku in skus],
+            first_try=first_try or request_id is None,
+        )
 
     async def confirm(
         self,

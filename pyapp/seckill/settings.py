@@ -14,10 +14,12 @@ class Settings:
     Attributes:
         dsn: `SECKILL_DSN`, through PgBouncer: for clients and workers.
         admin_dsn: `SECKILL_ADMIN_DSN`, straight to PostgreSQL: for migrations only.
+        redis_url: `SECKILL_REDIS_URL`, Redis or Valkey for the sold-out flag; optional.
     """
 
     dsn: str | None = None
     admin_dsn: str | None = None
+    redis_url: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -26,6 +28,7 @@ class Settings:
         return cls(
             dsn=source.get("SECKILL_DSN") or None,
             admin_dsn=source.get("SECKILL_ADMIN_DSN") or None,
+            redis_url=source.get("SECKILL_REDIS_URL") or None,
         )
 
     def require_dsn(self, given: str | None = None) -> str:

@@ -69,6 +69,16 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+async def after_async(seconds: float) -> None:
+    """Let time pass that is part of the contract: the life of a flag."""
+    await asyncio.sleep(seconds)
+
+
+def after(seconds: float) -> None:
+    """Let time pass that is part of the contract: the life of a flag."""
+    time.sleep(seconds)
+
+
 def make_engine_async(dsn: str) -> AsyncEngine:
     """SQLAlchemy over psycopg, through the pooler."""
     from sqlalchemy.ext.asyncio import create_async_engine  # needs greenlet, so only where used

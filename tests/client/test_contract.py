@@ -20,6 +20,8 @@ MADE_UP = {
     ("reserve_lines", "request_id"),
     ("explain", "request_id"),
 }
+# The client's own: a promise about the request id, for the sold-out flag.
+CLIENTS_OWN = {("reserve", "first_try"), ("reserve_lines", "first_try")}
 
 RESULTS = {
     "reserve_result": results.ReserveResult,
@@ -83,7 +85,11 @@ def test_one_method_for_each_function(client: type, superuser: Connection[Any]) 
         assert connection.name == "connection", name
         assert connection.default is None, name
         assert all(one.kind is one.KEYWORD_ONLY for one in [*parameters, connection]), name
-        found = [(one.name, ... if one.default is one.empty else one.default) for one in parameters]
+        found = [
+            (one.name, ... if one.default is one.empty else one.default)
+            for one in parameters
+            if (name, one.name) not in CLIENTS_OWN
+        ]
         expected = [
             (parameter, None if (name, parameter) in MADE_UP else default)
             for parameter, default in functions[name]

@@ -45,7 +45,7 @@ class Shop:
     ) -> None:
         return
 
-    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
+    async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
         self.asked.append(request_id)
         await asyncio.sleep(0)
         if self.told:

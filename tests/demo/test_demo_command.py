@@ -96,6 +96,17 @@ def test_every_unit_is_sold_once_and_the_books_agree(run: Run, tmp_path: Path) -
     assert "font-face" not in picture.read_text(encoding="utf-8")
 
 
+def test_the_flag_dies_in_the_middle_and_exactly_the_stock_is_sold(run: Run) -> None:
+    done = run("demo", *SMALL, "--redis", "--json")
+    assert done.status == 0, done.err
+    told = done.json
+    assert (told["ok"], told["seckill"]["sold"]) == (True, 100)
+    assert told["flag"]["killed_seconds"] > 0
+    assert told["flag"]["refused"] > 0
+    assert [check for check in told["checks"] if not check["ok"]] == []
+    assert "Valkey is killed" in done.err
+
+
 def test_naive_shop_sells_too_many(run: Run) -> None:
     done = run("demo", "--buyers", 500, "--units", 50, "--hold-seconds", 2, "--naive")
     assert done.status == 0, done.err

@@ -31,6 +31,7 @@ from seckill.cli import (
     stock,
     test,
     up,
+    worker,
 )
 
 __all__ = ["app", "main"]
@@ -87,6 +88,7 @@ app.add_typer(lists.eligible, name="eligible", rich_help_panel=_RUNNING)
 app.add_typer(lists.block, name="block", rich_help_panel=_RUNNING)
 app.command("expire", rich_help_panel=_RUNNING, epilog=books.EXPIRE_EPILOG)(books.expire)
 
+app.command("worker", rich_help_panel=_RUNNING, epilog=worker.EPILOG)(worker.worker)
 app.command("archive", rich_help_panel=_RUNNING, epilog=archive.ARCHIVE_EPILOG)(archive.archive)
 
 _BUYING = "Buying"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EPILOG = examples(
     "seckill demo",
+    "seckill demo --redis    (with the sold-out flag on a Valkey that is killed in the middle)",
     "seckill demo --naive    (beside the shop that reads, checks and writes back)",
     "seckill demo --limits    (accounts that share phones and addresses, three limits)",
     "seckill demo --buyers 2000 --units 100 --seed 7 --json",
@@ -54,6 +55,13 @@ def demo(
             "2 a phone, 3 an address.",
         ),
     ] = False,
+    redis: Annotated[
+        bool,
+        typer.Option(
+            "--redis",
+            help="Put the sold-out flag in front, on a Valkey that is killed in the middle.",
+        ),
+    ] = False,
     svg: Annotated[
         Path | None, typer.Option(help="Write the last screen as a picture to this file.")
     ] = None,
@@ -73,7 +81,9 @@ def demo(
 
     if svg is not None and not svg.parent.is_dir():
         fail(f"{svg.parent}: no such directory", ExitCode.USAGE)
-    options = Options(buyers, units, processes, seed, hold_seconds, limits)
+    if redis:
+        _require_redis()
+    options = Options(buyers, units, processes, seed, hold_seconds, limits, redis)
     with stop_requested() as stop:
         try:
             runs = _run(options, naive, stop)
@@ -113,6 +123,16 @@ def _run(options: Options, with_naive: bool, stop: threading.Event) -> list[Play
     finally:
         with uninterrupted():
             runtime.stop()
+
+
+def _require_redis() -> None:
+    import importlib.util
+
+    from seckill.runtime.valkey import find_valkey
+
+    find_valkey()  # says what is missing before anything is made
+    if importlib.util.find_spec("redis") is None:
+        fail("the sold-out flag needs redis-py: pip install 'seckill[redis]'")
 
 
 def _view() -> View:

@@ -56,6 +56,7 @@ class Calls:
         latencies: by kind.
         acknowledged: by reservation id.
         broken: contradictions that a buyer saw, a line each.
+        flagged: refusals by the sold-out flag, which PostgreSQL did not see.
     """
 
     def __init__(self, shop: Shop, *, buying: int, paying: int) -> None:
@@ -67,6 +68,8 @@ class Calls:
         }
         self.acknowledged: dict[int, Acknowledged] = {}
         self.broken: list[str] = []
+        self.flagged = 0
+        self._sent: set[UUID] = set()
         self._shop = shop
         self._by_request: dict[UUID, int] = {}
         counter = asyncio.Semaphore(paying)
@@ -74,7 +77,8 @@ class Calls:
 
     async def reserve(self, user_id: str, request_id: UUID, since: float) -> Answer:
         """Ask for a unit; `since` is the instant (monotonic) of the click."""
-        answer = await self._make("reserve", lambda: self._shop.reserve(user_id, request_id), since)
+        answer = await self._make("reserve", lambda: self._reserve(user_id, request_id), since)
+        self.flagged += answer.flagged
         if answer.status == "held" and answer.reservation_id is not None:
             self._held(user_id, request_id, answer.reservation_id)
         return answer
@@ -86,6 +90,11 @@ class Calls:
     async def cancel(self, user_id: str, reservation_id: int, since: float) -> Answer:
         """Give a hold back."""
         return await self._resolve("cancel", self._shop.cancel, user_id, reservation_id, since)
+
+    async def _reserve(self, user_id: str, request_id: UUID) -> Answer:
+        first_try = request_id not in self._sent
+        self._sent.add(request_id)
+        return await self._shop.reserve(user_id, request_id, first_try=first_try)
 
     async def _resolve(
         self,

@@ -117,7 +117,7 @@ class NaiveShop:
         while not self._idle.empty():
             await self._idle.get_nowait().close()
 
-    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
+    async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
         """Read the stock, look whether this user has one, write the stock back."""
         connection = await self._idle.get()
         try:

@@ -90,6 +90,13 @@ def summary(options: Options, ours: Played, naive: Played | None = None) -> dict
             for c in ours.checks
         ],
     }
+    if ours.flag is not None:
+        told["flag"] = {
+            "refused": ours.result.flagged,
+            "killed_seconds": _rounded(ours.flag.killed_s),
+            "reopened": ours.flag.reopened,
+            "swept": ours.flag.swept,
+        }
     if naive is not None:
         told["naive"] = _told(options, naive)
     return told
@@ -106,11 +113,16 @@ def svg(options: Options, ours: Played, naive: Played | None = None) -> str:
     console = Console(
         record=True, width=_PICTURE_WIDTH, file=io.StringIO(), highlight=False, force_terminal=True
     )
-    console.print(
-        "[bold]$ ./seckill demo[/]"
-        + (" --limits" if options.limits else "")
-        + (" --naive" if naive else "")
+    flags = "".join(
+        f" --{name}"
+        for name, given in (
+            ("limits", options.limits),
+            ("redis", options.redis),
+            ("naive", naive is not None),
+        )
+        if given
     )
+    console.print("[bold]$ ./seckill demo[/]" + flags)
     result = ours.result
     end = Stock(options.units, options.units - ours.sold, 0, ours.sold)
     progress = Progress(result.answers, options.buyers, 0)
@@ -172,6 +184,14 @@ def _told(options: Options, played: Played) -> dict[str, Any]:
 
 def _sale_rows(options: Options, runs: list[Played]) -> list[list[str]]:
     too_many = [max(run.sold - options.units, 0) for run in runs]
+    flags: list[list[str]] = []
+    if runs[0].flag is not None:
+        killed_s = runs[0].flag.killed_s
+        empty = [""] * (len(runs) - 1)
+        flags = [
+            ["refused by the flag alone", f"{runs[0].result.flagged:,}", *empty],
+            ["Valkey killed after", "-" if killed_s is None else f"{killed_s:.1f} s", *empty],
+        ]
     return [
         ["units sold", *(f"{run.sold:,}" for run in runs)],
         ["units sold too many", *(_bad(number) for number in too_many)],
@@ -181,6 +201,7 @@ def _sale_rows(options: Options, runs: list[Played]) -> list[list[str]]:
             [f"buyers who {name}", *(f"{run.result.outcomes[name]:,}" for run in runs)]
             for name in ("cancelled", "never paid", "left empty-handed")
         ),
+        *flags,
     ]
 
 

@@ -14,6 +14,7 @@ from seckill.client import Client
 from seckill.demo import audit, naive
 from seckill.demo.audit import Check
 from seckill.demo.crowd import buyer
+from seckill.demo.flag import FlagReport, FlagServices
 from seckill.demo.shop import SKU, Stock
 from seckill.demo.view import View
 from seckill.demo.worker import Order
@@ -60,6 +61,7 @@ class Options:
         seed: who does what.
         hold_seconds: how long a hold lasts unpaid.
         limits: phones and addresses are limited too.
+        redis: put the sold-out flag before it, and kill its Valkey in the middle.
     """
 
     buyers: int = 10_000
@@ -68,6 +70,7 @@ class Options:
     seed: int = 1
     hold_seconds: int = 4
     limits: bool = False
+    redis: bool = False
 
     @property
     def rules(self) -> tuple[Limit, ...]:
@@ -103,12 +106,14 @@ class Played:
         sold: units sold, by the independent count.
         greedy: users who got more than one, by the independent count.
         checks: what was counted; empty for the naive shop, of which nothing is asked.
+        flag: what became of the sold-out flag; None: there was none.
     """
 
     result: Result
     sold: int
     greedy: int
     checks: list[Check]
+    flag: FlagReport | None = None
 
     @property
     def ok(self) -> bool:
@@ -148,13 +153,14 @@ def open_sale(ops_dsn: str, options: Options) -> int:
     return activity_id
 
 
-def orders(dsn: str, activity_id: int | None, options: Options) -> list[Order]:
+def orders(dsn: str, activity_id: int | None, options: Options, redis_url: str = "") -> list[Order]:
     """What each process of the crowd is told.
 
     Args:
         dsn: of the buyers, through PgBouncer.
         activity_id: the sale; None: the naive shop.
         options: buyers, processes, seed.
+        redis_url: of the sold-out flag; empty: none.
     """
     return [
         Order(
@@ -167,6 +173,7 @@ def orders(dsn: str, activity_id: int | None, options: Options) -> list[Order]:
             buying=max(_BUYING // options.processes, 1),
             paying=max(_PAYING // options.processes, 1),
             limits=options.limits,
+            redis_url=redis_url,
         )
         for number in range(options.processes)
     ]
@@ -181,18 +188,22 @@ def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) 
     """
     view.stage("opening the sale, starting the crowd")
     activity_id = open_sale(runtime.ops_dsn, options)
-    with Client(runtime.ops_dsn, retry=NO_RETRY) as client:
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(Client(runtime.ops_dsn, retry=NO_RETRY, flag=""))
+        flag = stack.enter_context(FlagServices(runtime.ops_dsn)) if options.redis else None
 
         def stock() -> Stock:
             said = client.availability(activity_id=activity_id, sku=SKU)
             return Stock(said.total, said.available, said.held, said.sold)
 
-        with Workers(orders(runtime.dsn, activity_id, options)) as workers:
-            result = _watch(runtime, workers, stock, view, stop)
+        told = orders(runtime.dsn, activity_id, options, flag.url if flag else "")
+        with Workers(told) as workers:
+            result = _watch(runtime, workers, stock, view, stop, flag)
         view.stage("counting")
         _wait_for_holds(stock, stop)
         while client.expire_due():
             pass
+        flag_report = flag.report() if flag else None
     checks = audit.count(
         runtime.superuser_dsn,
         activity_id,
@@ -207,7 +218,7 @@ def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) 
         )
     checks.append(Check("answers that contradict each other", 0, len(result.broken)))
     counted = {check.what: check.actual for check in checks}
-    return Played(result, counted[audit.SOLD], counted[audit.GREEDY], checks)
+    return Played(result, counted[audit.SOLD], counted[audit.GREEDY], checks, flag_report)
 
 
 def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.Event) -> Played:
@@ -239,11 +250,15 @@ def _watch(
     stock: Callable[[], Stock],
     view: View,
     stop: threading.Event,
+    flag: FlagServices | None = None,
 ) -> Result:
     """Let them go, and show how it goes until the last buyer is done."""
     workers.go()
     while True:
         workers.listen(_LOOK_S)
+        if flag and not flag.killed and _in_the_middle(workers):
+            flag.kill(workers.running_s)
+            view.stage("Valkey is killed, and all flags with it; the sale goes on")
         if stop.is_set():
             raise Interrupted
         if (died := runtime.dead()) is not None:
@@ -254,6 +269,12 @@ def _watch(
             view.show(max(workers.running_s, 0.0), stock(), workers.progress)
         if workers.done:
             return workers.result()
+
+
+def _in_the_middle(workers: Workers) -> bool:
+    """Whether flags have begun to refuse, or, where they came too late for that, all is sold."""
+    progress = workers.progress
+    return progress.flagged > 0 or progress.waiting > 0
 
 
 def _wait_for_holds(stock: Callable[[], Stock], stop: threading.Event) -> None:

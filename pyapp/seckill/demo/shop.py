@@ -29,6 +29,7 @@ class Answer:
         replayed: the same request had been answered before.
         may_return: refused now, but units are held unpaid and may come back.
         limit: the name of the limit that refused, where the sale has several.
+        flagged: the sold-out flag refused, PostgreSQL was not asked.
     """
 
     status: str
@@ -36,6 +37,7 @@ class Answer:
     replayed: bool = False
     may_return: bool = False
     limit: str | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Shop(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
-        """Ask for one unit."""
+    async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
+        """Ask for one unit; `first_try`: nobody has asked with this request id before."""
         ...
 
     async def pay(self, user_id: str, reservation_id: int) -> Answer:
@@ -91,6 +93,7 @@ class SeckillShop:
         buying: connections for `reserve`.
         paying: connections for everything else: a payment does not queue behind the crowd.
         subjects: what each user brings beside his id; None: nothing.
+        redis_url: of the sold-out flag; empty: none.
     """
 
     def __init__(
@@ -101,12 +104,17 @@ class SeckillShop:
         buying: int,
         paying: int,
         subjects: Mapping[str, Mapping[str, str]] | None = None,
+        redis_url: str = "",
     ) -> None:
         self._activity_id = activity_id
         self._subjects = subjects
-        self._buying = AsyncClient(dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY)
+        self._buying = AsyncClient(
+            dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY, flag=redis_url
+        )
         # One more, for the shop window.
-        self._paying = AsyncClient(dsn, max_size=paying + 1, timeout_ms=20_000, retry=_RETRY)
+        self._paying = AsyncClient(
+            dsn, max_size=paying + 1, timeout_ms=20_000, retry=_RETRY, flag=""
+        )
 
     async def __aenter__(self) -> Self:
         await self._buying.open()
@@ -122,7 +130,7 @@ class SeckillShop:
         await self._buying.close()
         await self._paying.close()
 
-    async def reserve(self, user_id: str, request_id: UUID) -> Answer:
+    async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
         """seckill.reserve of one unit."""
         said = await self._buying.reserve(
             activity_id=self._activity_id,
@@ -131,13 +139,17 @@ class SeckillShop:
             quantity=1,
             request_id=request_id,
             subjects={} if self._subjects is None else self._subjects[user_id],
+            first_try=first_try,
         )
+        may_return = said.retry == "may_return"
         return Answer(
             said.status,
             said.reservation_id,
             bool(said.replayed),
-            said.retry == "may_return",
+            may_return,
             None if self._subjects is None else said.limit_name,
+            # PostgreSQL names the instant at which units may come back; a flag names none.
+            flagged=said.status == "sold_out" and may_return and said.retry_at is None,
         )
 
     async def pay(self, user_id: str, reservation_id: int) -> Answer:

@@ -38,6 +38,7 @@ class Order:
         buying: `reserve` calls at a time.
         paying: payments and cancellations at a time.
         limits: buyers bring their phones and addresses.
+        redis_url: of the sold-out flag; empty: none.
     """
 
     dsn: str
@@ -49,6 +50,7 @@ class Order:
     buying: int
     paying: int
     limits: bool = False
+    redis_url: str = ""
 
     def to_json(self) -> str:
         """One line."""
@@ -88,6 +90,7 @@ async def _serve(order: Order) -> None:
             subjects={one.user_id: {"phone": one.phone, "address": one.address} for one in buyers}
             if order.limits
             else None,
+            redis_url=order.redis_url,
         )
     async with shop:
         calls = Calls(shop, buying=order.buying, paying=order.paying)
@@ -128,6 +131,7 @@ def _progress(crowd: Crowd, calls: Calls) -> dict[str, Any]:
             "answers": calls.answers,
             "first_answers": crowd.first_answers,
             "waiting": crowd.waiting,
+            "flagged": calls.flagged,
         }
     }
 

@@ -39,11 +39,13 @@ class Progress:
         answers: as `Calls.answers`.
         first_answers: buyers who have had their first answer.
         waiting: buyers who wait for units to come back.
+        flagged: refusals by the sold-out flag.
     """
 
     answers: Counter[str] = field(default_factory=Counter[str])
     first_answers: int = 0
     waiting: int = 0
+    flagged: int = 0
 
     @property
     def calls(self) -> int:
@@ -61,6 +63,7 @@ class Result:
         latencies: by kind of call, in milliseconds, unsorted.
         acknowledged: what buyers were told about their reservations.
         broken: contradictions that buyers saw.
+        flagged: refusals by the sold-out flag.
         answered_s: seconds from the start until each buyer had his first answer.
         total_s: seconds from the start until the last buyer was done.
     """
@@ -70,6 +73,7 @@ class Result:
     latencies: dict[str, Latencies] = field(default_factory=dict[str, Latencies])
     acknowledged: list[Acknowledged] = field(default_factory=list[Acknowledged])
     broken: list[str] = field(default_factory=list[str])
+    flagged: int = 0
     answered_s: float = 0.0
     total_s: float = 0.0
 
@@ -156,11 +160,14 @@ class Workers:
             sums.answers.update(told["answers"])
             sums.first_answers += told["first_answers"]
             sums.waiting += told["waiting"]
+            sums.flagged += told["flagged"]
         return sums
 
     def result(self) -> Result:
         """What came of it, once `done`."""
-        sums = Result(answers=self.progress.answers, total_s=self.running_s)
+        sums = Result(
+            answers=self.progress.answers, flagged=self.progress.flagged, total_s=self.running_s
+        )
         for told in self._results.values():
             sums.outcomes.update(told["outcomes"])
             sums.broken += told["broken"]

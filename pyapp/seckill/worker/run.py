@@ -1,0 +1,162 @@
+"""Runs the jobs of a worker until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seckill.client_async import AsyncClient
+from seckill.errors import OutcomeUnknown, Unavailable
+from seckill.flag_redis import AsyncRedisFlag
+from seckill.retry import NO_RETRY, RetryPolicy
+from seckill.worker.relay import Relay
+from seckill.worker.sweeper import Sweeper
+from seckill.worker.tally import Tally, say
+
+# Doubles from 0.1 to 2 seconds, as long as it takes: a worker outlives an outage of any length.
+_BACKOFF = RetryPolicy(base_ms=100, cap_ms=2_000)
+_CONNECTIONS = 5  # the sweeper's, and the relay's looks
+_RELAY_TIMEOUT_MS = 500  # nobody waits for the relay, so it waits longer for Redis than a buyer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a worker is to do.
+
+    Attributes:
+        dsn: of a member of `seckill_ops`, through PgBouncer.
+        sweep: settle holds that have ended.
+        redis_url: relay reopenings to the flags there; None: do not relay.
+        once: do what there is to do, then end.
+        interval_s: between two rounds of the sweeper.
+        batch: holds a call of the sweeper.
+        pause_s: between two of its batches.
+        poll_s: between two looks at the feed while nothing happens.
+        report_s: between two reports.
+        cursor_file: where the relay keeps its place in the feed; None: it starts at the end.
+    """
+
+    dsn: str
+    sweep: bool = True
+    redis_url: str | None = None
+    once: bool = False
+    interval_s: float = 1.0
+    batch: int = 100
+    pause_s: float = 0.01
+    poll_s: float = 0.02
+    report_s: float = 10.0
+    cursor_file: Path | None = None
+
+
+class Job(Protocol):
+    """Something to be done again and again, a little at a time."""
+
+    @property
+    def name(self) -> str:
+        """As in the reports."""
+        ...
+
+    @property
+    def pause_s(self) -> float:
+        """Between two steps while there is more to do."""
+        ...
+
+    async def step(self) -> bool:
+        """Do a little; whether there may be more to do at once."""
+        ...
+
+
+async def work(options: Options) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP; with `once` until all is done.
+
+    Raises:
+        SeckillError: what waiting does not mend, such as a missing right; with `once` any error.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await _work(options, stop)
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _work(options: Options, stop: asyncio.Event) -> None:
+    tally = Tally()
+    async with AsyncExitStack() as stack:
+        client = AsyncClient(
+            options.dsn, min_size=0, max_size=_CONNECTIONS, retry=NO_RETRY, flag=""
+        )
+        await stack.enter_async_context(client)
+        jobs: list[tuple[Job, float]] = []
+        if options.sweep:
+            sweeper = Sweeper(client, tally, batch=options.batch, pause_s=options.pause_s)
+            jobs.append((sweeper, options.interval_s))
+        if options.redis_url:
+            flag = AsyncRedisFlag(options.redis_url, timeout_ms=_RELAY_TIMEOUT_MS)
+            stack.push_async_callback(flag.close)
+            relay = Relay(client, flag, tally, cursor_file=options.cursor_file)
+            jobs.append((relay, options.poll_s))
+        say("started", jobs=[job.name for job, _ in jobs])
+        await _all(jobs, options, stop, tally)
+    tally.report("stopped")
+
+
+async def _all(
+    jobs: Sequence[tuple[Job, float]], options: Options, stop: asyncio.Event, tally: Tally
+) -> None:
+    reporter = asyncio.create_task(_report(options.report_s, tally))
+    running = [
+        asyncio.create_task(_repeat(job, idle_s, options.once, stop, tally)) for job, idle_s in jobs
+    ]
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in (*running, reporter):
+            task.cancel()
+        await asyncio.gather(*running, reporter, return_exceptions=True)
+
+
+async def _repeat(job: Job, idle_s: float, once: bool, stop: asyncio.Event, tally: Tally) -> None:
+    failures = 0
+    lost = False
+    while not stop.is_set():
+        try:
+            more = await job.step()
+        except (Unavailable, OutcomeUnknown) as error:
+            tally.errors += 1
+            if once:
+                raise
+            failures += 1
+            # A deadlock, or a lock not had in time, is no outage.
+            if not lost and (error.sqlstate or "")[:2] not in ("40", "55"):
+                lost = True
+                say("lost", job=job.name, error=" ".join(str(error).split()))
+            pause_s = _BACKOFF.pause_s(failures)
+        else:
+            if lost:
+                tally.reconnects += 1
+                say("back", job=job.name)
+            failures, lost = 0, False
+            if once and not more:
+                return
+            pause_s = job.pause_s if more else idle_s
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await stop.wait()
+
+
+async def _report(every_s: float, tally: Tally) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        tally.report()
