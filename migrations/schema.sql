@@ -1972,7 +1972,8 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.delta,
              e.decided,
              e.judged,
-             (e.delta = 0) AS only_judged
+             (e.delta = 0) AS only_judged,
+             (e.reservation_id & '68719476735'::bigint) AS number
             FROM seckill_private.limit_events(check_limits.p_activity_id) e(name, activity_id, since_revision, maximum, period, subject, part, reservation_id, revision, at, dated, delta, decided, judged)
          ), running AS (
           SELECT e.name,
@@ -1990,7 +1991,8 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
              e.decided,
              e.judged,
              e.only_judged,
-             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.decided, e.revision, e.reservation_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
+             e.number,
+             sum(e.delta) OVER (PARTITION BY e.name, e.activity_id, e.since_revision, e.subject, e.part ORDER BY e.at, e.decided, e.revision, e.number ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS total
             FROM event e
          ), usage AS (
           SELECT r.name,
@@ -2005,7 +2007,7 @@ CREATE FUNCTION seckill_private.check_limits(p_activity_id bigint) RETURNS SETOF
                      WHEN (r.period IS NULL) THEN r.total
                      ELSE ( SELECT sum(o.delta) AS sum
                         FROM event o
-                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.decided, o.revision, o.reservation_id) <= ROW(r.at, r.decided, r.revision, r.reservation_id))))
+                       WHERE ((o.name = r.name) AND (NOT (o.activity_id IS DISTINCT FROM r.activity_id)) AND (o.since_revision = r.since_revision) AND (o.subject = r.subject) AND (o.dated <= r.dated) AND (o.dated > (r.dated - make_interval(secs => (EXTRACT(epoch FROM r.period))::double precision))) AND (ROW(o.at, o.decided, o.revision, o.number) <= ROW(r.at, r.decided, r.revision, r.number))))
                  END) AS used
             FROM running r
            WHERE r.judged

@@ -10,13 +10,15 @@ create or replace function seckill_private.check_limits (
   stable
 begin atomic
   with event as (
-    select e.*, e.delta = 0 as only_judged
+    select e.*, e.delta = 0 as only_judged,
+           -- Ids begin with the activity; their number is in the order of purchases of all.
+           e.reservation_id & 68719476735 as number
       from seckill_private.limit_events(p_activity_id) as e
   ), running as (
     select e.*,
            sum(e.delta) over (
              partition by e.name, e.activity_id, e.since_revision, e.subject, e.part
-             order by e.at, e.decided, e.revision, e.reservation_id
+             order by e.at, e.decided, e.revision, e.number
              rows between unbounded preceding and current row) as total
       from event as e
   ), usage as (
@@ -33,8 +35,8 @@ begin atomic
                         and o.dated <= r.dated
                         and o.dated > r.dated
                             - make_interval(secs => extract(epoch from r.period)::double precision)
-                        and (o.at, o.decided, o.revision, o.reservation_id)
-                            <= (r.at, r.decided, r.revision, r.reservation_id))
+                        and (o.at, o.decided, o.revision, o.number)
+                            <= (r.at, r.decided, r.revision, r.number))
              end as used
       from running as r
      where r.judged

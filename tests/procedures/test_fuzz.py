@@ -23,14 +23,16 @@ from psycopg import Connection
 from tests.fix_database import Database, new_database
 from tests.fix_pgbouncer import Poolers
 from tests.fix_postgres import Server
-from tests.fix_sale import Sale, one, open_sale, reserve, violations
+from tests.fix_sale import Sale, add_units, one, open_sale, reserve, violations
 from tests.procedures.instants import PRIVATE_NAMES
 
 SEED = int(os.environ.get("SECKILL_FUZZ_SEED", "20301111"))
 EXAMPLES = int(os.environ.get("SECKILL_FUZZ_EXAMPLES", "150"))
 
 DOCUMENTED = {f"SK00{number}" for number in range(1, 9)}
-REFUSALS = {"not_started", "paused", "ended", "sold_out", "limit_exceeded", "busy"}
+REFUSALS = {
+    *("not_started", "paused", "ended", "sold_out", "not_eligible", "limit_exceeded", "busy"),
+}
 BIG = "x" * 1_000_000
 
 TEXTS = [
@@ -134,6 +136,34 @@ VALUES: dict[str, list[str | None]] = {
     ],
     "interval": [None, "0", "-1 day", "1 day", "infinity", "178000000 years", "often", ""],
     "boolean": [None, "true", "false", "maybe", ""],
+    "text[]": [
+        None,
+        "{}",
+        "{null}",
+        '{""}',
+        '{" "}',
+        "{{a,b}}",
+        "{a,a}",
+        "[2:3]={a,b}",
+        "{%s,$1,null}",
+        "{" + "x" * 201 + "}",
+        "{" + ",".join(map(str, range(10_001))) + "}",
+        "{",
+        "a",
+    ],
+    "integer[]": [None, "{}", "{null}", "{0}", "{-1}", "{1,1}", "{{1}}", "{2147483648}", "{x}", ""],
+    "bigint[]": [None, "{}", "{null}", "{0}", "{-1}", "{1,1}", "{{1}}", f"{{{2**63 - 1}}}", "{x}"],
+    "timestamp with time zone[]": [
+        None,
+        "{}",
+        "{null}",
+        "{infinity}",
+        "{-infinity}",
+        "{2030-01-01,2030-01-01}",
+        "{{2030-01-01}}",
+        "{300000-01-01}",
+        "{soon}",
+    ],
 }
 
 
@@ -203,7 +233,9 @@ class Shop:
         code, rows = self.call(function, changes)
         assert code is None or code in allowed, (function.name, code, short(changes))
         before, self.hashed = self.hashed, self.state()
-        refused = function.name == "reserve" and rows and rows[0].status in REFUSALS
+        refused = (
+            function.name in ("reserve", "reserve_lines") and rows and rows[0].status in REFUSALS
+        )
         if code is not None or refused:
             assert self.hashed == before, (function.name, code, short(changes))
 
@@ -277,6 +309,12 @@ def good_arguments(sale: Sale, held: int, request_id: str) -> dict[str, str]:
         "p_maximum": "1000000",
         "p_required": "true",
         "receive_stock.p_quantity": "1000",
+        "p_skus": f"{{{sale.sku}}}",
+        "p_quantities": "{1}",
+        "p_release_at": "{2039-01-01 00:00:00+00}",
+        "p_values": "{a,b}",
+        "p_from_region": "*",
+        "p_to_region": "north",
     }
 
 
@@ -299,6 +337,7 @@ def fuzzed(small: Database) -> Iterator[Shop]:
             "select * from seckill.receive_stock(%(sku)s, 1000, gen_random_uuid())",
             sku=sale.sku,
         )
+        add_units(operator, Sale(sale.activity_id, sale.sku, "north"), 1)
         request_id = uuid4()
         held = reserve(operator, sale, request_id=request_id).reservation_id
         good = good_arguments(sale, held, str(request_id))
@@ -309,10 +348,12 @@ def fuzzed(small: Database) -> Iterator[Shop]:
 
 
 FUNCTIONS = (
-    *("allocate_stock", "availability", "cancel", "close_activity", "confirm", "create_activity"),
-    *("drop_limit", "expire_due", "find_reservation", "get_reservation", "history", "inventory"),
-    *("list_reservations", "open_activity", "pause_activity", "receive_stock", "reconcile"),
-    *("reserve", "resume_activity", "schema_version", "set_limit", "shard_of", "update_activity"),
+    *("add_eligible", "allocate_stock", "availability", "block", "cancel", "close_activity"),
+    *("confirm", "create_activity", "drop_limit", "expire_due", "explain", "find_reservation"),
+    *("get_reservation", "history", "inventory", "limit_usage", "list_reservations", "move_stock"),
+    *("open_activity", "ops_history", "pause_activity", "receive_stock", "reconcile"),
+    *("remove_eligible", "require_eligibility", "reserve", "reserve_lines", "resume_activity"),
+    *("schedule_release", "schema_version", "set_limit", "shard_of", "unblock", "update_activity"),
 )
 
 
@@ -350,7 +391,13 @@ def some(kind: str) -> st.SearchStrategy[str | None]:
     return values
 
 
-@pytest.mark.parametrize("name", ["reserve", "confirm", "allocate_stock", "set_limit", "history"])
+SEVERAL = (
+    *("reserve", "reserve_lines", "confirm", "allocate_stock", "set_limit", "history"),
+    "schedule_release",
+)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
 def test_several_arguments_at_once(fuzzed, name):
     function: Function = fuzzed.functions[name]
     print(f"SECKILL_FUZZ_SEED={SEED} SECKILL_FUZZ_EXAMPLES={EXAMPLES}")

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from tests.fix_sale import Row, Sale, close_activity, one, open_sale
 from tests.procedures.instants import BIGGEST_BIGINT, journal, refused
+from tests.procedures.rules import ops_history
 
 GOOD: dict[str, Any] = {
     "name": "per user",
@@ -156,26 +157,32 @@ def test_what_stood_before_is_kept(operator, superuser):
 @pytest.mark.parametrize(
     "change",
     [
-        {"activity_id": None},
         {"name": None},
         {"name": ""},
         {"name": "x" * 201},
         {"dimension": None},
         {"dimension": ""},
-        {"dimension": "User"},
-        {"dimension": "phone"},
+        {"dimension": "x" * 201},
         {"metric": None},
         {"metric": ""},
         {"metric": "UNITS"},
-        {"metric": "open_holds"},
-        {"metric": "expired_holds"},
+        {"metric": "open_holds", "window": "day"},
+        {"metric": "open_holds", "window": "rolling", "period": timedelta(days=1)},
+        {"metric": "expired_holds", "window": "order"},
+        {"metric": "expired_holds", "window": None},
         {"window": None},
         {"window": ""},
-        {"window": "hour"},
-        {"window": "week"},
-        {"window": "month"},
         {"window": "rolling"},
         {"window": "year"},
+        {"window": "rolling", "period": timedelta(0)},
+        {"window": "rolling", "period": timedelta(seconds=-1)},
+        {"window": "rolling", "period": timedelta(milliseconds=999)},
+        {"window": "rolling", "period": timedelta(days=3651)},
+        {"window": "rolling", "period": "1 month"},
+        {"window": "rolling", "period": "1 year"},
+        {"window": "order", "period": timedelta(days=1)},
+        {"activity_id": None, "name": "global one"},
+        {"activity_id": None, "name": "global one", "window": "week"},
         {"maximum": None},
         {"maximum": 0},
         {"maximum": -1},
@@ -261,7 +268,6 @@ def test_a_limit_of_another_sale_is_left_alone(operator):
 @pytest.mark.parametrize(
     ("null", "name", "actor"),
     [
-        (True, "per user", None),
         (False, None, None),
         (False, "", None),
         (False, "x" * 201, None),
@@ -289,3 +295,60 @@ def test_who_asked_is_kept_with_what_was_asked(operator, superuser):
     assert asked.items() <= setting.arguments.items()
     assert (dropping.call, dropping.actor) == ("drop_limit", "bob")
     assert dropping.arguments["name"] == "per user"
+
+
+@pytest.mark.parametrize(
+    ("metric", "window", "period"),
+    [
+        *((m, w, None) for m in ("units", "orders") for w in ("order", "hour", "week", "month")),
+        *((m, "rolling", "90 minutes") for m in ("units", "orders", "expired_holds")),
+        ("open_holds", "activity", None),
+        ("expired_holds", "month", None),
+    ],
+)
+def test_every_metric_stands_in_its_windows(operator, reader, metric, window, period):
+    sale = open_sale(operator)
+    rule = {"dimension": "device", "metric": metric, "window": window, "period": period}
+    assert set_one(operator, sale, **rule).replayed is False
+    assert set_one(operator, sale, **rule).replayed is True
+    (stands,) = rules(reader, sale)
+    assert (stands.dimension, stands.metric, stands.window) == ("device", metric, window)
+    assert stands.period == (timedelta(minutes=90) if period else None)
+
+
+def test_a_global_limit_is_no_activitys(operator, reader):
+    rule = {
+        "activity_id": None,
+        "name": "set_limit global",
+        "dimension": "no one's",
+        "actor": "eve",
+    }
+    nowhere = Sale(None, "", "")  # type: ignore[arg-type]
+    rule |= {"window": "day", "time_zone": "Asia/Tokyo", "required": False}
+    try:
+        assert set_one(operator, nowhere, **rule).replayed is False
+        assert set_one(operator, nowhere, **rule).replayed is True
+        (stands,) = reader.execute(
+            "select * from seckill.limit_rule where name = 'set_limit global'"
+        ).fetchall()
+        assert (stands.activity_id, stands.time_zone) == (None, "Asia/Tokyo")
+    finally:
+        assert drop(operator, nowhere, "set_limit global").replayed is False
+    assert drop(operator, nowhere, "set_limit global").replayed is True
+    calls = [(e.call, e.activity_id, e.actor) for e in ops_history(reader)[:2]]
+    assert calls == [("drop_limit", None, None), ("set_limit", None, "eve")]
+
+
+def test_ops_history_is_the_journal_newest_first(operator, reader):
+    sale = open_sale(operator)
+    for maximum in (1, 2):
+        set_one(operator, sale, maximum=maximum)
+    entries = ops_history(reader, sale.activity_id)
+    assert [e.arguments["maximum"] for e in entries if e.call == "set_limit"] == [2, 1]
+    assert entries[-1].call == "create_activity"
+    assert {e.login for e in entries} == {"seckill_operator"}
+    assert [e.at for e in entries] == sorted((e.at for e in entries), reverse=True)
+    assert ops_history(reader, sale.activity_id, 1) == entries[:1]
+    for limit in (0, -1, None, 10_001):
+        with refused("SK001"):
+            ops_history(reader, sale.activity_id, limit)
