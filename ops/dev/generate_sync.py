@@ -19,6 +19,7 @@ PAIRS = {
     "pyapp/seckill/_core_async.py": "pyapp/seckill/_core.py",
     "pyapp/seckill/client_async.py": "pyapp/seckill/client.py",
     "tests/client/test_client_async.py": "tests/client/test_client.py",
+    "tests/client/test_books_async.py": "tests/client/test_books.py",
     "tests/client/test_faults_async.py": "tests/client/test_faults.py",
     "tests/client/test_join_async.py": "tests/client/test_join.py",
     "tests/client/test_limits_async.py": "tests/client/test_limits.py",
