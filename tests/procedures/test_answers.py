@@ -12,7 +12,7 @@ writes the table anew; read the difference before you commit it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from tests.fix_database import Database
 from tests.fix_sale import Row, Sale, one, violations
 from tests.procedures.instants import (
     HOLD,
@@ -41,6 +42,20 @@ TABLE = Path(__file__).with_name("answers.md")
 LATE = OPENS + HOLD
 REQUEST, RETURN, PART = UUID(int=42), UUID(int=43), UUID(int=44)
 ACTIVITIES = ("open", "paused", "closed")
+
+
+@pytest.fixture
+def operator(db: Database) -> Iterator[Connection[Any]]:
+    """In a database of the test's own: it sweeps everything that is due."""
+    with db.connect("operator") as connection:
+        yield connection
+
+
+@pytest.fixture
+def superuser(db: Database) -> Iterator[Connection[Any]]:
+    """In a database of the test's own."""
+    with db.connect("superuser") as connection:
+        yield connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -13,8 +14,11 @@ from tests.fix_sale import (
     cancel,
     close_activity,
     confirm,
+    one,
     open_sale,
+    refund,
     reserve,
+    set_stock_total,
 )
 from tests.procedures.instants import (
     BIGGEST_BIGINT,
@@ -201,3 +205,38 @@ def test_arguments_have_defaults(operator):
 
 def test_a_sale_that_sold_nothing_has_a_short_history(operator):
     assert history(operator, open_sale(operator, units=0)) == []
+
+
+# --- who, when, why
+
+
+def test_every_line_says_who_and_why(operator, buyer, reader, superuser):
+    """A life with all that a caller can give a reason for; only holds have no login."""
+    sale = open_sale(operator, units=9)
+    paid = reserve(buyer, sale, quantity=2).reservation_id
+    confirm(buyer, paid, payment_ref="pay-1")
+    confirm(buyer, paid, payment_ref="pay-2")
+    refund(buyer, paid, request_id=uuid4())
+    cancel(buyer, reserve(buyer, sale).reservation_id, reason="changed her mind")
+    reserve(buyer, sale, user="bob")
+    set_stock_total(operator, sale, 0, "revoke", actor="merchant")
+    lines = history(reader, sale)
+    assert {line.kind for line in lines if line.login is None} == {"hold"}
+    assert {line.kind for line in lines if line.kind != "hold" and line.actor is None} == set()
+    why = {line.kind: (line.actor, line.login, line.note) for line in lines}
+    assert why["confirm"] == ("seckill_buyer", "seckill_buyer", "pay-1")
+    assert why["duplicate_payment"] == ("seckill_buyer", "seckill_buyer", "pay-2")
+    assert why["cancel"] == ("seckill_buyer", "seckill_buyer", "changed her mind")
+    assert why["revoke"] == ("merchant", "seckill_operator", "revoke from 9 to 0")
+    assert why["cut"] == ("merchant", "seckill_operator", "revoke from 9 to 0")
+    assert {line.note for line in history(buyer, sale, user="ann")} == {None}
+    assert (
+        one(
+            superuser,
+            """
+        select count(*) as nameless from seckill_private.movement
+         where activity_id = %(id)s and login is null""",
+            id=sale.activity_id,
+        ).nameless
+        == 0
+    )

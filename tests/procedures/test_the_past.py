@@ -7,6 +7,7 @@ and at the end the past is asked for all of them.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from tests.fix_database import Database
 from tests.fix_sale import (
     Row,
     Sale,
@@ -49,6 +51,27 @@ from tests.procedures.instants import (
 )
 
 USERS = "abcd"
+
+
+@pytest.fixture
+def operator(db: Database) -> Iterator[Connection[Any]]:
+    """In a database of the test's own: it sweeps everything that is due."""
+    with db.connect("operator") as connection:
+        yield connection
+
+
+@pytest.fixture
+def superuser(db: Database) -> Iterator[Connection[Any]]:
+    """In a database of the test's own."""
+    with db.connect("superuser") as connection:
+        yield connection
+
+
+@pytest.fixture
+def buyer(db: Database) -> Iterator[Connection[Any]]:
+    """In a database of the test's own: it sweeps everything that is due."""
+    with db.connect("buyer") as connection:
+        yield connection
 
 
 def clock(connection: Connection[Any]) -> datetime:
