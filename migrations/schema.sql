@@ -411,7 +411,7 @@ $$;
 
 ALTER FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
+COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
 
 CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3608,7 +3608,11 @@ begin
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id
      for update;
-  if not found then
+  if not found or v_row.state <> 'held' and exists (
+    select from seckill_private.activity as a
+     where a.activity_id = seckill_private.activity_of(p_reservation_id)
+       and a.archived_at is not null
+  ) then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
   return v_row;
