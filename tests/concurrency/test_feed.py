@@ -1,4 +1,4 @@
-"""The feed of the ledger beside its writers."""
+"""The feed of the ledger beside its writers, and archiving beside late ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.concurrency import checks_archive
 from tests.concurrency import checks_feed as checks
 from tests.fix_database import Database
 
@@ -17,6 +18,7 @@ CHECKS = [
     checks.one_transaction_over_pages,
     checks.feed_is_durable,
     checks.beside_writers,
+    checks_archive.archive_beside_payment,
 ]
 
 

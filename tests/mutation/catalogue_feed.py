@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.concurrency import checks_feed
+from tests.concurrency import checks_archive, checks_feed
 from tests.mutation.planting import Edit, Mutation
 
 XMIN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -45,5 +45,17 @@ FEED = [
         ),
         caught_by=checks_feed.one_transaction_over_pages,
         symptom="missed 1 rows of 3",
+    ),
+    Mutation(
+        "an archived sale that somebody is still writing in",
+        (Edit("refuse_archived", "\n     for key share;", ";"),),
+        caught_by=checks_archive.archive_beside_payment,
+        symptom="the second did not wait",
+    ),
+    Mutation(
+        "a standstill that waits for nobody",
+        (Edit("archive_activity", "\n      for update;", ";"),),
+        caught_by=checks_archive.archive_beside_payment,
+        symptom="the second did not wait",
     ),
 ]
