@@ -2466,10 +2466,14 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
+  v_is_short boolean :=
+    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
   select c.* into v_check
     from seckill_private.gate_checks(
-           p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+           p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
+           case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+           p_now) as c
    where c.answer is not null
    limit 1;
   if found or p_sale.limits is null then
