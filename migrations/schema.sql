@@ -45,12 +45,14 @@ CREATE TYPE seckill.change AS (
 	reservation_id bigint,
 	user_id text,
 	quantity bigint,
-	actor text
+	actor text,
+	login text,
+	note text
 );
 
 ALTER TYPE seckill.change OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: units. actor: who asked, else the database login; null for a hold. cursor: what changes goes on after; null in history.';
+COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), move, schedule, release, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). cursor: what changes goes on after; null in history.';
 
 CREATE TYPE seckill.check_result AS (
 	status text,
@@ -103,7 +105,7 @@ CREATE TYPE seckill.ops_result AS (
 
 ALTER TYPE seckill.ops_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved, or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
+COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved (negative: out of the pool or inventory), or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 CREATE TYPE seckill.reservation_result AS (
 	status text,
@@ -122,7 +124,7 @@ CREATE TYPE seckill.reservation_result AS (
 
 ALTER TYPE seckill.reservation_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.reservation_result IS 'A reservation. status: held, confirmed, cancelled, expired. skus and quantities (units) are parallel, sorted by sku. resolved_at: when it was confirmed or cancelled, or expires_at where it expired.';
+COMMENT ON TYPE seckill.reservation_result IS 'A reservation. status: held, confirmed, cancelled, expired, refunded. skus and quantities (units) are parallel, sorted by sku; once a part was refunded, what remains; once all was, what had been bought. resolved_at: when it was confirmed, cancelled or refunded in full, or expires_at where it expired.';
 
 CREATE TYPE seckill.reserve_result AS (
 	status text,
@@ -154,7 +156,7 @@ CREATE TYPE seckill.resolve_result AS (
 
 ALTER TYPE seckill.resolve_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.resolve_result IS 'Answer of confirm and cancel. status: confirmed, cancelled, expired, late_sold_out, late_limit_exceeded, duplicate_payment. replayed: the call had been answered before. late: the hold had ended and the units were taken again.';
+COMMENT ON TYPE seckill.resolve_result IS 'Answer of confirm, cancel and refund. status: confirmed, cancelled, expired, refunded, partly_refunded, late_sold_out, late_limit_exceeded, duplicate_payment; in a batch also error. replayed: the call had been answered before. late: the hold had ended and the units were taken again. error_code: the SQLSTATE of an error, in a batch only.';
 
 CREATE TYPE seckill.violation AS (
 	invariant text,
@@ -411,7 +413,7 @@ $$;
 
 ALTER FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
+COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
 
 CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -507,7 +509,8 @@ begin
   return query
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
-           case when v_named then c.user_id end, c.quantity, c.actor
+           case when v_named then c.user_id end, c.quantity, c.actor, c.login,
+           case when v_named then c.note end
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
@@ -521,7 +524,7 @@ $$;
 
 ALTER FUNCTION seckill.changes(p_after text, p_limit integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.changes(p_after text, p_limit integer) IS 'The ledger of all activities as a feed: each row once, none skipped, within a pool in the order in which the stock moved. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once every transaction that began to write before it has ended, and its commit is on disk. A login of seckill_app sees no user_id and no reservation_id. Raises SK001 (also for a cursor from before a restore into another cluster), SK006 (rows after the cursor were dropped with an archived activity).';
+COMMENT ON FUNCTION seckill.changes(p_after text, p_limit integer) IS 'The ledger of all activities as a feed: each row once, none skipped, within a pool in the order in which the stock moved. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once every transaction that began to write before it has ended, and its commit is on disk. A login of seckill_app sees no user_id, no reservation_id and no note. Raises SK001 (also for a cursor from before a restore into another cluster), SK006 (rows after the cursor were dropped with an archived activity).';
 
 CREATE FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -561,6 +564,38 @@ $$;
 ALTER FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payment_ref text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'Record that a reservation was paid: its units are sold. p_payment_ref: the payment, if there is one. Answers: confirmed (late: the hold had ended, and the units were taken again); late_sold_out or late_limit_exceeded (the hold had ended, and stock or limit have gone to another purchase: refund the buyer; final); cancelled; duplicate_payment (confirmed before, with another payment_ref or none). late_sold_out, late_limit_exceeded and duplicate_payment leave an event in the ledger. A repeat gives the same answer, replayed; so does one without a payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of waiting, or when others are just settling the units that a late payment needs: nothing happened, try again.';
+
+CREATE FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) RETURNS SETOF seckill.resolve_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_payments integer := cardinality(p_reservation_ids);
+begin
+  perform seckill_private.begin_write();
+  if p_user_ids is null or p_reservation_ids is null or p_payment_refs is null then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must not be null');
+  elsif v_payments <> cardinality(p_user_ids) or v_payments <> cardinality(p_payment_refs) then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif array_ndims(p_user_ids) > 1 or array_ndims(p_reservation_ids) > 1
+        or array_ndims(p_payment_refs) > 1 or array_lower(p_user_ids, 1) <> 1
+        or array_lower(p_reservation_ids, 1) <> 1 or array_lower(p_payment_refs, 1) <> 1 then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be plain lists');
+  elsif v_payments > 500 then
+    perform seckill_private.raise_error('SK001', 'a batch takes 500 payments');
+  end if;
+  return query
+    select b.*
+      from seckill_private.confirm_batch_at(
+             null, p_user_ids, p_reservation_ids, p_payment_refs) as b;
+end
+$$;
+
+ALTER FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) IS 'Confirm up to 500 reservations, as a file of payments brings them: the arrays are parallel, a payment_ref may be null. One row for each, in their order, as seckill.confirm would answer them one after another; a payment that it would refuse with SK001 or SK008 gets status error and the code in error_code, and the others go on. All are decided at one instant. Raises SK001 (arrays that are null, of unequal length or too long), SK005; 55P03 after five seconds of waiting, or when others are just settling the units that a late payment needs: nothing happened, try again.';
 
 CREATE FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer DEFAULT 900, p_time_zone text DEFAULT 'UTC'::text, p_request_id uuid DEFAULT NULL::uuid, p_actor text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -749,7 +784,7 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is not archived');
   end if;
   case
-    when p_part in ('reservation', 'movement', 'listed_subject') then
+    when p_part in ('reservation', 'movement', 'refund', 'listed_subject') then
       return query
         select c.* from seckill_private.archived_page(
                           p_activity_id, p_part, p_after, p_limit) as c;
@@ -770,7 +805,7 @@ $$;
 
 ALTER FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'The rows of an archived activity, for files outside of the database. p_part: activity, pool, pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it was dropped), SK006 (not archived).';
+COMMENT ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'The rows of an archived activity, for files outside of the database. p_part: activity, pool, pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, reservation, movement, refund. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it was dropped), SK006 (not archived).';
 
 CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) RETURNS seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -839,7 +874,8 @@ CREATE FUNCTION seckill.history(p_activity_id bigint, p_sku text DEFAULT NULL::t
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_named boolean := p_user_id is not null or seckill_private.sees_buyers();
+  v_sees boolean := seckill_private.sees_buyers();
+  v_named boolean := v_sees or p_user_id is not null;
 begin
   if p_activity_id is null then
     perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
@@ -852,7 +888,8 @@ begin
   return query
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
-           l.quantity, l.actor
+           l.quantity, l.actor, l.login,
+           case when v_sees then l.note end
       from seckill_private.ledger_of(p_activity_id) as l
       join seckill_private.pool as p on p.pool_id = l.pool_id
      where (p_sku is null or p.sku = p_sku)
@@ -865,7 +902,7 @@ $$;
 
 ALTER FUNCTION seckill.history(p_activity_id bigint, p_sku text, p_region text, p_user_id text, p_limit integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.history(p_activity_id bigint, p_sku text, p_region text, p_user_id text, p_limit integer) IS 'The ledger of an activity, newest first: of one sku, region or user, or of all (null). p_limit: rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no reservation_id. cursor is null. Raises SK001, SK002.';
+COMMENT ON FUNCTION seckill.history(p_activity_id bigint, p_sku text, p_region text, p_user_id text, p_limit integer) IS 'The ledger of an activity, newest first: what moved, who asked (actor, login) and why (note). Of one sku, region or user, or of all (null). p_limit: rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no reservation_id, and it never sees a note. cursor is null. Raises SK001, SK002.';
 
 CREATE FUNCTION seckill.inventory(p_sku text) RETURNS seckill.inventory_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -911,6 +948,40 @@ $$;
 ALTER FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) IS 'What these subjects have used of each limit of an activity, global ones included, by name: used, maximum and remaining (units, orders or holds), resets_at. status: pass while one more is allowed. Limits on dimensions that p_subjects does not name are left out. Raises SK001, SK002.';
+
+CREATE FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_activity seckill_private.activity;
+  v_digests bytea[];
+  v_limit seckill_private.limit_version;
+  v_digest bytea;
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  if p_at is null then
+    perform seckill_private.raise_error('SK001', 'p_at must not be null');
+  end if;
+  v_digests := seckill_private.subject_digests(p_subjects);
+  v_activity := seckill_private.activity_at(
+    (seckill_private.load_sale(p_activity_id)).activity, p_at);
+  foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
+    v_digest := case
+      when v_limit.dimension <> 'user'
+        then seckill_private.digest_of(v_digests, v_limit.dimension)
+    end;
+    if v_limit.dimension = 'user' or v_digest is not null then
+      return next seckill_private.usage_at(
+        v_limit, v_activity, p_user_id, v_digest, p_at);
+    end if;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) IS 'What seckill.limit_usage would have answered at an instant: the limits as they stood then (by the journal of the ops calls), and what these subjects had used of each. An instant to come is answered as if nobody called until then. Raises SK001, SK002.';
 
 CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 100) RETURNS SETOF seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1108,6 +1179,25 @@ $$;
 ALTER FUNCTION seckill.reconcile(p_activity_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.reconcile(p_activity_id bigint) IS 'Prove the books of an activity, while it sells too: I1 (counters), I2 (ledger), I3 (limits as they stood), I4 and I7 (each reservation resolved once, and in time). No row is the proof. Raises SK001, SK002.';
+
+CREATE FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus text[] DEFAULT NULL::text[], p_quantities integer[] DEFAULT NULL::integer[], p_request_id uuid DEFAULT NULL::uuid, p_restock boolean DEFAULT true, p_restore_limits boolean DEFAULT true) RETURNS seckill.resolve_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET lock_timeout TO '5s'
+    AS $$
+begin
+  perform seckill_private.validate_refund(
+    p_skus, p_quantities, p_request_id, p_restock, p_restore_limits);
+  return seckill_private.refund_at(
+    null, p_user_id, p_reservation_id, p_skus, p_quantities, p_request_id, p_restock,
+    p_restore_limits);
+end
+$$;
+
+ALTER FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) IS 'Take back what was bought: all that remains, or the lines named. p_skus, p_quantities: parallel; skus alone mean all that remains of them, quantities alone are those of the lines as reserved. p_request_id: a repeat refunds nothing more; needed where lines or quantities are named. p_restock: the units can be bought again (in a closed activity they go to the inventory); false writes them off. p_restore_limits: the buyer may buy as many again in the window of the purchase; an order is given back with its last unit. Answers: refunded (nothing is left), partly_refunded. A repeat gives the same answer, replayed; so does asking for all once all was refunded. Raises SK001 (also when fewer units remain), SK004, SK005, SK006 (not confirmed), SK008; 55P03 after five seconds of waiting.';
 
 CREATE FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1347,6 +1437,43 @@ ALTER FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension 
 
 COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) IS 'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all activities unless its window is order or activity; an activity''s limit of that name stands in for it. A limit counts what was bought before; lowered below what is used, it keeps that and refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 (closed).';
 
+CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_total is null or p_total not between 0 and 1000000000000 then
+    perform seckill_private.raise_error('SK001', 'p_total must be from 0 to 10^12');
+  elsif p_mode is null or p_mode not in ('reject', 'floor', 'drain', 'revoke') then
+    perform seckill_private.raise_error(
+      'SK001', 'p_mode must be reject, floor, drain or revoke');
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  v_result := seckill_private.set_stock_total_at(
+    null, p_activity_id, p_sku, p_region, p_total, p_mode, p_expected_total, p_actor);
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_stock_total', p_activity_id, null,
+      jsonb_build_object(
+        'sku', p_sku, 'region', p_region, 'total', p_total, 'mode', p_mode,
+        'expected_total', p_expected_total),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) IS 'Set how many units a pool has, also while it sells; what goes in comes from the inventory, what goes out returns to it. p_total: 0 to 10^12. p_mode, where it is lowered: reject (SK007 when fewer than are held or sold), floor (down to what is held or sold, and no further), drain (what is available goes now, the rest as it comes back; units that are allocated later pay that debt first), revoke (the newest holds are cancelled, each with a line in the ledger, until it fits; SK007 when fewer than are sold). Units go in this order: available, then those of later releases, the latest first, then by mode. Holds that have ended are settled before. p_expected_total: the call is refused with SK006 unless this is the total it finds. status: set; quantity: units put in (negative: taken out); total: units in the pool then; replayed: there was nothing to change. Raises SK001, SK002, SK003, SK005, SK006 (also when closed), SK007; 55P03 after five seconds of waiting, or when others are just resolving the holds in question: nothing happened, try again.';
+
 CREATE FUNCTION seckill_private.shard(p_user_id text) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (((hashtextextended((p_user_id COLLATE "C"), (0)::bigint) >> 58) & (63)::bigint))::smallint;
@@ -1363,6 +1490,40 @@ CREATE FUNCTION seckill.shard_of(p_user_id text) RETURNS integer
 ALTER FUNCTION seckill.shard_of(p_user_id text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.shard_of(p_user_id text) IS 'The shard of a user, 0 to 63; null for null. It never changes.';
+
+CREATE FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text DEFAULT '*'::text) RETURNS seckill.availability_result
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.availability_result;
+  v_activity seckill_private.activity;
+  v_pool_id bigint;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  elsif p_at is null then
+    perform seckill_private.raise_error('SK001', 'p_at must not be null');
+  end if;
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  v_activity := seckill_private.activity_at(
+    (seckill_private.load_sale(p_activity_id)).activity, p_at);
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_result := seckill_private.pool_at(
+    p_activity_id, v_pool_id, p_at, v_activity.state = 'closed');
+  v_result.status := seckill_private.sale_status(
+    v_activity.state, v_activity.starts_at, v_activity.ends_at, p_at);
+  if v_result.status = 'on_sale' and v_result.available = 0 then
+    v_result.status := 'sold_out';
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text) IS 'Units of (activity, sku, region) as they were at an instant, from the ledger: what seckill.availability would have answered then. Holds that had ended count as available, swept or not. status by the state and the window that the journal of the ops calls has for that instant; before the activity was made it is not_started, without units. An instant to come is answered as if nobody called until then. It reads the ledger of the activity: no call for a hot path. Raises SK001, SK002, SK003.';
 
 CREATE FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1426,6 +1587,41 @@ ALTER FUNCTION seckill.update_activity(p_activity_id bigint, p_name text, p_star
 
 COMMENT ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_actor text) IS 'Change an activity that is not closed; null leaves a setting as it is. Open holds keep their end. status: the activity''s state; replayed: nothing was to be changed. Raises SK001, SK002, SK005, SK006.';
 
+CREATE FUNCTION seckill_private.activity_at(p_activity seckill_private.activity, p_at timestamp with time zone) RETURNS seckill_private.activity
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_activity seckill_private.activity := p_activity;
+  v_entry record;
+begin
+  v_activity.state := 'draft';
+  for v_entry in
+    select e.call, e.arguments, e.answer ->> 'status' as state
+      from seckill_private.ops_entry as e
+     where e.activity_id = p_activity.activity_id
+       and e.call in ('create_activity', 'update_activity', 'open_activity', 'pause_activity',
+                      'resume_activity', 'close_activity')
+       and (e.at <= p_at or e.call = 'create_activity')
+     order by e.entry_id
+  loop
+    if v_entry.call in ('create_activity', 'update_activity') then
+      v_activity.starts_at := coalesce(
+        (v_entry.arguments ->> 'starts_at')::timestamp at time zone 'UTC', v_activity.starts_at);
+      v_activity.ends_at := coalesce(
+        (v_entry.arguments ->> 'ends_at')::timestamp at time zone 'UTC', v_activity.ends_at);
+    else
+      v_activity.state := v_entry.state;
+    end if;
+  end loop;
+  return v_activity;
+end
+$$;
+
+ALTER FUNCTION seckill_private.activity_at(p_activity seckill_private.activity, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.activity_at(p_activity seckill_private.activity, p_at timestamp with time zone) IS 'An activity with the state and the window that it had at an instant.';
+
 CREATE FUNCTION seckill_private.activity_of(p_reservation_id bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (p_reservation_id >> 36);
@@ -1433,6 +1629,14 @@ CREATE FUNCTION seckill_private.activity_of(p_reservation_id bigint) RETURNS big
 ALTER FUNCTION seckill_private.activity_of(p_reservation_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) IS 'The activity of a reservation id.';
+
+CREATE FUNCTION seckill_private.added(p_units integer[], p_more integer[]) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT array_agg((COALESCE(u.units, 0) + COALESCE(u.more, 0)) ORDER BY u.line) AS array_agg FROM UNNEST(added.p_units, added.p_more) WITH ORDINALITY u(units, more, line));
+
+ALTER FUNCTION seckill_private.added(p_units integer[], p_more integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) IS 'The sum of two parallel arrays of units; an array that is null, or too short, adds nothing.';
 
 CREATE FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) RETURNS SETOF seckill.archived_row
     LANGUAGE plpgsql STABLE
@@ -1460,6 +1664,15 @@ begin
            and m.movement_id > coalesce(p_after::bigint, 0)
          order by m.movement_id
          limit p_limit;
+    when 'refund' then
+      return query
+        select concat_ws('.', f.reservation_id, f.ordinal), to_jsonb(f)
+          from seckill_private.refund as f
+         where f.activity_id = p_activity_id
+           and (p_after is null
+                or (f.reservation_id, f.ordinal) > (v_key[1]::bigint, v_key[2]::integer))
+         order by f.reservation_id, f.ordinal
+         limit p_limit;
     when 'listed_subject' then
       return query
         select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
@@ -1474,7 +1687,7 @@ $$;
 
 ALTER FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'A page of the reservations, the movements or the listed subjects of an activity.';
+COMMENT ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'A page of the reservations, movements, refunds or listed subjects of an activity.';
 
 CREATE TABLE seckill_private.inventory_movement (
     sku text NOT NULL,
@@ -1553,7 +1766,7 @@ COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters t
 
 COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
 
-COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first.';
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
 
 COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
 
@@ -1608,6 +1821,75 @@ END;
 ALTER FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) IS 'The rows of an activity in one of the small tables.';
+
+CREATE TABLE seckill_private.reservation (
+    buyer_key bigint NOT NULL,
+    request_id uuid NOT NULL,
+    shard smallint NOT NULL,
+    reservation_id bigint NOT NULL,
+    user_id text NOT NULL,
+    state text NOT NULL,
+    late_status text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    limits_revision bigint NOT NULL,
+    "position" bigint NOT NULL,
+    pool_ids bigint[] NOT NULL,
+    slots smallint[] NOT NULL,
+    quantities integer[] NOT NULL,
+    versions bigint[] NOT NULL,
+    refunded integer[],
+    restored integer[],
+    refunded_at timestamp with time zone,
+    subjects bytea[],
+    payment_ref text,
+    CONSTRAINT reservation_late_status CHECK ((late_status = ANY (ARRAY['confirmed'::text, 'late_sold_out'::text, 'late_limit_exceeded'::text]))),
+    CONSTRAINT reservation_resolved CHECK (((state = 'held'::text) = (resolved_at IS NULL))),
+    CONSTRAINT reservation_state CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'refunded'::text])))
+)
+PARTITION BY RANGE (buyer_key);
+
+ALTER TABLE seckill_private.reservation OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.reservation IS 'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, and which movement of the slot took them; refunded and restored (null: none) are parallel too: units of each line that were refunded, and that were given back to the limits.';
+
+COMMENT ON COLUMN seckill_private.reservation.late_status IS 'The final answer to a payment that came after the hold had ended.';
+
+COMMENT ON COLUMN seckill_private.reservation."position" IS 'Where the hold stands in the feed: that of each of its slots when the units were taken.';
+
+COMMENT ON COLUMN seckill_private.reservation.refunded_at IS 'When units were refunded last; resolved_at stays when it was confirmed.';
+
+COMMENT ON COLUMN seckill_private.reservation.subjects IS 'Salted digests of the subjects the request carried, for limits set later.';
+
+CREATE FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) RETURNS seckill.reservation_result
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_asked seckill.reservation_result;
+  v_skus text[] := p_skus;
+begin
+  if p_skus is null and p_quantities is not null then
+    v_skus := (seckill_private.lines_of(
+      p_reservation.pool_ids, p_reservation.quantities)).skus;
+    if cardinality(v_skus) <> cardinality(p_quantities) then
+      return null;
+    end if;
+  end if;
+  select array_agg(l.sku order by l.sku collate "C"),
+         case when p_quantities is not null then array_agg(l.units order by l.sku collate "C") end
+    into v_asked.skus, v_asked.quantities
+    from (select u.sku, least(sum(u.quantity), 2147483647)::integer as units
+            from unnest(v_skus, p_quantities) as u (sku, quantity)
+           group by u.sku) as l;
+  return v_asked;
+end
+$$;
+
+ALTER FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) IS 'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
 
 CREATE FUNCTION seckill_private.begin_write() RETURNS void
     LANGUAGE plpgsql
@@ -1938,43 +2220,6 @@ ALTER FUNCTION seckill_private.pools_of_sku(p_sku text, p_activity_id bigint) OW
 
 COMMENT ON FUNCTION seckill_private.pools_of_sku(p_sku text, p_activity_id bigint) IS 'The pools of a sku in one activity or in all (null); null for a null sku.';
 
-CREATE TABLE seckill_private.reservation (
-    buyer_key bigint NOT NULL,
-    request_id uuid NOT NULL,
-    shard smallint NOT NULL,
-    reservation_id bigint NOT NULL,
-    user_id text NOT NULL,
-    state text NOT NULL,
-    late_status text,
-    created_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    resolved_at timestamp with time zone,
-    limits_revision bigint NOT NULL,
-    "position" bigint NOT NULL,
-    pool_ids bigint[] NOT NULL,
-    slots smallint[] NOT NULL,
-    quantities integer[] NOT NULL,
-    versions bigint[] NOT NULL,
-    refunded integer[],
-    restored integer[],
-    subjects bytea[],
-    payment_ref text,
-    CONSTRAINT reservation_late_status CHECK ((late_status = ANY (ARRAY['confirmed'::text, 'late_sold_out'::text, 'late_limit_exceeded'::text]))),
-    CONSTRAINT reservation_resolved CHECK (((state = 'held'::text) = (resolved_at IS NULL))),
-    CONSTRAINT reservation_state CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'refunded'::text])))
-)
-PARTITION BY RANGE (buyer_key);
-
-ALTER TABLE seckill_private.reservation OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.reservation IS 'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, and which movement of the slot took them; refunded and restored (null: none) are parallel too: units of each line that were refunded, and that were given back to the limits.';
-
-COMMENT ON COLUMN seckill_private.reservation.late_status IS 'The final answer to a payment that came after the hold had ended.';
-
-COMMENT ON COLUMN seckill_private.reservation."position" IS 'Where the hold stands in the feed: that of each of its slots when the units were taken.';
-
-COMMENT ON COLUMN seckill_private.reservation.subjects IS 'Salted digests of the subjects the request carried, for limits set later.';
-
 CREATE FUNCTION seckill_private.use_events(p_limit seckill_private.limit_version, p_row seckill_private.reservation, p_units bigint) RETURNS TABLE(at timestamp with time zone, dated timestamp with time zone, delta bigint, judged boolean)
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2032,7 +2277,9 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
                  END) AS only_pools
             FROM (seckill_private.limit_version l
               CROSS JOIN seckill_private.activity a)
-           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)))
+           WHERE ((a.activity_id = limit_events.p_activity_id) AND ((l.activity_id = limit_events.p_activity_id) OR (l.activity_id IS NULL)) AND (EXISTS ( SELECT
+                    FROM seckill_private.reservation r
+                   WHERE ((r.buyer_key >= (limit_events.p_activity_id << 40)) AND (r.buyer_key < ((limit_events.p_activity_id + 1) << 40)) AND (r.limits_revision >= l.since_revision) AND ((l.until_revision IS NULL) OR (r.limits_revision < l.until_revision))))))
          ), purchase AS (
           SELECT b.rule,
              b.name,
@@ -2154,6 +2401,27 @@ ALTER FUNCTION seckill_private.check_limits(p_activity_id bigint) OWNER TO secki
 
 COMMENT ON FUNCTION seckill_private.check_limits(p_activity_id bigint) IS 'Purchases that broke a limit as it stood when they were made (I3).';
 
+CREATE TABLE seckill_private.refund (
+    activity_id bigint NOT NULL,
+    reservation_id bigint NOT NULL,
+    ordinal integer NOT NULL,
+    shard smallint NOT NULL,
+    request_id uuid,
+    at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    restock boolean NOT NULL,
+    restore_limits boolean NOT NULL,
+    asked_skus text[],
+    asked_quantities integer[],
+    quantities integer[] NOT NULL,
+    CONSTRAINT refund_status CHECK ((status = ANY (ARRAY['refunded'::text, 'partly_refunded'::text])))
+)
+PARTITION BY RANGE (activity_id);
+
+ALTER TABLE seckill_private.refund OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.refund IS 'Refunds of reservations. quantities: units of each line, parallel to the reservation''s; asked_…: the lines that the caller named (null: all that remained).';
+
 CREATE FUNCTION seckill_private.check_reservations(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -2169,22 +2437,46 @@ CREATE FUNCTION seckill_private.check_reservations(p_activity_id bigint) RETURNS
              string_agg(((s.kind || ' '::text) || s.units), ', '::text ORDER BY s.kind) AS steps
             FROM step s
            GROUP BY s.reservation_id
+         ), taken AS (
+          SELECT f.reservation_id,
+             sum(q.units) FILTER (WHERE f.restock) AS refunded,
+             sum(q.units) FILTER (WHERE (NOT f.restock)) AS written_off,
+             sum(q.units) AS units,
+             sum(q.units) FILTER (WHERE f.restore_limits) AS restored
+            FROM (seckill_private.refund f
+              CROSS JOIN LATERAL ( SELECT sum(u.u) AS units
+                    FROM unnest(f.quantities) u(u)) q)
+           WHERE (f.activity_id = check_reservations.p_activity_id)
+           GROUP BY f.reservation_id
          ), life AS (
           SELECT r.reservation_id,
              r.state,
              r.late_status,
              r.expires_at,
              r.resolved_at,
+             t.refunded,
+             t.written_off,
+             COALESCE(t.units, (0)::numeric) AS units_taken,
+             COALESCE(t.restored, (0)::numeric) AS restored,
              ( SELECT sum(q.q) AS sum
-                    FROM unnest(r.quantities) q(q)) AS units
-            FROM seckill_private.reservation r
+                    FROM unnest(r.quantities) q(q)) AS units,
+             ( SELECT COALESCE(sum(q.q), (0)::bigint) AS "coalesce"
+                    FROM unnest(r.refunded) q(q)) AS stored_taken,
+             ( SELECT COALESCE(sum(q.q), (0)::bigint) AS "coalesce"
+                    FROM unnest(r.restored) q(q)) AS stored_restored
+            FROM (seckill_private.reservation r
+              LEFT JOIN taken t ON ((t.reservation_id = r.reservation_id)))
            WHERE ((r.buyer_key >= (check_reservations.p_activity_id << 40)) AND (r.buyer_key < ((check_reservations.p_activity_id + 1) << 40)))
          ), claim AS (
           SELECT COALESCE(l.reservation_id, p.reservation_id) AS reservation_id,
              p.steps AS actual,
                  CASE
-                     WHEN ((l.state = 'confirmed'::text) AND (l.late_status = 'confirmed'::text)) THEN format('expire %s, late_confirm %s'::text, l.units, l.units)
-                     WHEN (l.state = 'confirmed'::text) THEN ('confirm '::text || l.units)
+                     WHEN (l.state = ANY (ARRAY['confirmed'::text, 'refunded'::text])) THEN ((
+                     CASE l.late_status
+                         WHEN 'confirmed'::text THEN format('expire %s, late_confirm %s'::text, l.units, l.units)
+                         ELSE ('confirm '::text || l.units)
+                     END || COALESCE((', refund '::text || l.refunded), ''::text)) || COALESCE((', write_off '::text || l.written_off), ''::text))
+                     WHEN ((l.state = 'cancelled'::text) AND (p.steps ~~ 'revoke %'::text)) THEN ('revoke '::text || l.units)
                      WHEN (l.state = 'cancelled'::text) THEN ('cancel '::text || l.units)
                      WHEN (l.state = 'expired'::text) THEN ('expire '::text || l.units)
                      ELSE NULL::text
@@ -2199,19 +2491,27 @@ CREATE FUNCTION seckill_private.check_reservations(p_activity_id bigint) RETURNS
     FROM claim c
    WHERE (c.expected IS DISTINCT FROM c.actual)
  UNION ALL
+  SELECT 'I4'::text,
+     ((('reservation '::text || l.reservation_id) || ': '::text) || v.what),
+     v.expected,
+     v.actual
+    FROM (life l
+      CROSS JOIN LATERAL ( VALUES ('refunded'::text,(l.units_taken)::text,(l.stored_taken)::text), ('restored to the limits'::text,(l.restored)::text,(l.stored_restored)::text), ('refunded in full'::text,((l.units_taken = (l.units)::numeric))::text,((l.state = 'refunded'::text))::text)) v(what, expected, actual))
+   WHERE (v.expected <> v.actual)
+ UNION ALL
   SELECT 'I7'::text,
      ('reservation '::text || l.reservation_id),
      ('confirmed before '::text || l.expires_at),
      ('confirmed at '::text || l.resolved_at)
     FROM life l
-   WHERE ((l.state = 'confirmed'::text) AND (l.late_status IS NULL) AND (l.resolved_at >= l.expires_at));
+   WHERE ((l.state = ANY (ARRAY['confirmed'::text, 'refunded'::text])) AND (l.late_status IS NULL) AND (l.resolved_at >= l.expires_at));
 END;
 
 ALTER FUNCTION seckill_private.check_reservations(p_activity_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.check_reservations(p_activity_id bigint) IS 'Reservations whose steps in the ledger break I4 or I7.';
 
-CREATE FUNCTION seckill_private.ledger_of(p_activity_id bigint) RETURNS TABLE(at timestamp with time zone, kind text, pool_id bigint, slot smallint, version bigint, source text, target text, quantity bigint, reservation_id bigint, user_id text, actor text, note text)
+CREATE FUNCTION seckill_private.ledger_of(p_activity_id bigint) RETURNS TABLE(at timestamp with time zone, kind text, pool_id bigint, slot smallint, version bigint, source text, target text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT r.created_at,
@@ -2224,6 +2524,7 @@ CREATE FUNCTION seckill_private.ledger_of(p_activity_id bigint) RETURNS TABLE(at
      (u.quantity)::bigint AS quantity,
      r.reservation_id,
      r.user_id,
+     NULL::text,
      NULL::text,
      NULL::text
     FROM (seckill_private.reservation r
@@ -2241,6 +2542,7 @@ CREATE FUNCTION seckill_private.ledger_of(p_activity_id bigint) RETURNS TABLE(at
      m.reservation_id,
      m.user_id,
      COALESCE(m.actor, m.login) AS "coalesce",
+     m.login,
      m.note
     FROM seckill_private.movement m
    WHERE (m.activity_id = ledger_of.p_activity_id);
@@ -2290,13 +2592,20 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
          ), book AS (
           SELECT l.pool_id,
              l.slot,
-             count(*) AS lines,
+             count(*) FILTER (WHERE (l.source IS NOT NULL)) AS lines,
              sum((l.quantity * seckill_private.moved(l.source, l.target, 'available'::text))) AS available,
              sum((l.quantity * seckill_private.moved(l.source, l.target, 'held'::text))) AS held,
              sum((l.quantity * seckill_private.moved(l.source, l.target, 'sold'::text))) AS sold,
-             sum((l.quantity * seckill_private.moved(l.source, l.target, 'unreleased'::text))) AS unreleased
-            FROM seckill_private.ledger_of(check_slots.p_activity_id) l(at, kind, pool_id, slot, version, source, target, quantity, reservation_id, user_id, actor, note)
-           WHERE (l.source IS NOT NULL)
+             sum((l.quantity * seckill_private.moved(l.source, l.target, 'unreleased'::text))) AS unreleased,
+             count(*) FILTER (WHERE (l.target = 'available'::text)) AS epoch,
+             sum((
+                 CASE l.kind
+                     WHEN 'debt'::text THEN 1
+                     WHEN 'debt_dropped'::text THEN '-1'::integer
+                     WHEN 'drain'::text THEN '-1'::integer
+                     ELSE NULL::integer
+                 END * l.quantity)) AS owed
+            FROM seckill_private.ledger_of(check_slots.p_activity_id) l(at, kind, pool_id, slot, version, source, target, quantity, reservation_id, user_id, actor, login, note)
            GROUP BY l.pool_id, l.slot
          ), hold AS (
           SELECT u.pool_id,
@@ -2323,7 +2632,7 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
               LEFT JOIN book b ON (((b.pool_id = s.pool_id) AND (b.slot = s.slot))))
               LEFT JOIN hold h ON (((h.pool_id = s.pool_id) AND (h.slot = s.slot))))
               LEFT JOIN release r ON (((r.pool_id = s.pool_id) AND (s.slot = 0))))
-              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
+              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.available, s.owed), (0)::bigint)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(b.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
          )
   SELECT c.invariant,
      format('sku %s region %s slot %s: %s'::text, c.sku, c.region, c.slot, c.what) AS format,
@@ -2357,53 +2666,111 @@ CREATE FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_use
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
   v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
   v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
-  v_now timestamptz;
 begin
   perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
-  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
-  v_row := seckill_private.settle_reservation(v_now, v_row);
-  v_result.reservation_id := p_reservation_id;
-  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
-  v_result.replayed := false;
-  case v_row.state
-    when 'held' then
-      perform seckill_private.resolve_reservation(
-        v_now, v_row, 'confirmed', 'confirm', 'held', 'sold', p_payment_ref);
-      v_result.status := 'confirmed';
-    when 'confirmed' then
-      if p_payment_ref is null or p_payment_ref = v_row.payment_ref then
-        v_result.status := 'confirmed';
-        v_result.replayed := true;
-      else
-        v_result.status := 'duplicate_payment';
-        v_result.replayed := seckill_private.record_payment(
-          v_now, v_row, v_result.status, p_payment_ref);
-      end if;
-    when 'expired' then
-      if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(
-          v_now, v_sale, v_row, p_payment_ref);
-      else
-        v_result.status := v_row.late_status;
-        v_result.replayed := true;
-        perform seckill_private.record_payment(v_now, v_row, v_result.status, p_payment_ref);
-      end if;
-      v_result.late := v_result.status = 'confirmed';
-    else
-      v_result.status := v_row.state;
-  end case;
-  return v_result;
+  return seckill_private.confirm_locked(
+    seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id), v_sale, v_row,
+    p_payment_ref);
 end
 $$;
 
 ALTER FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
+
+CREATE FUNCTION seckill_private.confirm_batch_at(p_now timestamp with time zone, p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) RETURNS SETOF seckill.resolve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.resolve_result;
+  v_rows seckill_private.reservation[] :=
+    seckill_private.lock_reservations(p_user_ids, p_reservation_ids, p_now);
+  v_now timestamptz := seckill_private.now_of_rows(p_now, v_rows);
+  v_ids bigint[] := array(select r.reservation_id from unnest(v_rows) as r);
+  v_row seckill_private.reservation;
+  v_paid seckill_private.reservation[];
+  v_refs text[];
+  v_paid_by integer[] := array_fill(null::integer, array[cardinality(v_ids)]);
+  v_at integer;
+begin
+  for i in 1 .. cardinality(p_reservation_ids) loop
+    v_at := array_position(v_ids, p_reservation_ids[i]);
+    v_row := v_rows[v_at];
+    if v_row.user_id = p_user_ids[i] and v_row.state = 'held' and v_row.expires_at > v_now
+       and v_paid_by[v_at] is null
+       and seckill_private.fault_in_payment(
+             p_user_ids[i], p_reservation_ids[i], p_payment_refs[i]) is null then
+      v_paid_by[v_at] := i;
+      v_paid := v_paid || v_row;
+      v_refs := array_append(v_refs, p_payment_refs[i]);
+    end if;
+  end loop;
+  perform seckill_private.confirm_held(v_now, v_paid, v_refs);
+  for i in 1 .. cardinality(p_reservation_ids) loop
+    v_at := array_position(v_ids, p_reservation_ids[i]);
+    v_row := v_rows[v_at];
+    v_result := null;
+    v_result.reservation_id := p_reservation_ids[i];
+    v_result.error_code := seckill_private.fault_in_payment(
+      p_user_ids[i], p_reservation_ids[i], p_payment_refs[i]);
+    if v_result.error_code is not null or v_row.user_id is distinct from p_user_ids[i] then
+      v_result.status := 'error';
+      v_result.error_code := coalesce(v_result.error_code, 'SK008');
+    elsif v_paid_by[v_at] = i then
+      v_result.status := 'confirmed';
+      v_result.replayed := false;
+      v_result.late := false;
+    else
+      select r.* into strict v_row
+        from seckill_private.reservation as r
+       where r.buyer_key = v_row.buyer_key and r.reservation_id = v_row.reservation_id;
+      v_result := seckill_private.confirm_locked(
+        v_now, seckill_private.load_sale(seckill_private.activity_of(v_row.reservation_id)),
+        v_row, p_payment_refs[i]);
+    end if;
+    return next v_result;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.confirm_batch_at(p_now timestamp with time zone, p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.confirm_batch_at(p_now timestamp with time zone, p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) IS 'Confirm many reservations at a given instant (null: the clock); the body of seckill.confirm_batch.';
+
+CREATE FUNCTION seckill_private.confirm_held(p_now timestamp with time zone, p_rows seckill_private.reservation[], p_payment_refs text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_keys bigint[] := array(select r.buyer_key from unnest(p_rows) as r);
+  v_ids bigint[] := array(select r.reservation_id from unnest(p_rows) as r);
+  v_lines seckill_private.unit_line[];
+begin
+  with paid as (
+    update seckill_private.reservation as r
+       set state = 'confirmed',
+           resolved_at = p_now,
+           payment_ref = p_payment_refs[array_position(v_ids, r.reservation_id)]
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (v_ids)
+       and r.state = 'held'
+    returning r.*
+  )
+  select array_agg(l) into v_lines
+    from paid as p
+   cross join lateral unnest(seckill_private.unit_lines(p)) as l;
+  perform seckill_private.post_movements(p_now, 'confirm', 'held', 'sold', v_lines);
+end
+$$;
+
+ALTER FUNCTION seckill_private.confirm_held(p_now timestamp with time zone, p_rows seckill_private.reservation[], p_payment_refs text[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.confirm_held(p_now timestamp with time zone, p_rows seckill_private.reservation[], p_payment_refs text[]) IS 'Confirm locked holds that have not ended, each with its payment.';
 
 CREATE FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS text
     LANGUAGE plpgsql
@@ -2450,6 +2817,53 @@ ALTER FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sa
 
 COMMENT ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
+CREATE FUNCTION seckill_private.confirm_locked(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) RETURNS seckill.resolve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.settle_reservation(p_now, p_reservation);
+begin
+  v_result.reservation_id := v_row.reservation_id;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  v_result.replayed := false;
+  case v_row.state
+    when 'held' then
+      perform seckill_private.resolve_reservation(
+        p_now, v_row, 'confirmed', 'confirm', 'held', 'sold', p_payment_ref);
+      v_result.status := 'confirmed';
+    when 'confirmed' then
+      if p_payment_ref is null or p_payment_ref = v_row.payment_ref then
+        v_result.status := 'confirmed';
+        v_result.replayed := true;
+      else
+        v_result.status := 'duplicate_payment';
+        v_result.replayed := seckill_private.record_payment(
+          p_now, v_row, v_result.status, p_payment_ref);
+      end if;
+    when 'expired' then
+      if v_row.late_status is null then
+        v_result.status := seckill_private.confirm_late(
+          p_now, p_sale, v_row, p_payment_ref);
+      else
+        v_result.status := v_row.late_status;
+        v_result.replayed := true;
+        perform seckill_private.record_payment(p_now, v_row, v_result.status, p_payment_ref);
+      end if;
+      v_result.late := v_result.status = 'confirmed';
+    else
+      v_result.status := v_row.state;
+  end case;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.confirm_locked(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.confirm_locked(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) IS 'Decide a payment for a reservation that the caller has locked.';
+
 CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_metric = 'expired_holds'::text) THEN (CASE WHEN ((((p_reservation).late_status = 'confirmed'::text) OR (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now))) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now)) THEN (0)::bigint WHEN ((p_reservation).state = 'cancelled'::text) THEN (0)::bigint WHEN (p_metric = 'open_holds'::text) THEN (CASE WHEN (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (p_metric = 'units'::text) THEN seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only) ELSE LEAST((1)::bigint, seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only)) END;
@@ -2457,6 +2871,81 @@ CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_pri
 ALTER FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) IS 'What a reservation counts for a metric at an instant, over some pools (null: all).';
+
+CREATE FUNCTION seckill_private.cut_available(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from (select s.slot,
+                 least(s.available, p_quantity - (
+                   sum(s.available) over (order by s.slot) - s.available)) as units
+            from seckill_private.pool_slot as s
+           where s.pool_id = p_pool_id) as c
+   where c.units > 0;
+  perform seckill_private.post_movements(
+    p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+end
+$$;
+
+ALTER FUNCTION seckill_private.cut_available(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.cut_available(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Take up to so many units that are available out of a pool, to the inventory; how many.';
+
+CREATE FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_release seckill_private.stock_release;
+  v_left bigint := least(p_quantity, (seckill_private.slots_of(p_pool_id)).unreleased);
+  v_cut bigint := v_left;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_release in
+    select f.* from seckill_private.stock_release as f
+     where f.pool_id = p_pool_id
+     order by f.release_at desc
+  loop
+    exit when v_left <= 0;
+    if v_release.quantity <= v_left then
+      delete from seckill_private.stock_release as f
+       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
+    else
+      update seckill_private.stock_release as f
+         set quantity = f.quantity - v_left
+       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
+    end if;
+    v_left := v_left - least(v_left, v_release.quantity);
+  end loop;
+  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from (select s.slot,
+                 least(s.unreleased, v_cut - (
+                   sum(s.unreleased) over (order by s.slot) - s.unreleased)) as units
+            from seckill_private.pool_slot as s
+           where s.pool_id = p_pool_id) as c
+   where c.units > 0;
+  perform seckill_private.post_movements(
+    p_now, 'cut', 'unreleased', 'inventory', v_lines, p_actor, p_note);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(p_pool_id, '-infinity'), 'infinity')
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and v_cut > 0;
+  return v_cut;
+end
+$$;
+
+ALTER FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Take up to so many units of later releases out of a pool, to the inventory; how many.';
 
 CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -2531,6 +3020,17 @@ begin
   if v_deleted > 0 then
     return v_deleted;
   end if;
+  delete from seckill_private.refund as f
+   where f.activity_id = p_activity_id
+     and f.reservation_id in (
+           select d.reservation_id
+             from seckill_private.refund as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
   delete from seckill_private.listed_subject as s
    where s.activity_id = p_activity_id
      and (s.list, s.subject) in (
@@ -2567,8 +3067,8 @@ begin
     return false;
   end if;
   execute format(
-    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
-    'movement_' || v_first);
+    'drop table if exists seckill_private.%I, seckill_private.%I, seckill_private.%I',
+    'reservation_' || v_first, 'movement_' || v_first, 'refund_' || v_first);
   return true;
 end
 $$;
@@ -2665,7 +3165,7 @@ begin
   ) then
     return;
   end if;
-  foreach v_name in array array['reservation', 'movement'] loop
+  foreach v_name in array array['reservation', 'movement', 'refund'] loop
     execute format(
       'create table seckill_private.%I (like seckill_private.%I including all)',
       v_name || '_' || v_first, v_name);
@@ -2676,6 +3176,9 @@ begin
   execute format(
     'alter table seckill_private.movement attach partition seckill_private.%I '
     'for values from (%s) to (%s)', 'movement_' || v_first, v_first, v_first + 64);
+  execute format(
+    'alter table seckill_private.refund attach partition seckill_private.%I '
+    'for values from (%s) to (%s)', 'refund_' || v_first, v_first, v_first + 64);
 end
 $$;
 
@@ -2784,6 +3287,14 @@ ALTER FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
 
+CREATE FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((p_reservation_id IS NULL) OR ((COALESCE(length(p_user_id), 0) < 1) OR (COALESCE(length(p_user_id), 0) > 200)) OR ((length(p_payment_ref) < 1) OR (length(p_payment_ref) > 200))) THEN 'SK001'::text ELSE NULL::text END;
+
+ALTER FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'SK001 for a payment whose arguments make no sense, else null.';
+
 CREATE TABLE seckill_private.feed (
     only_row boolean DEFAULT true NOT NULL,
     generation text NOT NULL,
@@ -2855,7 +3366,7 @@ ALTER FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor 
 
 COMMENT ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) IS 'The place in the feed that a cursor stands for.';
 
-CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text)
+CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2863,7 +3374,8 @@ begin
   return query
     with hold as (
       select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
-             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
+             null::text, null::text
         from seckill_private.reservation as r
        cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
                as u (pool_id, slot, version, quantity)
@@ -2877,7 +3389,8 @@ begin
     ), other as (
       select row(m.position, m.pool_id, m.slot, e.version, e.event_id
              )::seckill_private.feed_place as place,
-             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login)
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
+             m.login, m.note
         from seckill_private.movement as m
        cross join lateral (
                select coalesce(m.version, 9223372036854775807) as version,
@@ -2935,6 +3448,26 @@ CREATE FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_re
 ALTER FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region).';
+
+CREATE FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) RETURNS seckill_private.refund
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_refund seckill_private.refund;
+begin
+  select f.* into v_refund
+    from seckill_private.refund as f
+   where f.activity_id = seckill_private.activity_of(p_reservation_id)
+     and f.reservation_id = p_reservation_id
+     and f.request_id = p_request_id;
+  return v_refund;
+end
+$$;
+
+ALTER FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) IS 'The refund of a reservation that this request id led to, or null.';
 
 CREATE FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) RETURNS seckill_private.reservation
     LANGUAGE plpgsql STABLE
@@ -3237,6 +3770,7 @@ CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text,
      r.versions,
      r.refunded,
      r.restored,
+     r.refunded_at,
      r.subjects,
      r.payment_ref
     FROM seckill_private.reservation r
@@ -3260,6 +3794,7 @@ CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text,
      r.versions,
      r.refunded,
      r.restored,
+     r.refunded_at,
      r.subjects,
      r.payment_ref
     FROM seckill_private.reservation r
@@ -3288,7 +3823,7 @@ CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version,
                          END AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
                       CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
            WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
@@ -3449,6 +3984,38 @@ ALTER FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'What one subject has used of a limit in a window, in the limit''s metric.';
 
+CREATE FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) RETURNS seckill_private.limit_version[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_revision bigint := (
+    select r.revision - (
+             select count(*) from seckill_private.ops_entry as e
+              where e.call in ('set_limit', 'drop_limit') and e.at > p_at)
+      from seckill_private.limits_revision as r);
+begin
+  return (
+    with standing as (
+      select l
+        from seckill_private.limit_version as l
+       where (l.activity_id = p_activity_id or l.activity_id is null)
+         and l.since_revision <= v_revision
+         and (l.until_revision is null or l.until_revision > v_revision)
+    )
+    select array_agg(s.l order by (s.l).name collate "C")
+      from standing as s
+     where (s.l).activity_id is not null
+        or not exists (
+             select from standing as o
+              where (o.l).activity_id is not null and (o.l).name = (s.l).name));
+end
+$$;
+
+ALTER FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) IS 'The limits that applied in an activity at an instant, sorted by name.';
+
 CREATE FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3462,7 +4029,8 @@ begin
     from (select p.region, p.sku, sum(u.quantity)::integer as quantity
             from unnest(p_pool_ids, p_quantities) as u (pool_id, quantity)
             join seckill_private.pool as p on p.pool_id = u.pool_id
-           group by p.region, p.sku) as l;
+           group by p.region, p.sku
+          having sum(u.quantity) > 0) as l;
   return v_lines;
 end
 $$;
@@ -3612,7 +4180,11 @@ begin
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id
      for update;
-  if not found then
+  if not found or v_row.state <> 'held' and exists (
+    select from seckill_private.activity as a
+     where a.activity_id = seckill_private.activity_of(p_reservation_id)
+       and a.archived_at is not null
+  ) then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
   return v_row;
@@ -3622,6 +4194,71 @@ $$;
 ALTER FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) IS 'Lock a reservation of this user, and the user, for a call that may resolve it.';
+
+CREATE FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private.reservation[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_rows seckill_private.reservation[];
+  v_keys bigint[] := array(
+    select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
+      from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
+     where i.id is not null and i.user_id is not null);
+  v_user_id text;
+  v_soon timestamptz;
+  v_late seckill_private.reservation[];
+  v_pool_ids bigint[];
+begin
+  for v_user_id in
+    select distinct u.user_id collate "C" as user_id from unnest(p_user_ids) as u (user_id)
+     where u.user_id is not null order by user_id
+  loop
+    perform seckill_private.lock_subject('user', v_user_id);
+  end loop;
+  v_rows := array(
+    select r
+      from seckill_private.reservation as r
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (p_reservation_ids)
+     order by r.buyer_key, r.reservation_id
+       for update);
+  v_soon := seckill_private.now_of_rows(p_now, v_rows) + interval '10 seconds';
+  v_late := array(
+    select r from unnest(v_rows) as r
+     where r.state in ('held', 'expired') and r.expires_at <= v_soon);
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest from unnest(v_late) as r
+           cross join lateral unnest(r.subjects) as d (digest)),
+    array(select l from (
+            select distinct seckill_private.activity_of(r.reservation_id) as activity_id
+              from unnest(v_late) as r) as a
+           cross join lateral unnest((seckill_private.load_sale(a.activity_id)).limits) as l));
+  v_pool_ids := array(
+    select distinct u.pool_id from unnest(v_rows) as r
+     cross join lateral unnest(r.pool_ids) as u (pool_id)
+     union
+    select p.pool_id from unnest(v_late) as r
+      join seckill_private.pool as p
+        on p.activity_id = seckill_private.activity_of(r.reservation_id));
+  perform seckill_private.lock_slots(v_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+  if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
+    perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
+  end if;
+  return v_rows;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) IS 'Lock the reservations of a batch, their users and their stock; the rows that there are.';
 
 CREATE FUNCTION seckill_private.lock_rules(p_activity_id bigint) RETURNS void
     LANGUAGE plpgsql
@@ -3681,6 +4318,48 @@ ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
+CREATE FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_slots seckill_private.pool_slot := seckill_private.slots_of(p_pool_id);
+  v_excess bigint := v_slots.total - p_total;
+  v_short bigint := v_excess - v_slots.available - v_slots.unreleased;
+  v_note text := format('%s from %s to %s', p_mode, v_slots.total, p_total);
+begin
+  -- An older debt would take what is revoked now, and more of it than has to go.
+  if p_mode <> 'drain' then
+    perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
+  end if;
+  if v_short > 0 and p_mode <> 'drain' then
+    if p_mode = 'revoke' and p_total < v_slots.sold then
+      perform seckill_private.raise_error('SK007', v_slots.sold || ' units are sold');
+    elsif seckill_private.due_units(p_activity_id, p_pool_id, p_now) > 0 then
+      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    elsif p_mode = 'reject' then
+      perform seckill_private.raise_error(
+        'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
+    elsif p_mode = 'revoke' then
+      perform seckill_private.revoke_holds(
+        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
+    end if;
+  end if;
+  v_excess := v_excess - seckill_private.cut_available(
+    p_now, p_pool_id, v_excess, p_actor, v_note);
+  v_excess := v_excess - seckill_private.cut_unreleased(
+    p_now, p_pool_id, v_excess, p_actor, v_note);
+  if p_mode = 'drain' then
+    perform seckill_private.owe_units(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Take units out of a pool until its total is as low as the mode allows.';
+
 CREATE FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3728,6 +4407,31 @@ $$;
 ALTER FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) IS 'A dimension that a limit on some lines requires and that a request does not name, or null.';
+
+CREATE FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_group record;
+begin
+  for v_group in
+    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
+      from unnest(p_pool_ids, p_deltas) as u (pool_id, delta)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     group by p.sku, p.pool_id
+    having sum(u.delta) <> 0
+     order by p.sku collate "C", p.pool_id
+  loop
+    perform seckill_private.move_inventory(
+      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) IS 'Add to the inventory what slots gave up, and take what they were given.';
 
 CREATE FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) RETURNS bigint
     LANGUAGE plpgsql
@@ -3845,7 +4549,7 @@ CREATE FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_id
     BEGIN ATOMIC
  SELECT GREATEST(COALESCE(p_now, clock_timestamp()), ( SELECT max(s.seen_at) AS max
             FROM seckill_private.pool_slot s
-           WHERE (s.pool_id = ANY (now_at.p_pool_ids))), ( SELECT max(GREATEST(r.created_at, r.resolved_at)) AS max
+           WHERE (s.pool_id = ANY (now_at.p_pool_ids))), ( SELECT max(GREATEST(r.created_at, r.resolved_at, r.refunded_at)) AS max
             FROM seckill_private.reservation r
            WHERE ((r.buyer_key = seckill_private.buyer_key(now_at.p_activity_id, now_at.p_user_id)) AND (r.user_id = now_at.p_user_id)))) AS "greatest";
 END;
@@ -3853,6 +4557,23 @@ END;
 ALTER FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) IS 'The instant of a decision: the clock, but never before what these pools and this user have seen.';
+
+CREATE FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) RETURNS timestamp with time zone
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT GREATEST(COALESCE(p_now, clock_timestamp()), ( SELECT max(s.seen_at) AS max
+            FROM seckill_private.pool_slot s
+           WHERE (s.pool_id = ANY (ARRAY( SELECT unnest(r.pool_ids) AS unnest
+                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref))))), ( SELECT max(GREATEST(o.created_at, o.resolved_at, o.refunded_at)) AS max
+            FROM seckill_private.reservation o
+           WHERE ((o.buyer_key = ANY (ARRAY( SELECT r.buyer_key
+                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)))) AND (o.user_id = ANY (ARRAY( SELECT r.user_id
+                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref))))))) AS "greatest";
+END;
+
+ALTER FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) IS 'The instant of a batch: the clock, but never before what its pools and users have seen.';
 
 CREATE FUNCTION seckill_private.ops_record(p_call text, p_activity_id bigint, p_request_id uuid, p_arguments jsonb, p_answer jsonb, p_actor text) RETURNS void
     LANGUAGE sql
@@ -3924,6 +4645,39 @@ ALTER FUNCTION seckill_private.optional_text(p_name text, p_value text) OWNER TO
 
 COMMENT ON FUNCTION seckill_private.optional_text(p_name text, p_value text) IS 'Refuse a text argument that is empty or longer than 200 characters; null is fine.';
 
+CREATE FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  with share as (
+    select s.slot, s.shard, s.owed as before,
+           greatest(0, least(s.held + s.sold, p_quantity - (
+             sum(s.held + s.sold) over (order by s.slot) - s.held - s.sold))) as owed
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_id
+  ), changed as (
+    update seckill_private.pool_slot as s
+       set owed = h.owed
+      from share as h
+     where s.pool_id = p_pool_id
+       and s.slot = h.slot
+       and h.owed <> h.before
+    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
+  )
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
+  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
+         case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
+         p_now, p_actor, p_note
+    from changed as c;
+end
+$$;
+
+ALTER FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Set how many units of a pool go to the inventory as soon as they come back.';
+
 CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3973,6 +4727,66 @@ ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_
 
 COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) IS 'Expire holds that have ended; their units, which are still to be given back.';
 
+CREATE FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) RETURNS seckill.availability_result
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_balance seckill.availability_result;
+  v_sum record;
+  v_due bigint;
+  v_lost bigint;
+  v_released bigint;
+begin
+  with line as (
+    select l.*,
+           max(l.at) over (partition by l.slot order by l.version nulls first) as done_at
+      from seckill_private.ledger_of(p_activity_id) as l
+     where l.pool_id = p_pool_id
+       and l.source is not null
+  ), done as (
+    select l.*, r.expires_at <= p_at as ended,
+           max(l.version) filter (where l.kind = 'schedule') over () as planned
+      from line as l
+      left join seckill_private.reservation as r
+        on r.buyer_key = seckill_private.buyer_key(p_activity_id, l.user_id)
+       and r.reservation_id = l.reservation_id
+     where l.done_at <= p_at
+  )
+  select sum(d.quantity * seckill_private.moved(d.source, d.target, 'available')) as available,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'held')) as held,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'sold')) as sold,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'unreleased')) as unreleased,
+         count(*) filter (where d.target = 'available') as epoch,
+         coalesce(sum(d.quantity) filter (where d.kind = 'release' and d.version > d.planned), 0)
+           as released,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'held'))
+           filter (where d.ended) as due,
+         (select sum(e.quantity * case e.kind when 'debt' then 1 when 'debt_dropped' then -1 end)
+            from seckill_private.movement as e
+           where e.activity_id = p_activity_id and e.pool_id = p_pool_id and e.at <= p_at
+             and e.source is null)
+         - coalesce(sum(d.quantity) filter (where d.kind = 'drain'), 0) as owed
+    into v_sum
+    from done as d;
+  v_due := coalesce(v_sum.due, 0);
+  v_lost := case when p_closed then v_due else least(v_due, coalesce(v_sum.owed, 0)) end;
+  v_released := greatest(least(coalesce(v_sum.unreleased, 0),
+    seckill_private.scheduled_by(p_pool_id, p_at) - v_sum.released), 0);
+  v_balance.available := coalesce(v_sum.available, 0) + v_due - v_lost + v_released;
+  v_balance.held := coalesce(v_sum.held, 0) - v_due;
+  v_balance.sold := coalesce(v_sum.sold, 0);
+  v_balance.total := v_balance.available + v_balance.held + v_balance.sold
+    + coalesce(v_sum.unreleased, 0) - v_released;
+  v_balance.epoch := coalesce(v_sum.epoch, 0);
+  return v_balance;
+end
+$$;
+
+ALTER FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) IS 'The units of a pool at an instant of the past, from the ledger; status is left null.';
+
 CREATE FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3981,12 +4795,13 @@ declare
   v_balance seckill.availability_result;
   v_slots record;
   v_due bigint := 0::bigint;
+  v_lost bigint;
   v_released bigint := 0::bigint;
 begin
   select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
          sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
          min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-         bool_or(s.closed) as closed
+         bool_or(s.closed) as closed, sum(s.owed)::bigint as owed
     into v_slots
     from seckill_private.pool_slot as s
    where s.pool_id = p_pool_id;
@@ -3996,9 +4811,9 @@ begin
   if v_slots.next_release <= p_now then
     v_released := seckill_private.due_releases(p_pool_id, p_now);
   end if;
-  v_balance.total := v_slots.total - case when v_slots.closed then v_due else 0 end;
-  v_balance.available := v_slots.available + v_released
-    + case when v_slots.closed then 0 else v_due end;
+  v_lost := case when v_slots.closed then v_due else least(v_due, v_slots.owed) end;
+  v_balance.total := v_slots.total - v_lost;
+  v_balance.available := v_slots.available + v_released + v_due - v_lost;
   v_balance.held := v_slots.held - v_due;
   v_balance.sold := v_slots.sold;
   v_balance.epoch := v_slots.epoch;
@@ -4018,6 +4833,7 @@ declare
   v_group record;
   v_slot record;
   v_target text;
+  v_paid bigint;
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
@@ -4027,7 +4843,7 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id,
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -4040,17 +4856,20 @@ begin
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
+    v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
-       set available = s.available
+       set available = s.available - v_paid
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
            unreleased = s.unreleased
              + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
-           total = s.total
-             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
-           epoch = s.epoch + (v_target = 'available')::integer,
-           version = s.version + v_group.lines,
+           total = s.total - v_paid
+             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory')
+             - v_group.units * seckill_private.moved(p_source, v_target, 'written_off'),
+           owed = s.owed - v_paid,
+           epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
+           version = s.version + v_group.lines + (v_paid > 0)::integer,
            position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
@@ -4063,21 +4882,17 @@ begin
            p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
+    if v_paid > 0 then
+      perform seckill_private.record_drain(
+        p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
+        v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
+    end if;
     v_pool_ids := v_pool_ids || v_group.pool_id;
-    v_deltas := v_deltas
-      || v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
+    v_deltas := v_deltas || v_paid
+      + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  for v_group in
-    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
-      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     group by p.sku, p.pool_id
-    having sum(u.delta) <> 0
-     order by p.sku collate "C", p.pool_id
-  loop
-    perform seckill_private.move_inventory(
-      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
-  end loop;
+  perform seckill_private.move_inventories(
+    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $$;
 
@@ -4111,13 +4926,36 @@ ALTER FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) OWNER
 
 COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) IS 'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
+CREATE FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_total bigint := (seckill_private.slots_of(p_pool_id)).total;
+  v_note text := format('%s from %s to %s', p_mode, v_total, p_total);
+begin
+  perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
+  if p_total > v_total then
+    perform seckill_private.post_movements(
+      p_now, 'raise', 'inventory', 'available',
+      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
+      p_actor, v_note);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Bring units from the inventory into a pool until its total is this.';
+
 CREATE FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) RETURNS seckill.reservation_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   perform seckill_private.ensure_durable(
-    greatest(p_reservation.created_at, p_reservation.resolved_at));
+    greatest(
+      p_reservation.created_at, p_reservation.resolved_at, p_reservation.refunded_at));
   return seckill_private.show_reservation(
     p_reservation,
     seckill_private.now_at(
@@ -4170,6 +5008,17 @@ $$;
 ALTER FUNCTION seckill_private.rebase_feed() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.rebase_feed() IS 'Put the positions to come above those that a restored database brought along.';
+
+CREATE FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at, actor, note)
+   VALUES (record_drain.p_activity_id, record_drain.p_shard, record_drain.p_pool_id, record_drain.p_slot, record_drain.p_version, record_drain.p_position, 'drain'::text, 'available'::text, 'inventory'::text, record_drain.p_quantity, record_drain.p_now, record_drain.p_actor, record_drain.p_note);
+END;
+
+ALTER FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write into the ledger that units went on to the inventory to pay what a slot owes.';
 
 CREATE FUNCTION seckill_private.refuse_archived(p_activity_id bigint) RETURNS void
     LANGUAGE plpgsql
@@ -4290,6 +5139,96 @@ ALTER FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zon
 
 COMMENT ON FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zone, p_activity_ids bigint[]) IS 'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
+CREATE FUNCTION seckill_private.refund_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) RETURNS seckill.resolve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.lock_reservation(p_user_id, p_reservation_id);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_asked seckill.reservation_result :=
+    seckill_private.asked_lines(v_row, p_skus, p_quantities);
+  v_earlier seckill_private.refund := seckill_private.find_refund(p_reservation_id, p_request_id);
+  v_units integer[];
+begin
+  if p_quantities is not null and v_asked.quantities is null then
+    perform seckill_private.raise_error('SK001', 'p_quantities are not as many as the lines');
+  elsif (v_earlier.asked_skus, v_earlier.asked_quantities, v_earlier.restock,
+         v_earlier.restore_limits)
+        is distinct from (v_asked.skus, v_asked.quantities, p_restock, p_restore_limits)
+        and v_earlier.status is not null then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  v_result.status := v_earlier.status;
+  if v_row.state = 'refunded' and p_skus is null and p_quantities is null then
+    v_result.status := 'refunded';
+  end if;
+  v_result.reservation_id := p_reservation_id;
+  v_result.replayed := v_result.status is not null;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  if v_result.replayed then
+    return v_result;
+  elsif v_row.state <> 'confirmed' then
+    perform seckill_private.raise_error('SK006', 'the reservation is '
+      || seckill_private.state_at(v_row.state, v_row.expires_at, v_now));
+  end if;
+  v_units := seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities);
+  if v_units is null then
+    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+  end if;
+  v_result.status := seckill_private.take_refund(
+    v_now, v_row, p_request_id, v_asked, v_units, p_restock, p_restore_limits);
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refund_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refund_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) IS 'Refund a reservation at a given instant (null: the clock); the body of seckill.refund.';
+
+CREATE FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) RETURNS integer[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_units integer[];
+  v_skus text[];
+begin
+  select array_agg(
+           case
+             when p_skus is null or a.sku is not null and a.quantity is null then l.remains
+             else greatest(0, least(l.remains, coalesce(a.quantity, 0) - l.before))
+           end::integer order by l.line),
+         array_agg(l.sku order by l.line)
+    into v_units, v_skus
+    from (select u.line, p.sku, m.remains,
+                 sum(m.remains) over (partition by p.sku order by u.line) - m.remains as before
+            from unnest(p_reservation.pool_ids, p_reservation.quantities, p_reservation.refunded)
+                   with ordinality as u (pool_id, quantity, refunded, line)
+            join seckill_private.pool as p on p.pool_id = u.pool_id
+           cross join lateral (
+                   select u.quantity - coalesce(u.refunded, 0) as remains) as m) as l
+    left join unnest(p_skus, p_quantities) as a (sku, quantity) on a.sku = l.sku;
+  if exists (
+    select from unnest(p_skus, p_quantities) as a (sku, quantity)
+      left join (select t.sku, sum(t.units) as units
+                   from unnest(v_skus, v_units) as t (sku, units)
+                  group by t.sku) as t on t.sku = a.sku
+     where coalesce(t.units, 0) = 0 or t.units < a.quantity
+  ) then
+    return null;
+  end if;
+  return v_units;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) IS 'How many units of each line of a reservation a refund takes; null when too few remain.';
+
 CREATE FUNCTION seckill_private.refusal(p_check seckill_private."check") RETURNS seckill.reserve_result
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4367,6 +5306,14 @@ END;
 ALTER FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) IS 'Whether the schedule of a pool is this one already.';
+
+CREATE FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_taken IS NULL) THEN p_units ELSE (SELECT array_agg((u.units - COALESCE(u.taken, 0)) ORDER BY u.line) AS array_agg FROM UNNEST(remaining.p_units, remaining.p_taken) WITH ORDINALITY u(units, taken, line)) END;
+
+ALTER FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) IS 'The units of each line less those that were taken from it (null: none).';
 
 CREATE FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
@@ -4485,6 +5432,38 @@ ALTER FUNCTION seckill_private.require_units(p_name text, p_value bigint) OWNER 
 
 COMMENT ON FUNCTION seckill_private.require_units(p_name text, p_value bigint) IS 'Refuse a number of units that is null, not positive, or above 10^12.';
 
+CREATE FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) RETURNS seckill_private.reservation
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation := p_reservation;
+begin
+  if v_row.refunded_at > p_at then
+    v_row.state := 'confirmed';
+    v_row.restored := (
+      select array_agg(t.units order by t.line)
+        from (select u.line, sum(u.units)::integer as units
+                from seckill_private.refund as f
+               cross join lateral unnest(f.quantities) with ordinality as u (units, line)
+               where f.activity_id = seckill_private.activity_of(v_row.reservation_id)
+                 and f.reservation_id = v_row.reservation_id
+                 and f.restore_limits
+                 and f.at <= p_at
+               group by u.line) as t);
+  end if;
+  if v_row.state <> 'expired' and v_row.resolved_at > p_at then
+    v_row.state := 'held';
+    v_row.late_status := null;
+  end if;
+  return v_row;
+end
+$$;
+
+ALTER FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) IS 'A reservation as its state and what it had given back to the limits stood at an instant.';
+
 CREATE FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4595,18 +5574,64 @@ ALTER FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_a
 
 COMMENT ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) IS 'Give what is available in an activity back to the inventory, and shut its pools; units returned.';
 
+CREATE FUNCTION seckill_private.revoke_holds(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation;
+  v_rows seckill_private.reservation[];
+  v_left bigint := p_quantity;
+begin
+  for v_row in
+    select r.*
+      from seckill_private.reservation as r
+     where r.state = 'held'
+       and (r.buyer_key >> 40) = p_activity_id
+       and r.expires_at > p_now
+       and p_pool_id = any (r.pool_ids)
+     order by r.created_at desc, r.reservation_id desc
+       for update skip locked
+  loop
+    exit when v_left <= 0;
+    v_rows := v_rows || v_row;
+    v_left := v_left - (
+      select sum(l.quantity) from unnest(seckill_private.unit_lines(v_row)) as l
+       where l.pool_id = p_pool_id);
+  end loop;
+  if v_left > 0 then
+    perform seckill_private.raise_error('55P03', 'holds of this pool are being resolved');
+  end if;
+  update seckill_private.reservation as r
+     set state = 'cancelled',
+         resolved_at = p_now
+   where r.buyer_key = any (array(select v.buyer_key from unnest(v_rows) as v))
+     and r.reservation_id = any (array(select v.reservation_id from unnest(v_rows) as v))
+     and r.state = 'held';
+  perform seckill_private.post_movements(
+    p_now, 'revoke', 'held', 'available',
+    array(select l from unnest(v_rows) as v
+           cross join lateral unnest(seckill_private.unit_lines(v)) as l),
+    p_actor, p_note);
+end
+$$;
+
+ALTER FUNCTION seckill_private.revoke_holds(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.revoke_holds(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Cancel the newest open holds on a pool until so many of its units are free, a ledger row each.';
+
 CREATE FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS bigint
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT (COALESCE(max(w.used), (0)::numeric))::bigint AS "coalesce"
     FROM ( SELECT u.dated,
              ( SELECT sum(seckill_private.counted((rolling_peak.p_limit).metric, r.*, rolling_peak.p_only, rolling_peak.p_now)) AS sum
-                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
                    WHERE ((r.reservation_id IS DISTINCT FROM rolling_peak.p_except) AND (r.created_at <= u.dated) AND (r.created_at > (u.dated - u.length)))) AS used,
              u.length
             FROM ( SELECT r.created_at AS dated,
                      make_interval(secs => (EXTRACT(epoch FROM (rolling_peak.p_limit).period))::double precision) AS length
-                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, subjects, payment_ref)) u
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)) u
            WHERE (u.dated <@ rolling_peak.p_window)) w
    WHERE (w.dated >= (lower(rolling_peak.p_window) + w.length));
 END;
@@ -4640,6 +5665,37 @@ $$;
 ALTER FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) IS 'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
+
+CREATE FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_arguments jsonb;
+begin
+  select e.arguments into v_arguments
+    from seckill_private.pool as p
+    join seckill_private.ops_entry as e
+      on e.activity_id = p.activity_id
+     and e.call = 'schedule_release'
+     and e.arguments ->> 'sku' = p.sku
+     and e.arguments ->> 'region' = p.region
+   where p.pool_id = p_pool_id
+     and e.at <= p_at
+   order by e.entry_id desc
+   limit 1;
+  return (
+    select coalesce(sum(q.units::bigint), 0)::bigint
+      from rows from (
+             jsonb_array_elements_text(v_arguments -> 'release_at'),
+             jsonb_array_elements_text(v_arguments -> 'quantities')) as q (release_at, units)
+     where q.release_at::timestamp at time zone 'UTC' <= p_at);
+end
+$$;
+
+ALTER FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) IS 'Units of a pool that were to be released by an instant, by the schedule that stood then.';
 
 CREATE FUNCTION seckill_private.sees_buyers() RETURNS boolean
     LANGUAGE sql STABLE
@@ -4685,6 +5741,69 @@ ALTER FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_ac
 
 COMMENT ON FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Replace the schedule of releases of a pool.';
 
+CREATE FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_now timestamptz;
+  v_before seckill_private.pool_slot;
+  v_after seckill_private.pool_slot;
+begin
+  perform seckill_private.lock_slots(array(
+    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  v_now := seckill_private.now_at(p_now, array[v_pool_id]);
+  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
+  v_before := seckill_private.slots_of(v_pool_id);
+  if p_expected_total <> v_before.total then
+    perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
+  elsif p_total < v_before.total then
+    perform seckill_private.lower_total(
+      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
+  else
+    perform seckill_private.raise_total(
+      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
+  end if;
+  v_after := seckill_private.slots_of(v_pool_id);
+  v_result.status := 'set';
+  v_result.replayed := (v_after.total, v_after.owed) = (v_before.total, v_before.owed);
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.quantity := v_after.total - v_before.total;
+  v_result.total := v_after.total;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) IS 'Set the total of a pool at a given instant (null: the clock); the body of seckill.set_stock_total.';
+
+CREATE FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  loop
+    v_lines := seckill_private.pick_due_holds(
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
+    exit when v_lines is null;
+    perform seckill_private.post_movements(
+      p_now, 'expire', 'held', 'available', v_lines, p_actor);
+  end loop;
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
+end
+$$;
+
+ALTER FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) IS 'Give back the units of a pool whose holds have ended, and make the releases that are due.';
+
 CREATE FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4717,7 +5836,12 @@ begin
   v_lines := seckill_private.pick_due_holds(
     p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
     least(greatest(v_most, 100), 10000)::integer);
-  if not p_locked then
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
     perform seckill_private.lock_slots(
       p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
@@ -4773,8 +5897,12 @@ CREATE FUNCTION seckill_private.show_reservation(p_reservation seckill_private.r
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_result seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+  v_result seckill.reservation_result := seckill_private.lines_of(
+    p_reservation.pool_ids,
+    case p_reservation.state
+      when 'refunded' then p_reservation.quantities
+      else seckill_private.remaining(p_reservation.quantities, p_reservation.refunded)
+    end);
 begin
   v_result.status :=
     seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
@@ -4787,6 +5915,8 @@ begin
   v_result.resolved_at := p_reservation.resolved_at;
   if v_result.status = 'expired' then
     v_result.resolved_at := p_reservation.expires_at;
+  elsif v_result.status = 'refunded' then
+    v_result.resolved_at := p_reservation.refunded_at;
   end if;
   v_result.payment_ref := p_reservation.payment_ref;
   return v_result;
@@ -4796,6 +5926,27 @@ $$;
 ALTER FUNCTION seckill_private.show_reservation(p_reservation seckill_private.reservation, p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.show_reservation(p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'A reservation as its buyer sees it at an instant.';
+
+CREATE FUNCTION seckill_private.slots_of(p_pool_id bigint) RETURNS seckill_private.pool_slot
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_sum seckill_private.pool_slot;
+begin
+  select sum(s.total)::bigint, sum(s.available)::bigint, sum(s.held)::bigint,
+         sum(s.sold)::bigint, sum(s.unreleased)::bigint, sum(s.owed)::bigint
+    into v_sum.total, v_sum.available, v_sum.held, v_sum.sold, v_sum.unreleased, v_sum.owed
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id;
+  v_sum.pool_id := p_pool_id;
+  return v_sum;
+end
+$$;
+
+ALTER FUNCTION seckill_private.slots_of(p_pool_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.slots_of(p_pool_id bigint) IS 'The counters of a pool''s slots added up; the other fields stay null.';
 
 CREATE FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4935,6 +6086,56 @@ ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock
 
 COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
+CREATE FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation := p_reservation;
+  v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
+  v_status text := 'refunded';
+  v_lines seckill_private.unit_line[];
+begin
+  v_row.refunded := seckill_private.added(v_row.refunded, p_units);
+  if p_restore_limits then
+    v_row.restored := seckill_private.added(v_row.restored, p_units);
+  end if;
+  if v_row.refunded <> v_row.quantities then
+    v_status := 'partly_refunded';
+  end if;
+  update seckill_private.reservation as r
+     set state = case v_status when 'refunded' then 'refunded' else r.state end,
+         refunded = v_row.refunded,
+         restored = v_row.restored,
+         refunded_at = p_now
+   where r.buyer_key = v_row.buyer_key
+     and r.request_id = v_row.request_id
+     and r.shard = v_row.shard
+     and r.state = 'confirmed'
+  returning r.* into strict v_row;
+  insert into seckill_private.refund (
+    activity_id, reservation_id, ordinal, shard, request_id, at, status, restock, restore_limits,
+    asked_skus, asked_quantities, quantities)
+  select v_activity_id, v_row.reservation_id, count(*) + 1, v_row.shard, p_request_id, p_now,
+         v_status, p_restock, p_restore_limits, p_asked.skus, p_asked.quantities, p_units
+    from seckill_private.refund as f
+   where f.activity_id = v_activity_id
+     and f.reservation_id = v_row.reservation_id;
+  v_row.quantities := p_units;
+  v_lines := array(
+    select l from unnest(seckill_private.unit_lines(v_row)) as l where l.quantity > 0);
+  perform seckill_private.post_movements(
+    p_now, case when p_restock then 'refund' else 'write_off' end, 'sold',
+    case when p_restock then 'available' else 'written_off' end, v_lines,
+    p_note => p_request_id::text);
+  return v_status;
+end
+$$;
+
+ALTER FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) IS 'Refund units of a locked, confirmed reservation, and remember the answer.';
+
 CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4971,6 +6172,70 @@ $$;
 ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
+
+CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.check_result;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_use record;
+begin
+  select coalesce(sum(u.used), 0)::bigint as used,
+         coalesce(sum(u.used) filter (where u.unpaid), 0)::bigint as unpaid,
+         min(u.expires_at) filter (where u.unpaid and u.used > 0) as first_expiry,
+         min(u.dated) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+         + make_interval(secs => extract(epoch from p_limit.period)::double precision) as leaves_at
+    into v_use
+    from (select d.*, sum(d.used) over () as total,
+                 sum(d.used) over (order by d.dated, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at, t.dated,
+                         r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
+                           as unpaid,
+                         seckill_private.counted(
+                           p_limit.metric, r, seckill_private.pools_of_sku(p_limit.sku, v_scope),
+                           p_at) as used
+                    from seckill_private.reservations_of(
+                           seckill_private.subject_keys(
+                             p_limit, p_activity.activity_id, p_user_id,
+                             least(lower(v_window), p_at)),
+                           p_user_id, v_scope, p_digest) as o
+                   cross join lateral seckill_private.reservation_at(o, p_at) as r
+                   cross join lateral (
+                           select case p_limit.metric
+                                    when 'expired_holds' then r.expires_at else r.created_at
+                                  end as dated) as t
+                   where r.created_at <= p_at and t.dated <@ v_window) as d) as u;
+  v_result.check_name := 'limit';
+  v_result.limit_name := p_limit.name;
+  v_result.dimension := p_limit.dimension;
+  v_result.used := v_use.used;
+  v_result.maximum := p_limit.maximum;
+  v_result.remaining := greatest(p_limit.maximum - v_use.used, 0);
+  v_result.resets_at := case
+    when p_limit.metric = 'open_holds' then v_use.first_expiry
+    when p_limit.window_kind = 'rolling' then v_use.leaves_at
+    when p_limit.window_kind <> 'activity' then upper(v_window)
+  end;
+  v_result.status := case when v_use.used < p_limit.maximum then 'pass' else 'fail' end;
+  v_result.retry := case
+    when v_result.status = 'pass' then null
+    when v_use.used - v_use.unpaid < p_limit.maximum then 'may_return'
+    when v_result.resets_at < p_activity.ends_at then 'not_yet'
+    else 'final'
+  end;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) IS 'What one subject had used of a limit at an instant, and what the limit said of one more.';
 
 CREATE FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE
@@ -5095,6 +6360,38 @@ $$;
 ALTER FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) IS 'Refuse a limit that makes no sense.';
+
+CREATE FUNCTION seckill_private.validate_refund(p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_fault text := case
+    when p_restock is null then 'p_restock must not be null'
+    when p_restore_limits is null then 'p_restore_limits must not be null'
+    when p_skus is null and p_quantities is null then null
+    when p_request_id is null then 'a partial refund needs p_request_id'
+    when cardinality(coalesce(p_skus, p_quantities::text[])) not between 1 and 50
+      then 'a refund names 1 to 50 lines'
+    when cardinality(p_skus) <> cardinality(p_quantities)
+      then 'p_skus and p_quantities must be equally long'
+    when exists (select from unnest(p_skus) as s (sku)
+                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
+      then 'p_skus must have 1 to 200 characters each'
+    when exists (select from unnest(p_quantities) as q (quantity)
+                  where q.quantity is null or q.quantity <= 0)
+      then 'p_quantities must be positive'
+  end;
+begin
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.validate_refund(p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.validate_refund(p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) IS 'Refuse a refund whose arguments make no sense, whatever the reservation.';
 
 CREATE FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -5339,6 +6636,12 @@ ALTER TABLE ONLY seckill_private.pool
 ALTER TABLE ONLY seckill_private.pool_slot
     ADD CONSTRAINT pool_slot_pkey PRIMARY KEY (pool_id, slot, shard);
 
+ALTER TABLE ONLY seckill_private.refund
+    ADD CONSTRAINT refund_pkey PRIMARY KEY (activity_id, reservation_id, ordinal, shard);
+
+ALTER TABLE ONLY seckill_private.refund
+    ADD CONSTRAINT refund_request UNIQUE (activity_id, reservation_id, request_id, shard);
+
 ALTER TABLE ONLY seckill_private.reservation
     ADD CONSTRAINT reservation_pkey PRIMARY KEY (buyer_key, request_id, shard);
 
@@ -5423,6 +6726,9 @@ GRANT ALL ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text)
 REVOKE ALL ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payment_ref text) TO seckill_app;
 
+REVOKE ALL ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) TO seckill_app;
+
 REVOKE ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) TO seckill_ops;
 
@@ -5460,6 +6766,11 @@ GRANT ALL ON FUNCTION seckill.inventory(p_sku text) TO seckill_ops;
 REVOKE ALL ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb) TO seckill_app;
 
+REVOKE ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) TO seckill_read;
+GRANT ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) TO seckill_app;
+GRANT ALL ON FUNCTION seckill.limit_usage_at(p_activity_id bigint, p_user_id text, p_at timestamp with time zone, p_subjects jsonb) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint, p_limit integer) TO seckill_app;
 
@@ -5484,6 +6795,9 @@ REVOKE ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) TO seckill_read;
 GRANT ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.reconcile(p_activity_id bigint) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) TO seckill_app;
 
 REVOKE ALL ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) TO seckill_ops;
@@ -5511,6 +6825,9 @@ GRANT ALL ON FUNCTION seckill.schema_version() TO seckill_ops;
 REVOKE ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill_private.shard(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill.shard_of(p_user_id text) FROM PUBLIC;
@@ -5518,17 +6835,28 @@ GRANT ALL ON FUNCTION seckill.shard_of(p_user_id text) TO seckill_read;
 GRANT ALL ON FUNCTION seckill.shard_of(p_user_id text) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.shard_of(p_user_id text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text) TO seckill_read;
+GRANT ALL ON FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text) TO seckill_app;
+GRANT ALL ON FUNCTION seckill.stock_at(p_activity_id bigint, p_sku text, p_at timestamp with time zone, p_region text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values text[], p_actor text) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill_private.activity_at(p_activity seckill_private.activity, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.begin_write() FROM PUBLIC;
 
@@ -5578,9 +6906,19 @@ REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.confirm_batch_at(p_now timestamp with time zone, p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.confirm_held(p_now timestamp with time zone, p_rows seckill_private.reservation[], p_payment_refs text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.confirm_late(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.confirm_locked(p_now timestamp with time zone, p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_payment_ref text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.cut_available(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
@@ -5604,6 +6942,8 @@ REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_horizon() FROM PUBLIC;
@@ -5615,6 +6955,8 @@ REVOKE ALL ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_pl
 REVOKE ALL ON FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
@@ -5650,6 +6992,8 @@ REVOKE ALL ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_priv
 
 REVOKE ALL ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.load_sale(p_activity_id bigint) FROM PUBLIC;
@@ -5662,6 +7006,8 @@ REVOKE ALL ON FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits 
 
 REVOKE ALL ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
@@ -5670,9 +7016,13 @@ REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value te
 
 REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.missing_dimension(p_limits seckill_private.limit_version[], p_skus text[], p_digests bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.move_inventories(p_now timestamp with time zone, p_kind text, p_pool_ids bigint[], p_deltas bigint[], p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) FROM PUBLIC;
 
@@ -5688,6 +7038,8 @@ REVOKE ALL ON FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_di
 
 REVOKE ALL ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.ops_record(p_call text, p_activity_id bigint, p_request_id uuid, p_arguments jsonb, p_answer jsonb, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.ops_repeat(p_answer jsonb) FROM PUBLIC;
@@ -5696,7 +7048,11 @@ REVOKE ALL ON FUNCTION seckill_private.ops_replay(p_call text, p_request_id uuid
 
 REVOKE ALL ON FUNCTION seckill_private.optional_text(p_name text, p_value text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -5704,9 +7060,13 @@ REVOKE ALL ON FUNCTION seckill_private.post_movements(p_now timestamp with time 
 
 REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.rebase_feed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) FROM PUBLIC;
 
@@ -5718,11 +7078,17 @@ REVOKE ALL ON FUNCTION seckill_private.record_payment(p_now timestamp with time 
 
 REVOKE ALL ON FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zone, p_activity_ids bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.refund_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -5738,11 +7104,15 @@ REVOKE ALL ON FUNCTION seckill_private.require_time_zone(p_time_zone text) FROM 
 
 REVOKE ALL ON FUNCTION seckill_private.require_units(p_name text, p_value bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.reservation_at(p_reservation seckill_private.reservation, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.revoke_holds(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
@@ -5753,9 +7123,15 @@ GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at time
 
 REVOKE ALL ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.sees_buyers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) FROM PUBLIC;
 
@@ -5767,6 +7143,8 @@ REVOKE ALL ON FUNCTION seckill_private.show_check(p_check seckill_private."check
 
 REVOKE ALL ON FUNCTION seckill_private.show_reservation(p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.slots_of(p_pool_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) FROM PUBLIC;
@@ -5777,7 +7155,11 @@ REVOKE ALL ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limi
 
 REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) FROM PUBLIC;
 
@@ -5788,6 +7170,8 @@ REVOKE ALL ON FUNCTION seckill_private.validate_activity(p_name text, p_starts_a
 REVOKE ALL ON FUNCTION seckill_private.validate_buyer(p_activity_id bigint, p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.validate_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.validate_refund(p_skus text[], p_quantities integer[], p_request_id uuid, p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) FROM PUBLIC;
 

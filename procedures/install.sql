@@ -48,10 +48,13 @@
 \ir internal/pool_balance.sql
 \ir internal/state_at.sql
 \ir internal/lines_of.sql
+\ir internal/added.sql
+\ir internal/remaining.sql
 \ir internal/unit_lines.sql
 \ir internal/show_reservation.sql
 \ir internal/read_reservation.sql
 \ir internal/ledger_of.sql
+\ir internal/activity_at.sql
 
 -- Rules that refuse
 \ir internal/sale_check.sql
@@ -73,6 +76,9 @@
 \ir internal/limit_use_of.sql
 \ir internal/wanted.sql
 \ir internal/limit_check.sql
+\ir internal/reservation_at.sql
+\ir internal/limits_at.sql
+\ir internal/usage_at.sql
 \ir internal/limit_checks.sql
 \ir internal/missing_dimension.sql
 \ir internal/require_dimension.sql
@@ -84,8 +90,12 @@
 \ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
+\ir internal/move_inventories.sql
+\ir internal/record_drain.sql
 \ir internal/post_movements.sql
 \ir internal/lock_slots.sql
+\ir internal/scheduled_by.sql
+\ir internal/pool_at.sql
 \ir internal/pick_due_holds.sql
 \ir internal/release_due.sql
 \ir internal/settle_short.sql
@@ -113,8 +123,20 @@
 \ir internal/lock_available.sql
 \ir internal/late_check.sql
 \ir internal/confirm_late.sql
+\ir internal/confirm_locked.sql
 \ir internal/confirm_at.sql
+\ir internal/now_of_rows.sql
+\ir internal/lock_reservations.sql
+\ir internal/fault_in_payment.sql
+\ir internal/confirm_held.sql
+\ir internal/confirm_batch_at.sql
 \ir internal/cancel_at.sql
+\ir internal/validate_refund.sql
+\ir internal/asked_lines.sql
+\ir internal/refund_units.sql
+\ir internal/find_refund.sql
+\ir internal/take_refund.sql
+\ir internal/refund_at.sql
 
 -- Running a sale
 \ir internal/lock_activity.sql
@@ -132,6 +154,15 @@
 \ir internal/change_state.sql
 \ir internal/return_unsold.sql
 \ir internal/lock_rules.sql
+\ir internal/slots_of.sql
+\ir internal/settle_pool.sql
+\ir internal/cut_available.sql
+\ir internal/cut_unreleased.sql
+\ir internal/revoke_holds.sql
+\ir internal/owe_units.sql
+\ir internal/lower_total.sql
+\ir internal/raise_total.sql
+\ir internal/set_stock_total_at.sql
 \ir internal/validate_limit.sql
 \ir internal/limit_stands.sql
 \ir internal/end_limit.sql
@@ -163,6 +194,8 @@
 \ir buying/limit_usage.sql
 \ir buying/confirm.sql
 \ir buying/cancel.sql
+\ir buying/refund.sql
+\ir buying/confirm_batch.sql
 \ir buying/availability.sql
 \ir buying/get_reservation.sql
 \ir buying/find_reservation.sql
@@ -177,6 +210,7 @@
 \ir running/close_activity.sql
 \ir running/receive_stock.sql
 \ir running/allocate_stock.sql
+\ir running/set_stock_total.sql
 \ir running/set_limit.sql
 \ir running/drop_limit.sql
 \ir running/require_eligibility.sql
@@ -196,6 +230,8 @@
 \ir reading/schema_version.sql
 \ir reading/inventory.sql
 \ir reading/history.sql
+\ir reading/stock_at.sql
+\ir reading/limit_usage_at.sql
 \ir reading/changes.sql
 \ir reading/ops_history.sql
 \ir reading/reconcile.sql

@@ -7,9 +7,9 @@ notation, so the tests go the way that a shop goes. Rows have the fields as attr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -217,6 +217,91 @@ def cancel(
         user=user,
         reservation_id=reservation_id,
         reason=reason,
+    )
+
+
+def refund(
+    connection: Connection[Any],
+    reservation_id: int,
+    *,
+    user: str = "ann",
+    skus: Sequence[str] | None = None,
+    quantities: Sequence[int] | None = None,
+    request_id: UUID | None = None,
+    restock: bool = True,
+    restore_limits: bool = True,
+) -> Row:
+    """seckill.refund; no request id where none is given."""
+    return one(
+        connection,
+        """
+        select * from seckill.refund(
+                 p_user_id => %(user)s, p_reservation_id => %(reservation_id)s,
+                 p_skus => %(skus)s, p_quantities => %(quantities)s::integer[],
+                 p_request_id => %(request_id)s, p_restock => %(restock)s,
+                 p_restore_limits => %(restore_limits)s)""",
+        user=user,
+        reservation_id=reservation_id,
+        skus=None if skus is None else list(skus),
+        quantities=None if quantities is None else list(quantities),
+        request_id=request_id,
+        restock=restock,
+        restore_limits=restore_limits,
+    )
+
+
+def confirm_batch(
+    connection: Connection[Any], payments: Sequence[tuple[str | None, int | None, str | None]]
+) -> list[Row]:
+    """seckill.confirm_batch of (user, reservation id, payment ref)."""
+    return connection.execute(
+        """
+        select * from seckill.confirm_batch(
+                 p_user_ids => %s::text[], p_reservation_ids => %s::bigint[],
+                 p_payment_refs => %s::text[])""",
+        [[payment[place] for payment in payments] for place in range(3)],
+    ).fetchall()
+
+
+def set_stock_total(
+    connection: Connection[Any],
+    sale: Sale,
+    total: int | None,
+    mode: str | None = "reject",
+    *,
+    expected: int | None = None,
+    actor: str | None = None,
+) -> Row:
+    """seckill.set_stock_total of the sale's pool."""
+    return one(
+        connection,
+        """
+        select * from seckill.set_stock_total(
+                 p_activity_id => %(activity_id)s, p_sku => %(sku)s, p_total => %(total)s,
+                 p_mode => %(mode)s, p_region => %(region)s, p_expected_total => %(expected)s,
+                 p_actor => %(actor)s)""",
+        activity_id=sale.activity_id,
+        sku=sale.sku,
+        region=sale.region,
+        total=total,
+        mode=mode,
+        expected=expected,
+        actor=actor,
+    )
+
+
+def stock_at(connection: Connection[Any], sale: Sale, at: datetime | None) -> Row:
+    """seckill.stock_at of the sale's pool."""
+    return one(
+        connection,
+        """
+        select * from seckill.stock_at(
+                 p_activity_id => %(activity_id)s, p_sku => %(sku)s, p_at => %(at)s,
+                 p_region => %(region)s)""",
+        activity_id=sale.activity_id,
+        sku=sale.sku,
+        at=at,
+        region=sale.region,
     )
 
 

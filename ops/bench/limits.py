@@ -339,7 +339,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("costs", "crowds"), help="one of the tables")
     options = parser.parse_args()
     calls, rounds = (200, 3) if options.quick else (1_000, 5)
-    buyers, longest = (1_000, 15.0) if options.quick else (10_000, 90.0)
+    buyers, longest = (1_000, 15.0) if options.quick else (10_000, 60.0)
     result: dict[str, Any] = {"calls": calls, "rounds": rounds, "buyers": buyers}
     with runtime() as running:
         if options.only != "crowds":

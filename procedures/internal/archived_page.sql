@@ -32,6 +32,15 @@ begin
            and m.movement_id > coalesce(p_after::bigint, 0)
          order by m.movement_id
          limit p_limit;
+    when 'refund' then
+      return query
+        select concat_ws('.', f.reservation_id, f.ordinal), to_jsonb(f)
+          from seckill_private.refund as f
+         where f.activity_id = p_activity_id
+           and (p_after is null
+                or (f.reservation_id, f.ordinal) > (v_key[1]::bigint, v_key[2]::integer))
+         order by f.reservation_id, f.ordinal
+         limit p_limit;
     when 'listed_subject' then
       return query
         select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
@@ -45,4 +54,4 @@ end
 $function$;
 
 comment on function seckill_private.archived_page (bigint, text, text, integer) is
-  'A page of the reservations, the movements or the listed subjects of an activity.';
+  'A page of the reservations, movements, refunds or listed subjects of an activity.';

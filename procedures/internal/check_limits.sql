@@ -1,7 +1,7 @@
--- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. At one instant what is given back comes first, then decisions in the order of
--- their revisions: one that was made under later limits was made later. An expired hold is counted at
--- the purchases after it, which must leave room for one more.
+-- I3: at each purchase, use in its window, itself included, was within the limits of the
+-- revision that it recorded. At one instant what is given back comes first, then decisions in
+-- the order of their revisions: one that was made under later limits was made later. An expired
+-- hold is counted at the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
 )

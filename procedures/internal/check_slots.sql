@@ -1,6 +1,7 @@
--- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is
--- the sum of its ledger rows, every movement of a slot has one ledger row, and open holds add up to
--- held, as scheduled releases do to unreleased.
+-- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
+-- while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of debt,
+-- less debt_dropped and drain), every movement of a slot has one ledger row, and open holds add up
+-- to held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -14,13 +15,15 @@ begin atomic
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
   ), book as (
-    select l.pool_id, l.slot, count(*) as lines,
+    select l.pool_id, l.slot, count(*) filter (where l.source is not null) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'held')) as held,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold,
-           sum(l.quantity * seckill_private.moved(l.source, l.target, 'unreleased')) as unreleased
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'unreleased')) as unreleased,
+           count(*) filter (where l.target = 'available') as epoch,
+           sum(case l.kind when 'debt' then 1 when 'debt_dropped' then -1 when 'drain' then -1 end
+               * l.quantity) as owed
       from seckill_private.ledger_of(p_activity_id) as l
-     where l.source is not null
      group by l.pool_id, l.slot
   ), hold as (
     select u.pool_id, u.slot, sum(u.quantity) as held
@@ -44,11 +47,15 @@ begin atomic
        ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
        ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
         least(s.available, s.held, s.sold, s.unreleased)),
+       ('I1', 'available while units are owed', 0,
+        greatest(least(s.available, s.owed), 0)),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
        ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
        ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
+       ('I2', 'owed', coalesce(b.owed, 0), s.owed),
+       ('I2', 'epoch', coalesce(b.epoch, 0), s.epoch),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),
        ('I2', 'open holds', coalesce(h.held, 0), s.held)
      ) as c (invariant, what, expected, actual)

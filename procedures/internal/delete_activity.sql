@@ -39,6 +39,17 @@ begin
   if v_deleted > 0 then
     return v_deleted;
   end if;
+  delete from seckill_private.refund as f
+   where f.activity_id = p_activity_id
+     and f.reservation_id in (
+           select d.reservation_id
+             from seckill_private.refund as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
   delete from seckill_private.listed_subject as s
    where s.activity_id = p_activity_id
      and (s.list, s.subject) in (

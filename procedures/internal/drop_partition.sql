@@ -27,8 +27,8 @@ begin
     return false;
   end if;
   execute format(
-    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
-    'movement_' || v_first);
+    'drop table if exists seckill_private.%I, seckill_private.%I, seckill_private.%I',
+    'reservation_' || v_first, 'movement_' || v_first, 'refund_' || v_first);
   return true;
 end
 $function$;

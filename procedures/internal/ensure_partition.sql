@@ -32,7 +32,7 @@ begin
   ) then
     return;
   end if;
-  foreach v_name in array array['reservation', 'movement'] loop
+  foreach v_name in array array['reservation', 'movement', 'refund'] loop
     execute format(
       'create table seckill_private.%I (like seckill_private.%I including all)',
       v_name || '_' || v_first, v_name);
@@ -43,6 +43,9 @@ begin
   execute format(
     'alter table seckill_private.movement attach partition seckill_private.%I '
     'for values from (%s) to (%s)', 'movement_' || v_first, v_first, v_first + 64);
+  execute format(
+    'alter table seckill_private.refund attach partition seckill_private.%I '
+    'for values from (%s) to (%s)', 'refund_' || v_first, v_first, v_first + 64);
 end
 $function$;
 

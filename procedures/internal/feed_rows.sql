@@ -13,7 +13,7 @@ create or replace function seckill_private.feed_rows (
 )
   returns table (
     place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
-    reservation_id bigint, user_id text, actor text
+    reservation_id bigint, user_id text, actor text, login text, note text
   )
   language plpgsql
   volatile
@@ -23,7 +23,8 @@ begin
   return query
     with hold as (
       select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
-             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
+             null::text, null::text
         from seckill_private.reservation as r
        cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
                as u (pool_id, slot, version, quantity)
@@ -37,7 +38,8 @@ begin
     ), other as (
       select row(m.position, m.pool_id, m.slot, e.version, e.event_id
              )::seckill_private.feed_place as place,
-             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login)
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
+             m.login, m.note
         from seckill_private.movement as m
        cross join lateral (
                select coalesce(m.version, 9223372036854775807) as version,

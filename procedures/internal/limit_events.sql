@@ -1,9 +1,9 @@
--- What the purchases under each limit of an activity added to its use, and took back, as events in
--- time: judged are the purchases of this activity that the limit applied to, as it stood at the
--- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
--- that crosses activities counts those of all. What was refunded counts as if never bought, so a
--- breach may be missed for it, never made up. decided: the event is a decision of its own, which saw
--- whatever else happened at that instant.
+-- What the purchases under each limit of an activity added to its use, and took back, as events
+-- in time: judged are the purchases of this activity that the limit applied to, as it stood at
+-- the revision which they recorded. Purchases before a limit was set count, and are not judged.
+-- A limit that crosses activities counts those of all. What was refunded counts as if never
+-- bought, so a breach may be missed for it, never made up. decided: the event is a decision of
+-- its own, which saw whatever else happened at that instant.
 create or replace function seckill_private.limit_events (
   p_activity_id bigint
 )
@@ -25,6 +25,13 @@ begin atomic
      cross join seckill_private.activity as a
      where a.activity_id = p_activity_id
        and (l.activity_id = p_activity_id or l.activity_id is null)
+       -- Only what judges a purchase of this activity: global limits of other times are many.
+       and exists (
+         select from seckill_private.reservation as r
+          where r.buyer_key >= p_activity_id << 40
+            and r.buyer_key < (p_activity_id + 1) << 40
+            and r.limits_revision >= l.since_revision
+            and (l.until_revision is null or r.limits_revision < l.until_revision))
   ), purchase as (
     select b.*, r as row, r.reservation_id, r.created_at, r.expires_at,
            coalesce(r.late_status = 'confirmed', false) as late,

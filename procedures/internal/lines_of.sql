@@ -1,4 +1,5 @@
--- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up.
+-- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up;
+-- a line of which nothing is left is none.
 create or replace function seckill_private.lines_of (
   p_pool_ids bigint[],
   p_quantities integer[]
@@ -17,7 +18,8 @@ begin
     from (select p.region, p.sku, sum(u.quantity)::integer as quantity
             from unnest(p_pool_ids, p_quantities) as u (pool_id, quantity)
             join seckill_private.pool as p on p.pool_id = u.pool_id
-           group by p.region, p.sku) as l;
+           group by p.region, p.sku
+          having sum(u.quantity) > 0) as l;
   return v_lines;
 end
 $function$;

@@ -1,5 +1,6 @@
 -- Locks: the user, then the reservation's row.
--- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same.
+-- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same, and in
+-- an archived activity, where none is held any more.
 create or replace function seckill_private.lock_reservation (
   p_user_id text,
   p_reservation_id bigint
@@ -25,7 +26,11 @@ begin
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id
      for update;
-  if not found then
+  if not found or v_row.state <> 'held' and exists (
+    select from seckill_private.activity as a
+     where a.activity_id = seckill_private.activity_of(p_reservation_id)
+       and a.archived_at is not null
+  ) then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
   return v_row;

@@ -17,7 +17,7 @@ begin atomic
            (select max(s.seen_at)
               from seckill_private.pool_slot as s
              where s.pool_id = any (p_pool_ids)),
-           (select max(greatest(r.created_at, r.resolved_at))
+           (select max(greatest(r.created_at, r.resolved_at, r.refunded_at))
               from seckill_private.reservation as r
              where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
                and r.user_id = p_user_id));

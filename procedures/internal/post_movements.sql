@@ -1,11 +1,12 @@
--- Every movement of units but the hold itself (hold_units) goes through here: the counters of
--- the slot and the ledger row change together, and a unit that leaves one account arrives in
--- another. Accounts are those of the pool (available, held, sold, unreleased) and inventory.
--- What returns to a closed pool goes on to the inventory. Each slot is updated once, however
--- many lines it has: a row updated a thousand times in one transaction costs thirty times as
--- much. version grows by one for each ledger row. Lines may be of several activities: taken one
--- after another they would lock out of order. The caller has made sure that the source has the
--- units; the table's checks are the last net.
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
+-- slot and the ledger row change together, and a unit that leaves one account arrives in another.
+-- Accounts are those of the pool (available, held, sold, unreleased), inventory and written_off.
+-- What returns to a closed pool goes on to the inventory; what becomes available while the slot
+-- owes units (seckill.set_stock_total, drain) pays that debt: a second movement, drain, takes it on
+-- to the inventory. Each slot is updated once, however many lines it has: a row updated a thousand
+-- times in one transaction costs thirty times as much. version grows by one for each ledger row.
+-- Lines may be of several activities: taken one after another they would lock out of order. The
+-- caller has made sure that the source has the units; the table's checks are the last net.
 -- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
 -- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
 --   activity its row, for key share.
@@ -27,6 +28,7 @@ declare
   v_group record;
   v_slot record;
   v_target text;
+  v_paid bigint;
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
@@ -36,7 +38,7 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id,
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -49,17 +51,20 @@ begin
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
+    v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
-       set available = s.available
+       set available = s.available - v_paid
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
            unreleased = s.unreleased
              + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
-           total = s.total
-             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
-           epoch = s.epoch + (v_target = 'available')::integer,
-           version = s.version + v_group.lines,
+           total = s.total - v_paid
+             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory')
+             - v_group.units * seckill_private.moved(p_source, v_target, 'written_off'),
+           owed = s.owed - v_paid,
+           epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
+           version = s.version + v_group.lines + (v_paid > 0)::integer,
            position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
@@ -72,21 +77,17 @@ begin
            p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
+    if v_paid > 0 then
+      perform seckill_private.record_drain(
+        p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
+        v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
+    end if;
     v_pool_ids := v_pool_ids || v_group.pool_id;
-    v_deltas := v_deltas
-      || v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
+    v_deltas := v_deltas || v_paid
+      + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  for v_group in
-    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
-      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     group by p.sku, p.pool_id
-    having sum(u.delta) <> 0
-     order by p.sku collate "C", p.pool_id
-  loop
-    perform seckill_private.move_inventory(
-      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
-  end loop;
+  perform seckill_private.move_inventories(
+    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $function$;
 

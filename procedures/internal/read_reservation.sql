@@ -9,7 +9,8 @@ create or replace function seckill_private.read_reservation (
 as $function$
 begin
   perform seckill_private.ensure_durable(
-    greatest(p_reservation.created_at, p_reservation.resolved_at));
+    greatest(
+      p_reservation.created_at, p_reservation.resolved_at, p_reservation.refunded_at));
   return seckill_private.show_reservation(
     p_reservation,
     seckill_private.now_at(

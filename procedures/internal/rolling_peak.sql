@@ -1,5 +1,5 @@
--- A late payment is dated back, into the middle of p_window: every rolling window that holds it then
--- must have room. Each ends with a purchase, its own or a later one.
+-- A late payment is dated back, into the middle of p_window: every rolling window that holds it
+-- then must have room. Each ends with a purchase, its own or a later one.
 create or replace function seckill_private.rolling_peak (
   p_limit seckill_private.limit_version,
   p_keys bigint[],

@@ -1,7 +1,8 @@
 -- Where counters are too low for an order: give back what ended holds and due releases have, in
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
--- more.
+-- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
+-- and the slots.
 -- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
@@ -26,7 +27,12 @@ begin
   v_lines := seckill_private.pick_due_holds(
     p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
     least(greatest(v_most, 100), 10000)::integer);
-  if not p_locked then
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
     perform seckill_private.lock_slots(
       p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;

@@ -1,3 +1,4 @@
+-- Once all was refunded it reads as it was bought, as one that was cancelled does.
 -- Reads only. Whether the row is on disk is the caller's business (read_reservation).
 create or replace function seckill_private.show_reservation (
   p_reservation seckill_private.reservation,
@@ -9,8 +10,12 @@ create or replace function seckill_private.show_reservation (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+  v_result seckill.reservation_result := seckill_private.lines_of(
+    p_reservation.pool_ids,
+    case p_reservation.state
+      when 'refunded' then p_reservation.quantities
+      else seckill_private.remaining(p_reservation.quantities, p_reservation.refunded)
+    end);
 begin
   v_result.status :=
     seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
@@ -23,6 +28,8 @@ begin
   v_result.resolved_at := p_reservation.resolved_at;
   if v_result.status = 'expired' then
     v_result.resolved_at := p_reservation.expires_at;
+  elsif v_result.status = 'refunded' then
+    v_result.resolved_at := p_reservation.refunded_at;
   end if;
   v_result.payment_ref := p_reservation.payment_ref;
   return v_result;

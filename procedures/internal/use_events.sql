@@ -1,7 +1,7 @@
--- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late payment
--- takes again: then that is what is judged, since the reservation recorded its revision anew. A hold
--- that ended unpaid is one expired hold from its
--- end on; the purchases in between are judged without adding.
+-- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late
+-- payment takes again: then that is what is judged, since the reservation recorded its revision
+-- anew. A hold that ended unpaid is one expired hold from its end on; the purchases in between
+-- are judged without adding.
 create or replace function seckill_private.use_events (
   p_limit seckill_private.limit_version,
   p_row seckill_private.reservation,

@@ -41,7 +41,8 @@ begin
   return query
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
-           case when v_named then c.user_id end, c.quantity, c.actor
+           case when v_named then c.user_id end, c.quantity, c.actor, c.login,
+           case when v_named then c.note end
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
@@ -58,8 +59,8 @@ comment on function seckill.changes (text, integer) is
   'in which the stock moved. p_after: the cursor of the last row you have; null: from the '
   'beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once '
   'every transaction that began to write before it has ended, and its commit is on disk. A login '
-  'of seckill_app sees no user_id and no reservation_id. Raises SK001 (also for a cursor from '
-  'before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
+  'of seckill_app sees no user_id, no reservation_id and no note. Raises SK001 (also for a cursor '
+  'from before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
   'archived activity).';
 grant execute on function seckill.changes (text, integer)
    to seckill_read, seckill_app, seckill_ops;

@@ -14,7 +14,8 @@ create or replace function seckill.history (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_named boolean := p_user_id is not null or seckill_private.sees_buyers();
+  v_sees boolean := seckill_private.sees_buyers();
+  v_named boolean := v_sees or p_user_id is not null;
 begin
   if p_activity_id is null then
     perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
@@ -27,7 +28,8 @@ begin
   return query
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
-           l.quantity, l.actor
+           l.quantity, l.actor, l.login,
+           case when v_sees then l.note end
       from seckill_private.ledger_of(p_activity_id) as l
       join seckill_private.pool as p on p.pool_id = l.pool_id
      where (p_sku is null or p.sku = p_sku)
@@ -39,8 +41,9 @@ end
 $function$;
 
 comment on function seckill.history (bigint, text, text, text, integer) is
-  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). p_limit: '
-  'rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
-  'reservation_id. cursor is null. Raises SK001, SK002.';
+  'The ledger of an activity, newest first: what moved, who asked (actor, login) and why (note). '
+  'Of one sku, region or user, or of all (null). p_limit: rows, 1 to 10000. A login of '
+  'seckill_app that names no user sees no user_id and no reservation_id, and it never sees a '
+  'note. cursor is null. Raises SK001, SK002.';
 grant execute on function seckill.history (bigint, text, text, text, integer)
    to seckill_read, seckill_app, seckill_ops;

@@ -54,8 +54,8 @@ $function$;
 
 comment on function seckill.archive_activity (bigint, text) is
   'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
-  'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise '
-  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
-  'not closed, when holds are open or not yet swept, and while a limit on all activities may count '
-  'what was bought in it.';
+  'dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund raise '
+  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 '
+  'when it is not closed, when holds are open or not yet swept, and while a limit on all '
+  'activities may count what was bought in it.';
 grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;

@@ -63,6 +63,6 @@ comment on function seckill.drop_archived (bigint, integer, text) is
   'Delete an archived activity, which you have exported, a few rows a call: call it until status '
   'is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call '
   'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. '
-  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
-  '55P03 when somebody was in the way: call again.';
+  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not '
+  'archived); 55P03 when somebody was in the way: call again.';
 grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;

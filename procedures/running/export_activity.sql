@@ -26,7 +26,7 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is not archived');
   end if;
   case
-    when p_part in ('reservation', 'movement', 'listed_subject') then
+    when p_part in ('reservation', 'movement', 'refund', 'listed_subject') then
       return query
         select c.* from seckill_private.archived_page(
                           p_activity_id, p_part, p_after, p_limit) as c;
@@ -48,7 +48,7 @@ $function$;
 comment on function seckill.export_activity (bigint, text, text, integer) is
   'The rows of an archived activity, for files outside of the database. p_part: activity, pool, '
   'pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, '
-  'reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. '
-  'p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it '
-  'was dropped), SK006 (not archived).';
+  'reservation, movement, refund. p_after: the cursor of the last row you have; null: from the '
+  'beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 '
+  '(also when it was dropped), SK006 (not archived).';
 grant execute on function seckill.export_activity (bigint, text, text, integer) to seckill_ops;

@@ -140,6 +140,34 @@ CANCEL = Call(
     "repeatable",
 )
 
+REFUND = Call(
+    """
+    select status, reservation_id, replayed, late, error_code
+      from seckill.refund(
+             p_user_id => %(user_id)s,
+             p_reservation_id => %(reservation_id)s::bigint,
+             p_skus => %(skus)s::text[],
+             p_quantities => %(quantities)s::integer[],
+             p_request_id => %(request_id)s,
+             p_restock => %(restock)s,
+             p_restore_limits => %(restore_limits)s)
+    """,
+    class_row(ResolveResult),
+    "repeatable",
+)
+
+CONFIRM_BATCH = Call(
+    """
+    select status, reservation_id, replayed, late, error_code
+      from seckill.confirm_batch(
+             p_user_ids => %(user_ids)s::text[],
+             p_reservation_ids => %(reservation_ids)s::bigint[],
+             p_payment_refs => %(payment_refs)s::text[])
+    """,
+    class_row(ResolveResult),
+    "repeatable",
+)
+
 AVAILABILITY = Call(
     """
     select status, total, available, held, sold, epoch
@@ -357,6 +385,22 @@ SCHEDULE_RELEASE = Call(
     "once",
 )
 
+SET_STOCK_TOTAL = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.set_stock_total(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_total => %(total)s::bigint,
+             p_mode => %(mode)s,
+             p_region => %(region)s,
+             p_expected_total => %(expected_total)s::bigint,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
 SET_LIMIT = Call(
     """
     select status, replayed, activity_id, sku, region, quantity, total
@@ -504,7 +548,8 @@ DROP_ARCHIVED = Call(
 
 HISTORY = Call(
     """
-    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor
+    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
+           login, note
       from seckill.history(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -516,9 +561,37 @@ HISTORY = Call(
     "read",
 )
 
+STOCK_AT = Call(
+    """
+    select status, total, available, held, sold, epoch
+      from seckill.stock_at(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_at => %(at)s,
+             p_region => %(region)s)
+    """,
+    class_row(AvailabilityResult),
+    "read",
+)
+
+LIMIT_USAGE_AT = Call(
+    """
+    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
+           retry
+      from seckill.limit_usage_at(
+             p_activity_id => %(activity_id)s::bigint,
+             p_user_id => %(user_id)s,
+             p_at => %(at)s,
+             p_subjects => %(subjects)s)
+    """,
+    class_row(CheckResult),
+    "read",
+)
+
 CHANGES = Call(
     """
-    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor
+    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
+           login, note
       from seckill.changes(
              p_after => %(after)s,
              p_limit => %(limit)s::integer)

@@ -35,6 +35,7 @@ PARTS = (
     "inventory_movement",
     "reservation",
     "movement",
+    "refund",
 )
 _PAGE = 5000
 

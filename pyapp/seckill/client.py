@@ -213,6 +213,75 @@ class Client(Core):
         parameters = {"user_id": user_id, "reservation_id": reservation_id, "reason": reason}
         return self._one(_calls.CANCEL, parameters, connection)
 
+    def refund(
+        self,
+        *,
+        user_id: str,
+        reservation_id: int,
+        skus: Sequence[str] | None = None,
+        quantities: Sequence[int] | None = None,
+        request_id: UUID | None = None,
+        restock: bool = True,
+        restore_limits: bool = True,
+        connection: Join | None = None,
+    ) -> ResolveResult:
+        """Take back what was bought: all that remains, or some lines of it.
+
+        Args:
+            user_id: the buyer.
+            reservation_id: from `reserve`.
+            skus: of these only; alone, all that remains of them.
+            quantities: units of each of `skus`; alone, of the lines as they were reserved.
+            request_id: a repeat refunds nothing more. Needed where lines are named: make it
+                before the first try and keep it.
+            restock: the units can be bought again; False writes them off.
+            restore_limits: the buyer may buy as many again.
+
+        Raises:
+            InvalidArgument: fewer units remain, or lines were named without a request id.
+            RequestConflict: the request id stands for another refund.
+            UnknownReservation: no such reservation of this user.
+            WrongState: it is not confirmed.
+        """
+        parameters = {
+            "user_id": user_id,
+            "reservation_id": reservation_id,
+            "skus": skus,
+            "quantities": quantities,
+            "request_id": request_id,
+            "restock": restock,
+            "restore_limits": restore_limits,
+        }
+        return self._one(_calls.REFUND, parameters, connection)
+
+    def confirm_batch(
+        self,
+        *,
+        user_ids: Sequence[str | None],
+        reservation_ids: Sequence[int | None],
+        payment_refs: Sequence[str | None],
+        connection: Join | None = None,
+    ) -> list[ResolveResult]:
+        """Confirm up to 500 reservations, one answer for each, in their order.
+
+        What `confirm` would refuse with an error has status `error` and its code in
+        `error_code`; the others go on. It can be repeated as a whole.
+
+        Args:
+            user_ids: the buyers.
+            reservation_ids: from `reserve`, beside them.
+            payment_refs: the payments, beside them; None where there is none.
+
+        Raises:
+            WrongIsolation: the caller's transaction is not READ COMMITTED.
+        """
+        parameters = {
+            "user_ids": user_ids,
+            "reservation_ids": reservation_ids,
+            "payment_refs": payment_refs,
+        }
+        return self._rows(_calls.CONFIRM_BATCH, parameters, connection)
+
     def availability(
         self, *, activity_id: int, sku: str, region: str = "*", connection: Join | None = None
     ) -> AvailabilityResult:
@@ -579,6 +648,46 @@ class Client(Core):
         }
         return self._one(_calls.SCHEDULE_RELEASE, parameters, connection)
 
+    def set_stock_total(
+        self,
+        *,
+        activity_id: int,
+        sku: str,
+        total: int,
+        mode: str,
+        region: str = "*",
+        expected_total: int | None = None,
+        actor: str | None = None,
+        connection: Join | None = None,
+    ) -> OpsResult:
+        """Set how many units a pool has, also while it sells; the rest is the inventory's.
+
+        Args:
+            activity_id: the sale.
+            sku: of the pool.
+            total: units.
+            mode: what to do where more are held or sold: `reject`, `floor` (go down to those),
+                `drain` (the rest as it comes back), `revoke` (cancel the newest holds).
+            region: of the pool.
+            expected_total: do it only where the pool has this many.
+            actor: who asked.
+
+        Raises:
+            StockShortfall: the mode does not go as low, or the inventory has fewer.
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+            WrongState: it is closed, or another total than was expected.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "sku": sku,
+            "total": total,
+            "mode": mode,
+            "region": region,
+            "expected_total": expected_total,
+            "actor": actor,
+        }
+        return self._one(_calls.SET_STOCK_TOTAL, parameters, connection)
+
     def set_limit(
         self,
         *,
@@ -869,6 +978,45 @@ class Client(Core):
             "limit": limit,
         }
         return self._rows(_calls.HISTORY, parameters, connection)
+
+    def stock_at(
+        self,
+        *,
+        activity_id: int,
+        sku: str,
+        at: datetime,
+        region: str = "*",
+        connection: Join | None = None,
+    ) -> AvailabilityResult:
+        """The units of a pool as they were at an instant (aware).
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+        """
+        parameters = {"activity_id": activity_id, "sku": sku, "at": at, "region": region}
+        return self._one(_calls.STOCK_AT, parameters, connection)
+
+    def limit_usage_at(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        at: datetime,
+        subjects: Mapping[str, str] = _NO_SUBJECTS,
+        connection: Join | None = None,
+    ) -> list[CheckResult]:
+        """How much of each limit a buyer had used at an instant (aware), by the limits of then.
+
+        Raises:
+            UnknownActivity: no such sale.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "user_id": user_id,
+            "at": at,
+            "subjects": subjects,
+        }
+        return self._rows(_calls.LIMIT_USAGE_AT, parameters, connection)
 
     def changes(
         self, *, after: str | None = None, limit: int = 1000, connection: Join | None = None

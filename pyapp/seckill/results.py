@@ -130,12 +130,12 @@ class ReserveResult(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class ResolveResult(_Answer):
-    """Answer of `confirm` and `cancel`: what the reservation now is.
+    """Answer of `confirm`, `cancel` and `refund`: what the reservation now is.
 
     Attributes:
-        status: `confirmed`, `cancelled`, `expired` …; `late_sold_out` and
-            `late_limit_exceeded` mean that the buyer paid and must be refunded,
-            `duplicate_payment` that he paid twice.
+        status: `confirmed`, `cancelled`, `expired`, `refunded`, `partly_refunded` …;
+            `late_sold_out` and `late_limit_exceeded` mean that the buyer paid and must be
+            refunded, `duplicate_payment` that he paid twice. `error` in a batch only.
         reservation_id: as asked.
         replayed: the call had been answered before and changed nothing.
         late: the hold had ended and its units were taken again.
@@ -145,7 +145,7 @@ class ResolveResult(_Answer):
     statuses: ClassVar[frozenset[str]] = frozenset(get_args(ResolveStatus))
 
     status: ResolveStatus
-    reservation_id: int
+    reservation_id: int | None
     replayed: bool | None
     late: bool | None
     error_code: str | None
@@ -254,7 +254,7 @@ class OpsResult(_Answer):
         activity_id: the sale, where there is one.
         sku: where stock moved.
         region: of the pool.
-        quantity: units moved; of lists, the values that changed.
+        quantity: units moved (negative: taken out); of lists, the values that changed.
         total: units in the pool, for `receive_stock` in the inventory, after the call.
     """
 
@@ -293,7 +293,8 @@ class Change:
     Attributes:
         cursor: what `changes` goes on after; None in `history`.
         at: when the units moved.
-        kind: `allocate`, `hold`, `confirm`, `cancel`, `expire`, `late_confirm`, `close` …
+        kind: `allocate`, `hold`, `confirm`, `cancel`, `expire`, `late_confirm`, `refund`,
+            `write_off`, `revoke`, `raise`, `cut`, `drain`, `close` …
         activity_id: the sale.
         sku: of the pool.
         region: of the pool.
@@ -301,6 +302,8 @@ class Change:
         user_id: its buyer.
         quantity: units.
         actor: who asked, else the database login.
+        login: the database login; None for a hold, whose buyer asked.
+        note: why: a reason, a payment, a request id. Only operators and readers see it.
     """
 
     cursor: str | None
@@ -313,6 +316,8 @@ class Change:
     user_id: str | None
     quantity: int | None
     actor: str | None
+    login: str | None
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,16 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "p_activity_id bigint, p_user_id text, p_subjects jsonb DEFAULT '{}'::jsonb",
         "SETOF seckill.check_result",
     ),
+    "refund": (
+        "p_user_id text, p_reservation_id bigint, p_skus text[] DEFAULT NULL::text[],"
+        " p_quantities integer[] DEFAULT NULL::integer[], p_request_id uuid DEFAULT NULL::uuid,"
+        " p_restock boolean DEFAULT true, p_restore_limits boolean DEFAULT true",
+        "seckill.resolve_result",
+    ),
+    "confirm_batch": (
+        "p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]",
+        "SETOF seckill.resolve_result",
+    ),
     "availability": (
         "p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text",
         "seckill.availability_result",
@@ -88,6 +98,12 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "allocate_stock": (
         "p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid,"
         f" p_region text DEFAULT '*'::text, p_slots integer DEFAULT 1, {ACTOR}",
+        "seckill.ops_result",
+    ),
+    "set_stock_total": (
+        "p_activity_id bigint, p_sku text, p_total bigint, p_mode text,"
+        " p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint,"
+        f" {ACTOR}",
         "seckill.ops_result",
     ),
     "set_limit": (
@@ -142,6 +158,16 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "p_activity_id bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 1000",
         "SETOF seckill.ops_entry",
     ),
+    "stock_at": (
+        "p_activity_id bigint, p_sku text, p_at timestamp with time zone,"
+        " p_region text DEFAULT '*'::text",
+        "seckill.availability_result",
+    ),
+    "limit_usage_at": (
+        "p_activity_id bigint, p_user_id text, p_at timestamp with time zone,"
+        " p_subjects jsonb DEFAULT '{}'::jsonb",
+        "SETOF seckill.check_result",
+    ),
     "inventory": ("p_sku text", "seckill.inventory_result"),
     "schema_version": ("", "text"),
     "shard_of": ("p_user_id text", "integer"),
@@ -163,7 +189,8 @@ TYPES: dict[str, str] = {
     "ops_result": "status text, replayed boolean, activity_id bigint, sku text, region text,"
     " quantity bigint, total bigint",
     "change": "cursor text, at timestamp with time zone, kind text, activity_id bigint,"
-    " sku text, region text, reservation_id bigint, user_id text, quantity bigint, actor text",
+    " sku text, region text, reservation_id bigint, user_id text, quantity bigint, actor text,"
+    " login text, note text",
     "archived_row": "cursor text, data jsonb",
     "check_result": "status text, check_name text, limit_name text, dimension text, used bigint,"
     " maximum bigint, remaining bigint, resets_at timestamp with time zone, retry text",

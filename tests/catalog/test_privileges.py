@@ -21,6 +21,8 @@ BUYING = {
     "limit_usage",
     "confirm",
     "cancel",
+    "refund",
+    "confirm_batch",
     "availability",
     "get_reservation",
     "find_reservation",
@@ -35,6 +37,7 @@ RUNNING = {
     "close_activity",
     "receive_stock",
     "allocate_stock",
+    "set_stock_total",
     "set_limit",
     "drop_limit",
     "require_eligibility",
@@ -52,8 +55,8 @@ RUNNING = {
 # The view seckill.pool is made of seckill.availability, so who reads the one may call the other.
 READS_OF_BUYERS = {"availability"}
 READING = {
-    *("reconcile", "history", "changes", "ops_history", "inventory"),
-    *("schema_version", "shard_of"),
+    *("reconcile", "history", "changes", "stock_at", "limit_usage_at", "ops_history"),
+    *("inventory", "schema_version", "shard_of"),
 }
 # The views call these, and a function in a view runs as the one who reads it. Nobody can call them
 # by name: that takes USAGE on the schema.

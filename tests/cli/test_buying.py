@@ -110,7 +110,7 @@ def test_history_ends_with_the_newest(ops: Run, sale: int) -> None:
     held(ops, sale, "bob")
     changes = ops("history", sale, "--json").json["changes"]
     assert [change["kind"] for change in changes] == ["allocate", "hold", "cancel", "hold"]
-    people = ops("history", sale).out.splitlines()
+    people = ops("history", sale, "--table").out.splitlines()
     assert [kind in line for kind, line in zip(("cancel", "hold"), people[-3:-1], strict=True)]
     assert "bob" in people[-2]
     (mine,) = ops("history", sale, "--user", "bob", "--json").json["changes"]

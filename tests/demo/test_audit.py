@@ -142,3 +142,47 @@ def test_units_from_nowhere(books: Books) -> None:
 def test_buyer_who_was_never_told(books: Books) -> None:
     books.told.pop()
     assert books.wrong() == {"units whose buyer was told so": 2}
+
+
+# --- what buyers share
+
+
+PHONES: dict[str, dict[str, str]] = {"ann": {"phone": "1"}, "ben": {"phone": "1"}}
+
+
+@pytest.fixture
+def shared(db: Database, operator: Connection[Any], buyer: Connection[Any]) -> Sale:
+    """Ann and ben have each bought one, with one phone."""
+    sale = open_sale(operator, units=5)
+    for user, subjects in PHONES.items():
+        held = reserve(buyer, sale, user=user, subjects=subjects)
+        assert confirm(buyer, held.reservation_id, user=user).status == "confirmed"
+    return sale
+
+
+def found(db: Database, sale: Sale, limit: int) -> list[int]:
+    checks = audit.count_shared(db.admin_dsn, sale.activity_id, "phone", "phones", limit)
+    return [check.actual for check in checks]
+
+
+def test_phones_are_counted(db: Database, shared: Sale) -> None:
+    assert found(db, shared, 2) == [0, 0, 0]
+    assert found(db, shared, 1) == [1, 1, 0]
+
+
+def test_holds_of_a_phone_that_overlapped_are_seen(
+    db: Database, shared: Sale, buyer: Connection[Any]
+) -> None:
+    third = reserve(buyer, shared, user="cat", subjects={"phone": "1"})
+    cancel(buyer, third.reservation_id, user="cat")
+    fourth = reserve(buyer, shared, user="dan", subjects={"phone": "1"})
+    cancel(buyer, fourth.reservation_id, user="dan")
+    assert found(db, shared, 2) == [0, 1, 0]
+    assert found(db, shared, 3) == [0, 0, 0], "they were cancelled one after the other"
+
+
+def test_purchases_that_nobody_can_count_are_seen(
+    db: Database, shared: Sale, buyer: Connection[Any]
+) -> None:
+    reserve(buyer, shared, user="cat", subjects={"address": "1"})
+    assert found(db, shared, 2) == [0, 0, 1]

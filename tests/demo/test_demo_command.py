@@ -124,6 +124,28 @@ def test_naive_shop_sells_too_many(run: Run) -> None:
     assert "✗" not in done.out
 
 
+def test_limits_on_three_dimensions(run: Run) -> None:
+    """More units than the limits let anybody have: each phone and address ends at its own."""
+    done = run("demo", "--limits", "--buyers", 600, "--units", 500, "--hold-seconds", 2, "--json")
+    assert done.status == 0, done.err
+    told = done.json
+    assert told["limits"] == {"one_per_user": 1, "two_per_phone": 2, "three_per_address": 3}
+    options = Options(buyers=600, units=500, limits=True)
+    assert 200 < options.expected < 500, "the limits decide, not the stock"
+    assert told["seckill"]["sold"] == options.expected
+    for name in ("one_per_user", "two_per_phone", "three_per_address"):
+        assert told["seckill"]["answers"][f"reserve limit_exceeded {name}"] > 0, name
+    assert [check for check in told["checks"] if not check["ok"]] == []
+    assert len(told["checks"]) == 15
+
+
+def test_limits_are_shown_by_name(run: Run) -> None:
+    done = run("demo", "--limits", "--buyers", 300, "--units", 30, "--hold-seconds", 1)
+    assert done.status == 0, done.err
+    for words in ("refused: over 3 an address", "addresses that got more than 3"):
+        assert words in done.out
+
+
 def test_fewer_buyers_than_units(run: Run) -> None:
     """What is left has nobody who would pay for it, and the demo knows how many that are."""
     done = run(

@@ -2,7 +2,8 @@
 
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
-of sweeps and books are in catalogue_books.py, those of the feed in catalogue_feed.py. After a change
+of sweeps and books are in catalogue_books.py, those of limits in catalogue_limits.py, those of
+refunds and cut totals in catalogue_life.py, those of the feed in catalogue_feed.py. After a change
 here, write README.md anew:
 
     python -m tests.mutation.catalogue
@@ -18,6 +19,8 @@ from tests.concurrency import checks_resolution, checks_single, checks_stampede
 from tests.fix_database import Database
 from tests.mutation.catalogue_books import BOOKS, SWEEPS
 from tests.mutation.catalogue_feed import FEED
+from tests.mutation.catalogue_life import LIFE
+from tests.mutation.catalogue_limits import LIMITS, LINES
 from tests.mutation.planting import Edit, Mutation
 
 README = Path(__file__).with_name("README.md")
@@ -90,16 +93,16 @@ begin
             Edit(
                 "reserve_at",
                 """\
-    v_result := seckill_private.refuse_limit(
-      v_sale.limits, v_sale.activity, p_user_id, array[p_sku], array[p_quantity], v_now, v_now);
-""",
+  v_check := seckill_private.decide(
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  if v_check.seen_at""",
                 """\
-    select f.* into v_result
-      from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
-     cross join lateral seckill_private.refuse_limit(
-             v_sale.limits, v_sale.activity, p_user_id || l.had::text, array[p_sku],
-             array[p_quantity], v_now, v_now) as f;
-""",
+  select d.* into v_check
+    from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
+   cross join lateral seckill_private.decide(
+           v_sale, p_user_id || l.had::text, p_digests, p_skus, p_quantities, v_pool_ids,
+           v_now) as d;
+  if v_check.seen_at""",
             ),
         ),
         caught_by=crowd(checks_stampede.one_per_user),
@@ -128,9 +131,9 @@ begin
             ),
             Edit(
                 "take_hold",
-                "array[p_quantity], array[v_version], p_digests);",
+                "    v_versions, p_digests);",
                 """\
-array[p_quantity], array[v_version], p_digests)
+    v_versions, p_digests)
   on conflict do nothing
   returning reservation_id)
   select w.reservation_id into v_result.reservation_id
@@ -205,9 +208,9 @@ RESOLUTIONS = [
         "pay an ended hold as if nobody had to sweep it",
         (
             Edit(
-                "confirm_at",
-                "  v_row := seckill_private.settle_reservation(v_now, v_row);\n",
-                "",
+                "confirm_locked",
+                "\n    seckill_private.settle_reservation(p_now, p_reservation);",
+                " p_reservation;",
             ),
         ),
         caught_by=checks_single.ended_hold_is_paid_late,
@@ -233,13 +236,20 @@ RESOLUTIONS = [
     ),
     Mutation(
         "late payment without asking for limits",
-        (Edit("confirm_late", "if v_refusal.status is not null then", "if false then"),),
+        (Edit("confirm_late", "if v_check.answer is not null then", "if false then"),),
         caught_by=checks_resolution.late_confirm_against_own_limit,
         symptom=r"answers: \['held', 'confirmed'\]",
     ),
     Mutation(
         "count a hold by who has swept it, not by when it ended",
-        (Edit("limit_usage_of", "r.state in ('held', 'expired') and", "r.state = 'held' and"),),
+        (
+            Edit(
+                "counted",
+                "when (p_reservation).state in ('held', 'expired') and",
+                "when (p_reservation).state = 'expired' or (p_reservation).state = 'held' and",
+            ),
+            Edit("confirm_late", "if v_check.seen_at > v_now then", "if false then"),
+        ),
         caught_by=checks_resolution.late_confirm_while_own_hold_ends,
         symptom="reconcile: .*I3",
     ),
@@ -247,9 +257,10 @@ RESOLUTIONS = [
         "count ended holds as if they were open",
         (
             Edit(
-                "limit_usage_of",
-                "r.state in ('held', 'expired') and r.expires_at > p_now",
-                "r.state = 'held'",
+                "counted",
+                "when (p_reservation).state in ('held', 'expired') and (p_reservation).expires_at"
+                " <= p_now then 0",
+                "when (p_reservation).state = 'expired' then 0",
             ),
         ),
         caught_by=checks_single.own_ended_hold_does_not_count,
@@ -257,13 +268,19 @@ RESOLUTIONS = [
     ),
     Mutation(
         "a limit that lets one more through",
-        (Edit("refuse_limit", "l.used + w.wanted > l.maximum", "l.used >= l.maximum"),),
+        (
+            Edit(
+                "limit_check",
+                "if v_use.used + p_wanted <= p_limit.maximum then",
+                "if v_use.used < p_limit.maximum then",
+            ),
+        ),
         caught_by=checks_single.limit_of_orders_and_units,
         symptom="1 [+] 3 of 3: 'held'",
     ),
     Mutation(
         "a limit of orders that counts units",
-        (Edit("refuse_limit", "else least(count(*), 1) end", "else sum(q.quantity) end"),),
+        (Edit("wanted", "else least(count(*), 1)", "else coalesce(sum(l.quantity), 0)::bigint"),),
         caught_by=checks_single.limit_of_orders_and_units,
         symptom="orders: 'limit_exceeded', expected 'held'",
     ),
@@ -275,7 +292,7 @@ RESOLUTIONS = [
     ),
 ]
 
-MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *FEED]
+MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE, *LIMITS, *LINES, *FEED]
 
 HEAD = """\
 # Known-bad variants

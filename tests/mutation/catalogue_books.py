@@ -14,28 +14,36 @@ from tests.mutation.planting import Edit, Mutation
 SWEEPS = [
     Mutation(
         "take ended holds without SKIP LOCKED",
-        (Edit("expire_holds", "for update skip locked", "for update"),),
+        (Edit("pick_due_holds", "for update skip locked", "for update"),),
         caught_by=checks_sweep.purchase_beside_sweeper,
         symptom="a buyer waited for a sweeper",
     ),
     Mutation(
         "the same, and a deadlock with it",
-        (Edit("expire_holds", "for update skip locked", "for update"),),
+        (Edit("pick_due_holds", "for update skip locked", "for update"),),
         caught_by=checks_order.payment_never_waits_for_a_hold,
         symptom="40P01",
     ),
     Mutation(
         "sweep what was neither locked nor looked at again",
         (
-            Edit("expire_holds", "\n               for update skip locked", ""),
-            Edit("expire_holds", "\n       and r.state = 'held'\n    returning", "\n    returning"),
+            Edit("pick_due_holds", "\n               for update skip locked", ""),
+            Edit(
+                "pick_due_holds", "\n       and r.state = 'held'\n    returning", "\n    returning"
+            ),
         ),
         caught_by=checks_sweep.two_sweepers,
         symptom="'23514': 1",
     ),
     Mutation(
         "sold out while a sweeper has the holds in hand",
-        (Edit("take_hold", "v_result.status := 'busy';", "v_result.status := 'sold_out';"),),
+        (
+            Edit(
+                "take_hold",
+                "coalesce(v_result.status, 'busy')",
+                "coalesce(v_result.status, 'sold_out')",
+            ),
+        ),
         caught_by=checks_sweep.purchase_beside_sweeper,
         symptom=r"\('sold_out', 'busy'\)",
     ),
@@ -44,8 +52,9 @@ SWEEPS = [
         (
             Edit(
                 "lock_available",
-                "if v_balance.available >= v_line.quantity then",
-                "if false then",
+                "perform seckill_private.raise_error("
+                "'55P03', 'holds that have ended are being settled');",
+                "return false;",
             ),
         ),
         caught_by=checks_sweep.late_confirm_beside_sweeper,
@@ -53,13 +62,7 @@ SWEEPS = [
     ),
     Mutation(
         "a purchase that leaves ended holds to the sweeper",
-        (
-            Edit(
-                "take_hold",
-                "perform seckill_private.expire_holds(",
-                "perform from (select 1 where false) as n, seckill_private.expire_holds(",
-            ),
-        ),
+        (Edit("settle_short", "if v_short is null then", "if true then"),),
         caught_by=checks_sweep.purchase_takes_ended_holds,
         symptom="reserve: 'busy'",
     ),
@@ -107,8 +110,8 @@ BOOKS = [
         (
             Edit(
                 "post_movements",
-                "     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;\n    v_pool_ids",
-                "     where false;\n    v_pool_ids",
+                "     where l.pool_id = v_group.pool_id and l.slot = v_group.slot;\n    if v_paid",
+                "     where false;\n    if v_paid",
             ),
         ),
         caught_by=checks_single.cancelled_twice_in_turn,
@@ -116,7 +119,7 @@ BOOKS = [
     ),
     Mutation(
         "units for a pool that leave no inventory",
-        (Edit("post_movements", "having sum(u.delta) <> 0", "having false"),),
+        (Edit("move_inventories", "having sum(u.delta) <> 0", "having false"),),
         caught_by=checks_single.stock_is_not_made_up,
         symptom="'no error', expected 'SK007'",
     ),
@@ -134,7 +137,7 @@ BOOKS = [
     ),
     Mutation(
         "stock that comes back in the same epoch",
-        (Edit("post_movements", " + (v_target = 'available')::integer", ""),),
+        (Edit("post_movements", " + (v_target = 'available')::integer * v_group.lines", ""),),
         caught_by=checks_single.epoch_grows_with_stock,
         symptom="epochs .* do not grow",
     ),
@@ -142,9 +145,9 @@ BOOKS = [
         "slots locked in another order",
         (
             Edit(
-                "post_movements",
-                "order by l.pool_id, l.slot\n",
-                "order by l.pool_id desc, l.slot\n",
+                "lock_slots",
+                "order by s.pool_id, s.slot\n",
+                "order by s.pool_id desc, s.slot\n",
             ),
         ),
         caught_by=checks_order.close_against_sweep,
@@ -164,7 +167,7 @@ BOOKS = [
     ),
     Mutation(
         "inventory rows locked in the order of the pools",
-        (Edit("post_movements", 'order by p.sku collate "C", p.pool_id', "order by p.pool_id"),),
+        (Edit("move_inventories", 'order by p.sku collate "C", p.pool_id', "order by p.pool_id"),),
         caught_by=checks_order.closes_with_shared_skus,
         symptom="40P01",
     ),
@@ -200,7 +203,7 @@ BOOKS = [
     ),
     Mutation(
         "digests without salt",
-        (Edit("subject_digests", "sha256(v_salt || convert_to(", "sha256(convert_to("),),
+        (Edit("subject_digest", "sha256(p_salt || convert_to(", "sha256(convert_to("),),
         caught_by=checks_single.digests_are_salted,
         symptom="does not depend on the salt",
     ),

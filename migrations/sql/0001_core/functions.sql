@@ -607,7 +607,7 @@ begin atomic
            (select max(s.seen_at)
               from seckill_private.pool_slot as s
              where s.pool_id = any (p_pool_ids)),
-           (select max(greatest(r.created_at, r.resolved_at))
+           (select max(greatest(r.created_at, r.resolved_at, r.refunded_at))
               from seckill_private.reservation as r
              where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
                and r.user_id = p_user_id));
@@ -848,8 +848,8 @@ comment on function seckill_private.short_pools (bigint[], bigint[]) is
 
 -- file: procedures/internal/pool_balance.sql
 -- What a pool holds at an instant: the counters, with the units of ended holds given back, to the
--- inventory where the activity is closed, and due releases made. Holds and releases are looked at
--- only where one may be due.
+-- inventory where the activity is closed or the pool owes units, and due releases made. Holds and
+-- releases are looked at only where one may be due.
 create or replace function seckill_private.pool_balance (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -864,12 +864,13 @@ declare
   v_balance seckill.availability_result;
   v_slots record;
   v_due bigint := 0::bigint;
+  v_lost bigint;
   v_released bigint := 0::bigint;
 begin
   select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
          sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
          min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-         bool_or(s.closed) as closed
+         bool_or(s.closed) as closed, sum(s.owed)::bigint as owed
     into v_slots
     from seckill_private.pool_slot as s
    where s.pool_id = p_pool_id;
@@ -879,9 +880,9 @@ begin
   if v_slots.next_release <= p_now then
     v_released := seckill_private.due_releases(p_pool_id, p_now);
   end if;
-  v_balance.total := v_slots.total - case when v_slots.closed then v_due else 0 end;
-  v_balance.available := v_slots.available + v_released
-    + case when v_slots.closed then 0 else v_due end;
+  v_lost := case when v_slots.closed then v_due else least(v_due, v_slots.owed) end;
+  v_balance.total := v_slots.total - v_lost;
+  v_balance.available := v_slots.available + v_released + v_due - v_lost;
   v_balance.held := v_slots.held - v_due;
   v_balance.sold := v_slots.sold;
   v_balance.epoch := v_slots.epoch;
@@ -909,7 +910,8 @@ comment on function seckill_private.state_at (text, timestamptz, timestamptz) is
   'The state of a reservation at an instant, whether its end has been swept or not.';
 
 -- file: procedures/internal/lines_of.sql
--- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up.
+-- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up;
+-- a line of which nothing is left is none.
 create or replace function seckill_private.lines_of (
   p_pool_ids bigint[],
   p_quantities integer[]
@@ -928,7 +930,8 @@ begin
     from (select p.region, p.sku, sum(u.quantity)::integer as quantity
             from unnest(p_pool_ids, p_quantities) as u (pool_id, quantity)
             join seckill_private.pool as p on p.pool_id = u.pool_id
-           group by p.region, p.sku) as l;
+           group by p.region, p.sku
+          having sum(u.quantity) > 0) as l;
   return v_lines;
 end
 $function$;
@@ -936,6 +939,41 @@ $function$;
 comment on function seckill_private.lines_of (bigint[], integer[]) is
   'Region, skus and quantities of a reservation''s units, sorted by sku; the other fields stay '
   'null.';
+
+-- file: procedures/internal/added.sql
+-- Units of the lines of a reservation, line by line. Null stands for none.
+create or replace function seckill_private.added (
+  p_units integer[],
+  p_more integer[]
+)
+  returns integer[]
+  language sql
+  immutable
+  parallel safe
+return (select array_agg(coalesce(u.units, 0) + coalesce(u.more, 0) order by u.line)
+          from unnest(p_units, p_more) with ordinality as u (units, more, line));
+
+comment on function seckill_private.added (integer[], integer[]) is
+  'The sum of two parallel arrays of units; an array that is null, or too short, adds nothing.';
+
+-- file: procedures/internal/remaining.sql
+-- Nearly no reservation was refunded in part: those cost nothing.
+create or replace function seckill_private.remaining (
+  p_units integer[],
+  p_taken integer[]
+)
+  returns integer[]
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_taken is null then p_units
+  else (select array_agg(u.units - coalesce(u.taken, 0) order by u.line)
+          from unnest(p_units, p_taken) with ordinality as u (units, taken, line))
+end;
+
+comment on function seckill_private.remaining (integer[], integer[]) is
+  'The units of each line less those that were taken from it (null: none).';
 
 -- file: procedures/internal/unit_lines.sql
 -- Nothing is merged here: a reservation with two slots of a pool has two lines.
@@ -964,6 +1002,7 @@ comment on function seckill_private.unit_lines (seckill_private.reservation) is
   'The units of a reservation, as post_movements takes them.';
 
 -- file: procedures/internal/show_reservation.sql
+-- Once all was refunded it reads as it was bought, as one that was cancelled does.
 -- Reads only. Whether the row is on disk is the caller's business (read_reservation).
 create or replace function seckill_private.show_reservation (
   p_reservation seckill_private.reservation,
@@ -975,8 +1014,12 @@ create or replace function seckill_private.show_reservation (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+  v_result seckill.reservation_result := seckill_private.lines_of(
+    p_reservation.pool_ids,
+    case p_reservation.state
+      when 'refunded' then p_reservation.quantities
+      else seckill_private.remaining(p_reservation.quantities, p_reservation.refunded)
+    end);
 begin
   v_result.status :=
     seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
@@ -989,6 +1032,8 @@ begin
   v_result.resolved_at := p_reservation.resolved_at;
   if v_result.status = 'expired' then
     v_result.resolved_at := p_reservation.expires_at;
+  elsif v_result.status = 'refunded' then
+    v_result.resolved_at := p_reservation.refunded_at;
   end if;
   v_result.payment_ref := p_reservation.payment_ref;
   return v_result;
@@ -1010,7 +1055,8 @@ create or replace function seckill_private.read_reservation (
 as $function$
 begin
   perform seckill_private.ensure_durable(
-    greatest(p_reservation.created_at, p_reservation.resolved_at));
+    greatest(
+      p_reservation.created_at, p_reservation.resolved_at, p_reservation.refunded_at));
   return seckill_private.show_reservation(
     p_reservation,
     seckill_private.now_at(
@@ -1029,13 +1075,14 @@ create or replace function seckill_private.ledger_of (
 )
   returns table (
     at timestamptz, kind text, pool_id bigint, slot smallint, version bigint, source text,
-    target text, quantity bigint, reservation_id bigint, user_id text, actor text, note text
+    target text, quantity bigint, reservation_id bigint, user_id text, actor text, login text,
+    note text
   )
   language sql
   stable
 begin atomic
   select r.created_at, 'hold', u.pool_id, u.slot, u.version, 'available', 'held',
-         u.quantity::bigint, r.reservation_id, r.user_id, null, null
+         u.quantity::bigint, r.reservation_id, r.user_id, null, null, null
     from seckill_private.reservation as r
    cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
            as u (pool_id, slot, version, quantity)
@@ -1043,13 +1090,54 @@ begin atomic
      and r.buyer_key < (p_activity_id + 1) << 40
    union all
   select m.at, m.kind, m.pool_id, m.slot, m.version, m.source, m.target, m.quantity,
-         m.reservation_id, m.user_id, coalesce(m.actor, m.login), m.note
+         m.reservation_id, m.user_id, coalesce(m.actor, m.login), m.login, m.note
     from seckill_private.movement as m
    where m.activity_id = p_activity_id;
 end;
 
 comment on function seckill_private.ledger_of (bigint) is
   'Every movement of units in an activity, holds included, and the events.';
+
+-- file: procedures/internal/activity_at.sql
+-- The row has what stands now; what stood before is in the journal of the ops calls.
+create or replace function seckill_private.activity_at (
+  p_activity seckill_private.activity,
+  p_at timestamptz
+)
+  returns seckill_private.activity
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity seckill_private.activity := p_activity;
+  v_entry record;
+begin
+  v_activity.state := 'draft';
+  for v_entry in
+    select e.call, e.arguments, e.answer ->> 'status' as state
+      from seckill_private.ops_entry as e
+     where e.activity_id = p_activity.activity_id
+       and e.call in ('create_activity', 'update_activity', 'open_activity', 'pause_activity',
+                      'resume_activity', 'close_activity')
+       and (e.at <= p_at or e.call = 'create_activity')
+     order by e.entry_id
+  loop
+    if v_entry.call in ('create_activity', 'update_activity') then
+      v_activity.starts_at := coalesce(
+        (v_entry.arguments ->> 'starts_at')::timestamp at time zone 'UTC', v_activity.starts_at);
+      v_activity.ends_at := coalesce(
+        (v_entry.arguments ->> 'ends_at')::timestamp at time zone 'UTC', v_activity.ends_at);
+    else
+      v_activity.state := v_entry.state;
+    end if;
+  end loop;
+  return v_activity;
+end
+$function$;
+
+comment on function seckill_private.activity_at (seckill_private.activity, timestamptz) is
+  'An activity with the state and the window that it had at an instant.';
 
 -- file: procedures/internal/sale_check.sql
 -- Answers: not_started, paused, ended; null while the activity is on sale.
@@ -1526,8 +1614,8 @@ comment on function seckill_private.leaves_at (
   'When enough of what a rolling limit counts has left its window.';
 
 -- file: procedures/internal/rolling_peak.sql
--- A late payment is dated back, into the middle of p_window: every rolling window that holds it then
--- must have room. Each ends with a purchase, its own or a later one.
+-- A late payment is dated back, into the middle of p_window: every rolling window that holds it
+-- then must have room. Each ends with a purchase, its own or a later one.
 create or replace function seckill_private.rolling_peak (
   p_limit seckill_private.limit_version,
   p_keys bigint[],
@@ -1721,6 +1809,161 @@ comment on function seckill_private.limit_check (
   seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
   timestamptz, bigint) is
   'Whether a limit allows one more purchase by a subject, and what is used of it.';
+
+-- file: procedures/internal/reservation_at.sql
+-- The row has what became of it; each step has its instant, so what it was before can be told. What
+-- was restored to the limits by then is in the refunds.
+create or replace function seckill_private.reservation_at (
+  p_reservation seckill_private.reservation,
+  p_at timestamptz
+)
+  returns seckill_private.reservation
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation := p_reservation;
+begin
+  if v_row.refunded_at > p_at then
+    v_row.state := 'confirmed';
+    v_row.restored := (
+      select array_agg(t.units order by t.line)
+        from (select u.line, sum(u.units)::integer as units
+                from seckill_private.refund as f
+               cross join lateral unnest(f.quantities) with ordinality as u (units, line)
+               where f.activity_id = seckill_private.activity_of(v_row.reservation_id)
+                 and f.reservation_id = v_row.reservation_id
+                 and f.restore_limits
+                 and f.at <= p_at
+               group by u.line) as t);
+  end if;
+  if v_row.state <> 'expired' and v_row.resolved_at > p_at then
+    v_row.state := 'held';
+    v_row.late_status := null;
+  end if;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.reservation_at (
+  seckill_private.reservation, timestamptz) is
+  'A reservation as its state and what it had given back to the limits stood at an instant.';
+
+-- file: procedures/internal/limits_at.sql
+-- Every change of a limit is one revision and one entry of the journal, so the revision of an
+-- instant is the present one less the changes since. What applied then is found as load_sale finds
+-- it now.
+create or replace function seckill_private.limits_at (
+  p_activity_id bigint,
+  p_at timestamptz
+)
+  returns seckill_private.limit_version[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_revision bigint := (
+    select r.revision - (
+             select count(*) from seckill_private.ops_entry as e
+              where e.call in ('set_limit', 'drop_limit') and e.at > p_at)
+      from seckill_private.limits_revision as r);
+begin
+  return (
+    with standing as (
+      select l
+        from seckill_private.limit_version as l
+       where (l.activity_id = p_activity_id or l.activity_id is null)
+         and l.since_revision <= v_revision
+         and (l.until_revision is null or l.until_revision > v_revision)
+    )
+    select array_agg(s.l order by (s.l).name collate "C")
+      from standing as s
+     where (s.l).activity_id is not null
+        or not exists (
+             select from standing as o
+              where (o.l).activity_id is not null and (o.l).name = (s.l).name));
+end
+$function$;
+
+comment on function seckill_private.limits_at (bigint, timestamptz) is
+  'The limits that applied in an activity at an instant, sorted by name.';
+
+-- file: procedures/internal/usage_at.sql
+-- The same numbers as seckill_private.limit_check gives for one more purchase, of an instant of the
+-- past. Reservations of then are those of now that had been made, as they were.
+create or replace function seckill_private.usage_at (
+  p_limit seckill_private.limit_version,
+  p_activity seckill_private.activity,
+  p_user_id text,
+  p_digest bytea,
+  p_at timestamptz
+)
+  returns seckill.check_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.check_result;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_use record;
+begin
+  select coalesce(sum(u.used), 0)::bigint as used,
+         coalesce(sum(u.used) filter (where u.unpaid), 0)::bigint as unpaid,
+         min(u.expires_at) filter (where u.unpaid and u.used > 0) as first_expiry,
+         min(u.dated) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+         + make_interval(secs => extract(epoch from p_limit.period)::double precision) as leaves_at
+    into v_use
+    from (select d.*, sum(d.used) over () as total,
+                 sum(d.used) over (order by d.dated, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at, t.dated,
+                         r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
+                           as unpaid,
+                         seckill_private.counted(
+                           p_limit.metric, r, seckill_private.pools_of_sku(p_limit.sku, v_scope),
+                           p_at) as used
+                    from seckill_private.reservations_of(
+                           seckill_private.subject_keys(
+                             p_limit, p_activity.activity_id, p_user_id,
+                             least(lower(v_window), p_at)),
+                           p_user_id, v_scope, p_digest) as o
+                   cross join lateral seckill_private.reservation_at(o, p_at) as r
+                   cross join lateral (
+                           select case p_limit.metric
+                                    when 'expired_holds' then r.expires_at else r.created_at
+                                  end as dated) as t
+                   where r.created_at <= p_at and t.dated <@ v_window) as d) as u;
+  v_result.check_name := 'limit';
+  v_result.limit_name := p_limit.name;
+  v_result.dimension := p_limit.dimension;
+  v_result.used := v_use.used;
+  v_result.maximum := p_limit.maximum;
+  v_result.remaining := greatest(p_limit.maximum - v_use.used, 0);
+  v_result.resets_at := case
+    when p_limit.metric = 'open_holds' then v_use.first_expiry
+    when p_limit.window_kind = 'rolling' then v_use.leaves_at
+    when p_limit.window_kind <> 'activity' then upper(v_window)
+  end;
+  v_result.status := case when v_use.used < p_limit.maximum then 'pass' else 'fail' end;
+  v_result.retry := case
+    when v_result.status = 'pass' then null
+    when v_use.used - v_use.unpaid < p_limit.maximum then 'may_return'
+    when v_result.resets_at < p_activity.ends_at then 'not_yet'
+    else 'final'
+  end;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.usage_at (
+  seckill_private.limit_version, seckill_private.activity, text, bytea, timestamptz) is
+  'What one subject had used of a limit at an instant, and what the limit said of one more.';
 
 -- file: procedures/internal/limit_checks.sql
 -- One check for each limit that covers a line and whose subject the request names, by name
@@ -2011,15 +2254,85 @@ comment on function seckill_private.move_inventory (
   'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
   'now.';
 
+-- file: procedures/internal/move_inventories.sql
+-- Each inventory row is locked once, however many slots of its pools gave or took units.
+-- Raises: SK007 when the inventory has too few.
+-- Locks: inventory rows ascending by sku.
+create or replace function seckill_private.move_inventories (
+  p_now timestamptz,
+  p_kind text,
+  p_pool_ids bigint[],
+  p_deltas bigint[],
+  p_actor text,
+  p_note text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_group record;
+begin
+  for v_group in
+    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
+      from unnest(p_pool_ids, p_deltas) as u (pool_id, delta)
+      join seckill_private.pool as p on p.pool_id = u.pool_id
+     group by p.sku, p.pool_id
+    having sum(u.delta) <> 0
+     order by p.sku collate "C", p.pool_id
+  loop
+    perform seckill_private.move_inventory(
+      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.move_inventories (
+  timestamptz, text, bigint[], bigint[], text, text) is
+  'Add to the inventory what slots gave up, and take what they were given.';
+
+-- file: procedures/internal/record_drain.sql
+-- The ledger row of a debt's payment; the counters are post_movements' business. p_note: the kind
+-- of the movement that brought the units.
+create or replace function seckill_private.record_drain (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_shard smallint,
+  p_pool_id bigint,
+  p_slot smallint,
+  p_version bigint,
+  p_position bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at,
+    actor, note)
+  values (
+    p_activity_id, p_shard, p_pool_id, p_slot, p_version, p_position, 'drain', 'available',
+    'inventory', p_quantity, p_now, p_actor, p_note);
+end;
+
+comment on function seckill_private.record_drain (
+  timestamptz, bigint, smallint, bigint, smallint, bigint, bigint, bigint, text, text) is
+  'Write into the ledger that units went on to the inventory to pay what a slot owes.';
+
 -- file: procedures/internal/post_movements.sql
--- Every movement of units but the hold itself (hold_units) goes through here: the counters of
--- the slot and the ledger row change together, and a unit that leaves one account arrives in
--- another. Accounts are those of the pool (available, held, sold, unreleased) and inventory.
--- What returns to a closed pool goes on to the inventory. Each slot is updated once, however
--- many lines it has: a row updated a thousand times in one transaction costs thirty times as
--- much. version grows by one for each ledger row. Lines may be of several activities: taken one
--- after another they would lock out of order. The caller has made sure that the source has the
--- units; the table's checks are the last net.
+-- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
+-- slot and the ledger row change together, and a unit that leaves one account arrives in another.
+-- Accounts are those of the pool (available, held, sold, unreleased), inventory and written_off.
+-- What returns to a closed pool goes on to the inventory; what becomes available while the slot
+-- owes units (seckill.set_stock_total, drain) pays that debt: a second movement, drain, takes it on
+-- to the inventory. Each slot is updated once, however many lines it has: a row updated a thousand
+-- times in one transaction costs thirty times as much. version grows by one for each ledger row.
+-- Lines may be of several activities: taken one after another they would lock out of order. The
+-- caller has made sure that the source has the units; the table's checks are the last net.
 -- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
 -- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
 --   activity its row, for key share.
@@ -2041,6 +2354,7 @@ declare
   v_group record;
   v_slot record;
   v_target text;
+  v_paid bigint;
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
@@ -2050,7 +2364,7 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id,
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -2063,17 +2377,20 @@ begin
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
+    v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
-       set available = s.available
+       set available = s.available - v_paid
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
            held = s.held + v_group.units * seckill_private.moved(p_source, v_target, 'held'),
            sold = s.sold + v_group.units * seckill_private.moved(p_source, v_target, 'sold'),
            unreleased = s.unreleased
              + v_group.units * seckill_private.moved(p_source, v_target, 'unreleased'),
-           total = s.total
-             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory'),
-           epoch = s.epoch + (v_target = 'available')::integer,
-           version = s.version + v_group.lines,
+           total = s.total - v_paid
+             - v_group.units * seckill_private.moved(p_source, v_target, 'inventory')
+             - v_group.units * seckill_private.moved(p_source, v_target, 'written_off'),
+           owed = s.owed - v_paid,
+           epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
+           version = s.version + v_group.lines + (v_paid > 0)::integer,
            position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
@@ -2086,21 +2403,17 @@ begin
            p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
+    if v_paid > 0 then
+      perform seckill_private.record_drain(
+        p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
+        v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
+    end if;
     v_pool_ids := v_pool_ids || v_group.pool_id;
-    v_deltas := v_deltas
-      || v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
+    v_deltas := v_deltas || v_paid
+      + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  for v_group in
-    select p.sku, p.pool_id, sum(u.delta)::bigint as delta
-      from unnest(v_pool_ids, v_deltas) as u (pool_id, delta)
-      join seckill_private.pool as p on p.pool_id = u.pool_id
-     group by p.sku, p.pool_id
-    having sum(u.delta) <> 0
-     order by p.sku collate "C", p.pool_id
-  loop
-    perform seckill_private.move_inventory(
-      p_now, v_group.sku, v_group.delta, p_kind, v_group.pool_id, p_actor, p_note);
-  end loop;
+  perform seckill_private.move_inventories(
+    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $function$;
 
@@ -2127,6 +2440,115 @@ end;
 
 comment on function seckill_private.lock_slots (bigint[]) is
   'Lock the slots of some pools until the transaction ends.';
+
+-- file: procedures/internal/scheduled_by.sql
+-- The schedule of a past instant is in the journal: the one that stood then was the last one asked
+-- for.
+create or replace function seckill_private.scheduled_by (
+  p_pool_id bigint,
+  p_at timestamptz
+)
+  returns bigint
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_arguments jsonb;
+begin
+  select e.arguments into v_arguments
+    from seckill_private.pool as p
+    join seckill_private.ops_entry as e
+      on e.activity_id = p.activity_id
+     and e.call = 'schedule_release'
+     and e.arguments ->> 'sku' = p.sku
+     and e.arguments ->> 'region' = p.region
+   where p.pool_id = p_pool_id
+     and e.at <= p_at
+   order by e.entry_id desc
+   limit 1;
+  return (
+    select coalesce(sum(q.units::bigint), 0)::bigint
+      from rows from (
+             jsonb_array_elements_text(v_arguments -> 'release_at'),
+             jsonb_array_elements_text(v_arguments -> 'quantities')) as q (release_at, units)
+     where q.release_at::timestamp at time zone 'UTC' <= p_at);
+end
+$function$;
+
+comment on function seckill_private.scheduled_by (bigint, timestamptz) is
+  'Units of a pool that were to be released by an instant, by the schedule that stood then.';
+
+-- file: procedures/internal/pool_at.sql
+-- The ledger up to an instant. Calls that meet at a slot may read the clock in another order than
+-- they get it, so a movement counts as done when all before it were (version is their order): the
+-- books of any instant add up. Holds and releases that had ended by then and were still to be swept
+-- are given back, as every read does.
+create or replace function seckill_private.pool_at (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_at timestamptz,
+  p_closed boolean
+)
+  returns seckill.availability_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_balance seckill.availability_result;
+  v_sum record;
+  v_due bigint;
+  v_lost bigint;
+  v_released bigint;
+begin
+  with line as (
+    select l.*,
+           max(l.at) over (partition by l.slot order by l.version nulls first) as done_at
+      from seckill_private.ledger_of(p_activity_id) as l
+     where l.pool_id = p_pool_id
+       and l.source is not null
+  ), done as (
+    select l.*, r.expires_at <= p_at as ended,
+           max(l.version) filter (where l.kind = 'schedule') over () as planned
+      from line as l
+      left join seckill_private.reservation as r
+        on r.buyer_key = seckill_private.buyer_key(p_activity_id, l.user_id)
+       and r.reservation_id = l.reservation_id
+     where l.done_at <= p_at
+  )
+  select sum(d.quantity * seckill_private.moved(d.source, d.target, 'available')) as available,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'held')) as held,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'sold')) as sold,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'unreleased')) as unreleased,
+         count(*) filter (where d.target = 'available') as epoch,
+         coalesce(sum(d.quantity) filter (where d.kind = 'release' and d.version > d.planned), 0)
+           as released,
+         sum(d.quantity * seckill_private.moved(d.source, d.target, 'held'))
+           filter (where d.ended) as due,
+         (select sum(e.quantity * case e.kind when 'debt' then 1 when 'debt_dropped' then -1 end)
+            from seckill_private.movement as e
+           where e.activity_id = p_activity_id and e.pool_id = p_pool_id and e.at <= p_at
+             and e.source is null)
+         - coalesce(sum(d.quantity) filter (where d.kind = 'drain'), 0) as owed
+    into v_sum
+    from done as d;
+  v_due := coalesce(v_sum.due, 0);
+  v_lost := case when p_closed then v_due else least(v_due, coalesce(v_sum.owed, 0)) end;
+  v_released := greatest(least(coalesce(v_sum.unreleased, 0),
+    seckill_private.scheduled_by(p_pool_id, p_at) - v_sum.released), 0);
+  v_balance.available := coalesce(v_sum.available, 0) + v_due - v_lost + v_released;
+  v_balance.held := coalesce(v_sum.held, 0) - v_due;
+  v_balance.sold := coalesce(v_sum.sold, 0);
+  v_balance.total := v_balance.available + v_balance.held + v_balance.sold
+    + coalesce(v_sum.unreleased, 0) - v_released;
+  v_balance.epoch := coalesce(v_sum.epoch, 0);
+  return v_balance;
+end
+$function$;
+
+comment on function seckill_private.pool_at (bigint, bigint, timestamptz, boolean) is
+  'The units of a pool at an instant of the past, from the ledger; status is left null.';
 
 -- file: procedures/internal/pick_due_holds.sql
 -- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
@@ -2241,7 +2663,8 @@ comment on function seckill_private.release_due (timestamptz, timestamptz, bigin
 -- Where counters are too low for an order: give back what ended holds and due releases have, in
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
--- more.
+-- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
+-- and the slots.
 -- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
@@ -2266,7 +2689,12 @@ begin
   v_lines := seckill_private.pick_due_holds(
     p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
     least(greatest(v_most, 100), 10000)::integer);
-  if not p_locked then
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
     perform seckill_private.lock_slots(
       p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
@@ -2852,7 +3280,8 @@ comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, 
 
 -- file: procedures/internal/lock_reservation.sql
 -- Locks: the user, then the reservation's row.
--- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same.
+-- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same, and in
+-- an archived activity, where none is held any more.
 create or replace function seckill_private.lock_reservation (
   p_user_id text,
   p_reservation_id bigint
@@ -2878,7 +3307,11 @@ begin
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id
      for update;
-  if not found then
+  if not found or v_row.state <> 'held' and exists (
+    select from seckill_private.activity as a
+     where a.activity_id = seckill_private.activity_of(p_reservation_id)
+       and a.archived_at is not null
+  ) then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
   return v_row;
@@ -3145,13 +3578,69 @@ comment on function seckill_private.confirm_late (
   timestamptz, seckill_private.sale, seckill_private.reservation, text) is
   'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
--- file: procedures/internal/confirm_at.sql
+-- file: procedures/internal/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- The other subjects of the reservation are locked before the clock is read, as a purchase does: else
--- somebody who shares one could take the hold for ended while it is being paid.
--- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its row,
---   so that they come after it does no harm); slots ascending.
+-- Locks: slots ascending; the caller has the reservation, its user and its subjects.
+create or replace function seckill_private.confirm_locked (
+  p_now timestamptz,
+  p_sale seckill_private.sale,
+  p_reservation seckill_private.reservation,
+  p_payment_ref text
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.settle_reservation(p_now, p_reservation);
+begin
+  v_result.reservation_id := v_row.reservation_id;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  v_result.replayed := false;
+  case v_row.state
+    when 'held' then
+      perform seckill_private.resolve_reservation(
+        p_now, v_row, 'confirmed', 'confirm', 'held', 'sold', p_payment_ref);
+      v_result.status := 'confirmed';
+    when 'confirmed' then
+      if p_payment_ref is null or p_payment_ref = v_row.payment_ref then
+        v_result.status := 'confirmed';
+        v_result.replayed := true;
+      else
+        v_result.status := 'duplicate_payment';
+        v_result.replayed := seckill_private.record_payment(
+          p_now, v_row, v_result.status, p_payment_ref);
+      end if;
+    when 'expired' then
+      if v_row.late_status is null then
+        v_result.status := seckill_private.confirm_late(
+          p_now, p_sale, v_row, p_payment_ref);
+      else
+        v_result.status := v_row.late_status;
+        v_result.replayed := true;
+        perform seckill_private.record_payment(p_now, v_row, v_result.status, p_payment_ref);
+      end if;
+      v_result.late := v_result.status = 'confirmed';
+    else
+      v_result.status := v_row.state;
+  end case;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.confirm_locked (
+  timestamptz, seckill_private.sale, seckill_private.reservation, text) is
+  'Decide a payment for a reservation that the caller has locked.';
+
+-- file: procedures/internal/confirm_at.sql
+-- The other subjects of the reservation are locked before the clock is read, as a purchase does:
+-- else somebody who shares one could take the hold for ended while it is being paid.
+-- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its
+--   row, so that they come after it does no harm); slots ascending.
 create or replace function seckill_private.confirm_at (
   p_now timestamptz,
   p_user_id text,
@@ -3164,52 +3653,261 @@ create or replace function seckill_private.confirm_at (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.resolve_result;
   v_row seckill_private.reservation :=
     seckill_private.lock_reservation(p_user_id, p_reservation_id);
   v_activity_id bigint := seckill_private.activity_of(p_reservation_id);
   v_sale seckill_private.sale := seckill_private.load_sale(v_activity_id);
-  v_now timestamptz;
 begin
   perform seckill_private.lock_digests(v_row.subjects, v_sale.limits);
-  v_now := seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id);
-  v_row := seckill_private.settle_reservation(v_now, v_row);
-  v_result.reservation_id := p_reservation_id;
-  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
-  v_result.replayed := false;
-  case v_row.state
-    when 'held' then
-      perform seckill_private.resolve_reservation(
-        v_now, v_row, 'confirmed', 'confirm', 'held', 'sold', p_payment_ref);
-      v_result.status := 'confirmed';
-    when 'confirmed' then
-      if p_payment_ref is null or p_payment_ref = v_row.payment_ref then
-        v_result.status := 'confirmed';
-        v_result.replayed := true;
-      else
-        v_result.status := 'duplicate_payment';
-        v_result.replayed := seckill_private.record_payment(
-          v_now, v_row, v_result.status, p_payment_ref);
-      end if;
-    when 'expired' then
-      if v_row.late_status is null then
-        v_result.status := seckill_private.confirm_late(
-          v_now, v_sale, v_row, p_payment_ref);
-      else
-        v_result.status := v_row.late_status;
-        v_result.replayed := true;
-        perform seckill_private.record_payment(v_now, v_row, v_result.status, p_payment_ref);
-      end if;
-      v_result.late := v_result.status = 'confirmed';
-    else
-      v_result.status := v_row.state;
-  end case;
-  return v_result;
+  return seckill_private.confirm_locked(
+    seckill_private.now_at(p_now, v_row.pool_ids, v_activity_id, p_user_id), v_sale, v_row,
+    p_payment_ref);
 end
 $function$;
 
 comment on function seckill_private.confirm_at (timestamptz, text, bigint, text) is
   'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
+
+-- file: procedures/internal/now_of_rows.sql
+-- As seckill_private.now_at, for a batch: one instant for all, which none of its users and pools
+-- has yet passed.
+create or replace function seckill_private.now_of_rows (
+  p_now timestamptz,
+  p_rows seckill_private.reservation[]
+)
+  returns timestamptz
+  language sql
+  volatile
+begin atomic
+  select greatest(
+           coalesce(p_now, clock_timestamp()),
+           (select max(s.seen_at)
+              from seckill_private.pool_slot as s
+             where s.pool_id = any (array(
+                     select unnest(r.pool_ids) from unnest(p_rows) as r))),
+           (select max(greatest(o.created_at, o.resolved_at, o.refunded_at))
+              from seckill_private.reservation as o
+             where o.buyer_key = any (array(select r.buyer_key from unnest(p_rows) as r))
+               and o.user_id = any (array(select r.user_id from unnest(p_rows) as r))));
+end;
+
+comment on function seckill_private.now_of_rows (
+  timestamptz, seckill_private.reservation[]) is
+  'The instant of a batch: the clock, but never before what its pools and users have seen.';
+
+-- file: procedures/internal/lock_reservations.sql
+-- For a batch, all locks are taken before the first payment is judged, each kind in its order, so
+-- that no two batches, and no batch and no single call, wait for each other in a circle. A payment
+-- that may be late takes whatever units its activity has, and may settle ended holds of any of its
+-- pools: then all of the activity's slots are locked, and the reservation's subjects (confirm_at
+-- says why). Those that end within seconds are taken for late, since the locks may take as long.
+-- What goes on to the inventory needs that row.
+-- Raises: 55P03 when the locks took longer.
+-- Locks: users sorted; reservations by key; the subjects of late ones; slots ascending; inventory
+--   rows by sku.
+create or replace function seckill_private.lock_reservations (
+  p_user_ids text[],
+  p_reservation_ids bigint[],
+  p_now timestamptz
+)
+  returns seckill_private.reservation[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_rows seckill_private.reservation[];
+  v_keys bigint[] := array(
+    select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
+      from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
+     where i.id is not null and i.user_id is not null);
+  v_user_id text;
+  v_soon timestamptz;
+  v_late seckill_private.reservation[];
+  v_pool_ids bigint[];
+begin
+  for v_user_id in
+    select distinct u.user_id collate "C" as user_id from unnest(p_user_ids) as u (user_id)
+     where u.user_id is not null order by user_id
+  loop
+    perform seckill_private.lock_subject('user', v_user_id);
+  end loop;
+  v_rows := array(
+    select r
+      from seckill_private.reservation as r
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (p_reservation_ids)
+     order by r.buyer_key, r.reservation_id
+       for update);
+  v_soon := seckill_private.now_of_rows(p_now, v_rows) + interval '10 seconds';
+  v_late := array(
+    select r from unnest(v_rows) as r
+     where r.state in ('held', 'expired') and r.expires_at <= v_soon);
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest from unnest(v_late) as r
+           cross join lateral unnest(r.subjects) as d (digest)),
+    array(select l from (
+            select distinct seckill_private.activity_of(r.reservation_id) as activity_id
+              from unnest(v_late) as r) as a
+           cross join lateral unnest((seckill_private.load_sale(a.activity_id)).limits) as l));
+  v_pool_ids := array(
+    select distinct u.pool_id from unnest(v_rows) as r
+     cross join lateral unnest(r.pool_ids) as u (pool_id)
+     union
+    select p.pool_id from unnest(v_late) as r
+      join seckill_private.pool as p
+        on p.activity_id = seckill_private.activity_of(r.reservation_id));
+  perform seckill_private.lock_slots(v_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+  if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
+    perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
+  end if;
+  return v_rows;
+end
+$function$;
+
+comment on function seckill_private.lock_reservations (text[], bigint[], timestamptz) is
+  'Lock the reservations of a batch, their users and their stock; the rows that there are.';
+
+-- file: procedures/internal/fault_in_payment.sql
+-- What seckill.confirm would raise for its arguments; in a batch it is the row's own answer.
+create or replace function seckill_private.fault_in_payment (
+  p_user_id text,
+  p_reservation_id bigint,
+  p_payment_ref text
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_reservation_id is null
+    or coalesce(length(p_user_id), 0) not between 1 and 200
+    or length(p_payment_ref) not between 1 and 200
+    then 'SK001'
+end;
+
+comment on function seckill_private.fault_in_payment (text, bigint, text) is
+  'SK001 for a payment whose arguments make no sense, else null.';
+
+-- file: procedures/internal/confirm_held.sql
+-- The payments that came in time, all at once: a slot that is updated once for each of five hundred
+-- takes thirty times as long.
+-- Locks: none that lock_reservations has not taken.
+create or replace function seckill_private.confirm_held (
+  p_now timestamptz,
+  p_rows seckill_private.reservation[],
+  p_payment_refs text[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_keys bigint[] := array(select r.buyer_key from unnest(p_rows) as r);
+  v_ids bigint[] := array(select r.reservation_id from unnest(p_rows) as r);
+  v_lines seckill_private.unit_line[];
+begin
+  with paid as (
+    update seckill_private.reservation as r
+       set state = 'confirmed',
+           resolved_at = p_now,
+           payment_ref = p_payment_refs[array_position(v_ids, r.reservation_id)]
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (v_ids)
+       and r.state = 'held'
+    returning r.*
+  )
+  select array_agg(l) into v_lines
+    from paid as p
+   cross join lateral unnest(seckill_private.unit_lines(p)) as l;
+  perform seckill_private.post_movements(p_now, 'confirm', 'held', 'sold', v_lines);
+end
+$function$;
+
+comment on function seckill_private.confirm_held (
+  timestamptz, seckill_private.reservation[], text[]) is
+  'Confirm locked holds that have not ended, each with its payment.';
+
+-- file: procedures/internal/confirm_batch_at.sql
+-- The payments that come in time change nothing that the others depend on (a unit that was held
+-- counts the same when it is sold), so they are done at once, and the others after them, in order.
+-- Which they are is found in memory: the first payment of a row that is held and has not ended.
+-- Locks: lock_reservations, before the clock is read.
+create or replace function seckill_private.confirm_batch_at (
+  p_now timestamptz,
+  p_user_ids text[],
+  p_reservation_ids bigint[],
+  p_payment_refs text[]
+)
+  returns setof seckill.resolve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.resolve_result;
+  v_rows seckill_private.reservation[] :=
+    seckill_private.lock_reservations(p_user_ids, p_reservation_ids, p_now);
+  v_now timestamptz := seckill_private.now_of_rows(p_now, v_rows);
+  v_ids bigint[] := array(select r.reservation_id from unnest(v_rows) as r);
+  v_row seckill_private.reservation;
+  v_paid seckill_private.reservation[];
+  v_refs text[];
+  v_paid_by integer[] := array_fill(null::integer, array[cardinality(v_ids)]);
+  v_at integer;
+begin
+  for i in 1 .. cardinality(p_reservation_ids) loop
+    v_at := array_position(v_ids, p_reservation_ids[i]);
+    v_row := v_rows[v_at];
+    if v_row.user_id = p_user_ids[i] and v_row.state = 'held' and v_row.expires_at > v_now
+       and v_paid_by[v_at] is null
+       and seckill_private.fault_in_payment(
+             p_user_ids[i], p_reservation_ids[i], p_payment_refs[i]) is null then
+      v_paid_by[v_at] := i;
+      v_paid := v_paid || v_row;
+      v_refs := array_append(v_refs, p_payment_refs[i]);
+    end if;
+  end loop;
+  perform seckill_private.confirm_held(v_now, v_paid, v_refs);
+  for i in 1 .. cardinality(p_reservation_ids) loop
+    v_at := array_position(v_ids, p_reservation_ids[i]);
+    v_row := v_rows[v_at];
+    v_result := null;
+    v_result.reservation_id := p_reservation_ids[i];
+    v_result.error_code := seckill_private.fault_in_payment(
+      p_user_ids[i], p_reservation_ids[i], p_payment_refs[i]);
+    if v_result.error_code is not null or v_row.user_id is distinct from p_user_ids[i] then
+      v_result.status := 'error';
+      v_result.error_code := coalesce(v_result.error_code, 'SK008');
+    elsif v_paid_by[v_at] = i then
+      v_result.status := 'confirmed';
+      v_result.replayed := false;
+      v_result.late := false;
+    else
+      select r.* into strict v_row
+        from seckill_private.reservation as r
+       where r.buyer_key = v_row.buyer_key and r.reservation_id = v_row.reservation_id;
+      v_result := seckill_private.confirm_locked(
+        v_now, seckill_private.load_sale(seckill_private.activity_of(v_row.reservation_id)),
+        v_row, p_payment_refs[i]);
+    end if;
+    return next v_result;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.confirm_batch_at (
+  timestamptz, text[], bigint[], text[]) is
+  'Confirm many reservations at a given instant (null: the clock); the body of '
+  'seckill.confirm_batch.';
 
 -- file: procedures/internal/cancel_at.sql
 -- Answers: see seckill.cancel.
@@ -3247,6 +3945,296 @@ $function$;
 
 comment on function seckill_private.cancel_at (timestamptz, text, bigint, text) is
   'Cancel a reservation at a given instant (null: the clock); the body of seckill.cancel.';
+
+-- file: procedures/internal/validate_refund.sql
+-- Naming lines or quantities makes a refund partial, and a partial one needs a request id: without
+-- it nobody could tell a second refund of one unit from a repeat of the first.
+-- Raises: SK001.
+create or replace function seckill_private.validate_refund (
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_restock boolean,
+  p_restore_limits boolean
+)
+  returns void
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_fault text := case
+    when p_restock is null then 'p_restock must not be null'
+    when p_restore_limits is null then 'p_restore_limits must not be null'
+    when p_skus is null and p_quantities is null then null
+    when p_request_id is null then 'a partial refund needs p_request_id'
+    when cardinality(coalesce(p_skus, p_quantities::text[])) not between 1 and 50
+      then 'a refund names 1 to 50 lines'
+    when cardinality(p_skus) <> cardinality(p_quantities)
+      then 'p_skus and p_quantities must be equally long'
+    when exists (select from unnest(p_skus) as s (sku)
+                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
+      then 'p_skus must have 1 to 200 characters each'
+    when exists (select from unnest(p_quantities) as q (quantity)
+                  where q.quantity is null or q.quantity <= 0)
+      then 'p_quantities must be positive'
+  end;
+begin
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_refund (
+  text[], integer[], uuid, boolean, boolean) is
+  'Refuse a refund whose arguments make no sense, whatever the reservation.';
+
+-- file: procedures/internal/asked_lines.sql
+-- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
+-- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
+-- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
+-- too, where quantities alone are not as many as the lines.
+create or replace function seckill_private.asked_lines (
+  p_reservation seckill_private.reservation,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_asked seckill.reservation_result;
+  v_skus text[] := p_skus;
+begin
+  if p_skus is null and p_quantities is not null then
+    v_skus := (seckill_private.lines_of(
+      p_reservation.pool_ids, p_reservation.quantities)).skus;
+    if cardinality(v_skus) <> cardinality(p_quantities) then
+      return null;
+    end if;
+  end if;
+  select array_agg(l.sku order by l.sku collate "C"),
+         case when p_quantities is not null then array_agg(l.units order by l.sku collate "C") end
+    into v_asked.skus, v_asked.quantities
+    from (select u.sku, least(sum(u.quantity), 2147483647)::integer as units
+            from unnest(v_skus, p_quantities) as u (sku, quantity)
+           group by u.sku) as l;
+  return v_asked;
+end
+$function$;
+
+comment on function seckill_private.asked_lines (
+  seckill_private.reservation, text[], integer[]) is
+  'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
+
+-- file: procedures/internal/refund_units.sql
+-- A sku may have several lines, one for each slot: units are taken from the first that has some.
+-- Null when a line has fewer left, or is not in the reservation.
+create or replace function seckill_private.refund_units (
+  p_reservation seckill_private.reservation,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns integer[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_units integer[];
+  v_skus text[];
+begin
+  select array_agg(
+           case
+             when p_skus is null or a.sku is not null and a.quantity is null then l.remains
+             else greatest(0, least(l.remains, coalesce(a.quantity, 0) - l.before))
+           end::integer order by l.line),
+         array_agg(l.sku order by l.line)
+    into v_units, v_skus
+    from (select u.line, p.sku, m.remains,
+                 sum(m.remains) over (partition by p.sku order by u.line) - m.remains as before
+            from unnest(p_reservation.pool_ids, p_reservation.quantities, p_reservation.refunded)
+                   with ordinality as u (pool_id, quantity, refunded, line)
+            join seckill_private.pool as p on p.pool_id = u.pool_id
+           cross join lateral (
+                   select u.quantity - coalesce(u.refunded, 0) as remains) as m) as l
+    left join unnest(p_skus, p_quantities) as a (sku, quantity) on a.sku = l.sku;
+  if exists (
+    select from unnest(p_skus, p_quantities) as a (sku, quantity)
+      left join (select t.sku, sum(t.units) as units
+                   from unnest(v_skus, v_units) as t (sku, units)
+                  group by t.sku) as t on t.sku = a.sku
+     where coalesce(t.units, 0) = 0 or t.units < a.quantity
+  ) then
+    return null;
+  end if;
+  return v_units;
+end
+$function$;
+
+comment on function seckill_private.refund_units (
+  seckill_private.reservation, text[], integer[]) is
+  'How many units of each line of a reservation a refund takes; null when too few remain.';
+
+-- file: procedures/internal/find_refund.sql
+-- Called with the reservation's row locked, so a call that came first is seen.
+create or replace function seckill_private.find_refund (
+  p_reservation_id bigint,
+  p_request_id uuid
+)
+  returns seckill_private.refund
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_refund seckill_private.refund;
+begin
+  select f.* into v_refund
+    from seckill_private.refund as f
+   where f.activity_id = seckill_private.activity_of(p_reservation_id)
+     and f.reservation_id = p_reservation_id
+     and f.request_id = p_request_id;
+  return v_refund;
+end
+$function$;
+
+comment on function seckill_private.find_refund (bigint, uuid) is
+  'The refund of a reservation that this request id led to, or null.';
+
+-- file: procedures/internal/take_refund.sql
+-- The units leave "sold", once: the guard on the state makes it so, should the lock before it ever
+-- be forgotten. What is not restocked leaves the pool for good. resolved_at stays when it was paid.
+-- Locks: slots ascending, inventory rows where the pool is closed or owes units.
+create or replace function seckill_private.take_refund (
+  p_now timestamptz,
+  p_reservation seckill_private.reservation,
+  p_request_id uuid,
+  p_asked seckill.reservation_result,
+  p_units integer[],
+  p_restock boolean,
+  p_restore_limits boolean
+)
+  returns text
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation := p_reservation;
+  v_activity_id bigint := seckill_private.activity_of(p_reservation.reservation_id);
+  v_status text := 'refunded';
+  v_lines seckill_private.unit_line[];
+begin
+  v_row.refunded := seckill_private.added(v_row.refunded, p_units);
+  if p_restore_limits then
+    v_row.restored := seckill_private.added(v_row.restored, p_units);
+  end if;
+  if v_row.refunded <> v_row.quantities then
+    v_status := 'partly_refunded';
+  end if;
+  update seckill_private.reservation as r
+     set state = case v_status when 'refunded' then 'refunded' else r.state end,
+         refunded = v_row.refunded,
+         restored = v_row.restored,
+         refunded_at = p_now
+   where r.buyer_key = v_row.buyer_key
+     and r.request_id = v_row.request_id
+     and r.shard = v_row.shard
+     and r.state = 'confirmed'
+  returning r.* into strict v_row;
+  insert into seckill_private.refund (
+    activity_id, reservation_id, ordinal, shard, request_id, at, status, restock, restore_limits,
+    asked_skus, asked_quantities, quantities)
+  select v_activity_id, v_row.reservation_id, count(*) + 1, v_row.shard, p_request_id, p_now,
+         v_status, p_restock, p_restore_limits, p_asked.skus, p_asked.quantities, p_units
+    from seckill_private.refund as f
+   where f.activity_id = v_activity_id
+     and f.reservation_id = v_row.reservation_id;
+  v_row.quantities := p_units;
+  v_lines := array(
+    select l from unnest(seckill_private.unit_lines(v_row)) as l where l.quantity > 0);
+  perform seckill_private.post_movements(
+    p_now, case when p_restock then 'refund' else 'write_off' end, 'sold',
+    case when p_restock then 'available' else 'written_off' end, v_lines,
+    p_note => p_request_id::text);
+  return v_status;
+end
+$function$;
+
+comment on function seckill_private.take_refund (
+  timestamptz, seckill_private.reservation, uuid, seckill.reservation_result, integer[], boolean,
+  boolean) is
+  'Refund units of a locked, confirmed reservation, and remember the answer.';
+
+-- file: procedures/internal/refund_at.sql
+-- Answers: see seckill.refund. A repeat is found by its request id; to ask again for all, with any
+-- id or none, when nothing is left is a repeat too.
+-- Locks: lock_reservation, then slots ascending, then inventory rows.
+-- Raises: SK004; SK006 unless confirmed; SK001 when fewer units remain.
+create or replace function seckill_private.refund_at (
+  p_now timestamptz,
+  p_user_id text,
+  p_reservation_id bigint,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_restock boolean,
+  p_restore_limits boolean
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.resolve_result;
+  v_row seckill_private.reservation :=
+    seckill_private.lock_reservation(p_user_id, p_reservation_id);
+  v_now timestamptz := seckill_private.now_at(
+    p_now, v_row.pool_ids, seckill_private.activity_of(p_reservation_id), p_user_id);
+  v_asked seckill.reservation_result :=
+    seckill_private.asked_lines(v_row, p_skus, p_quantities);
+  v_earlier seckill_private.refund := seckill_private.find_refund(p_reservation_id, p_request_id);
+  v_units integer[];
+begin
+  if p_quantities is not null and v_asked.quantities is null then
+    perform seckill_private.raise_error('SK001', 'p_quantities are not as many as the lines');
+  elsif (v_earlier.asked_skus, v_earlier.asked_quantities, v_earlier.restock,
+         v_earlier.restore_limits)
+        is distinct from (v_asked.skus, v_asked.quantities, p_restock, p_restore_limits)
+        and v_earlier.status is not null then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  v_result.status := v_earlier.status;
+  if v_row.state = 'refunded' and p_skus is null and p_quantities is null then
+    v_result.status := 'refunded';
+  end if;
+  v_result.reservation_id := p_reservation_id;
+  v_result.replayed := v_result.status is not null;
+  v_result.late := coalesce(v_row.late_status = 'confirmed', false);
+  if v_result.replayed then
+    return v_result;
+  elsif v_row.state <> 'confirmed' then
+    perform seckill_private.raise_error('SK006', 'the reservation is '
+      || seckill_private.state_at(v_row.state, v_row.expires_at, v_now));
+  end if;
+  v_units := seckill_private.refund_units(v_row, v_asked.skus, v_asked.quantities);
+  if v_units is null then
+    perform seckill_private.raise_error('SK001', 'fewer units remain than are to be refunded');
+  end if;
+  v_result.status := seckill_private.take_refund(
+    v_now, v_row, p_request_id, v_asked, v_units, p_restock, p_restore_limits);
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refund_at (
+  timestamptz, text, bigint, text[], integer[], uuid, boolean, boolean) is
+  'Refund a reservation at a given instant (null: the clock); the body of seckill.refund.';
 
 -- file: procedures/internal/lock_activity.sql
 -- Ops calls about one activity go one after another. Buyers never lock its row.
@@ -3431,7 +4419,7 @@ begin
   ) then
     return;
   end if;
-  foreach v_name in array array['reservation', 'movement'] loop
+  foreach v_name in array array['reservation', 'movement', 'refund'] loop
     execute format(
       'create table seckill_private.%I (like seckill_private.%I including all)',
       v_name || '_' || v_first, v_name);
@@ -3442,6 +4430,9 @@ begin
   execute format(
     'alter table seckill_private.movement attach partition seckill_private.%I '
     'for values from (%s) to (%s)', 'movement_' || v_first, v_first, v_first + 64);
+  execute format(
+    'alter table seckill_private.refund attach partition seckill_private.%I '
+    'for values from (%s) to (%s)', 'refund_' || v_first, v_first, v_first + 64);
 end
 $function$;
 
@@ -3478,8 +4469,8 @@ begin
     return false;
   end if;
   execute format(
-    'drop table if exists seckill_private.%I, seckill_private.%I', 'reservation_' || v_first,
-    'movement_' || v_first);
+    'drop table if exists seckill_private.%I, seckill_private.%I, seckill_private.%I',
+    'reservation_' || v_first, 'movement_' || v_first, 'refund_' || v_first);
   return true;
 end
 $function$;
@@ -3524,6 +4515,17 @@ begin
              from seckill_private.movement as d
             where d.activity_id = p_activity_id
             order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.refund as f
+   where f.activity_id = p_activity_id
+     and f.reservation_id in (
+           select d.reservation_id
+             from seckill_private.refund as d
+            where d.activity_id = p_activity_id
             limit p_limit);
   get diagnostics v_deleted = row_count;
   if v_deleted > 0 then
@@ -3648,6 +4650,15 @@ begin
            and m.movement_id > coalesce(p_after::bigint, 0)
          order by m.movement_id
          limit p_limit;
+    when 'refund' then
+      return query
+        select concat_ws('.', f.reservation_id, f.ordinal), to_jsonb(f)
+          from seckill_private.refund as f
+         where f.activity_id = p_activity_id
+           and (p_after is null
+                or (f.reservation_id, f.ordinal) > (v_key[1]::bigint, v_key[2]::integer))
+         order by f.reservation_id, f.ordinal
+         limit p_limit;
     when 'listed_subject' then
       return query
         select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
@@ -3661,7 +4672,7 @@ end
 $function$;
 
 comment on function seckill_private.archived_page (bigint, text, text, integer) is
-  'A page of the reservations, the movements or the listed subjects of an activity.';
+  'A page of the reservations, movements, refunds or listed subjects of an activity.';
 
 -- file: procedures/internal/ensure_pool.sql
 -- Called under the activity's lock, so nobody makes the same pool at the same time.
@@ -3810,6 +4821,407 @@ $function$;
 
 comment on function seckill_private.lock_rules (bigint) is
   'Lock what stands before a change of limits: an activity, or the limits of all (null).';
+
+-- file: procedures/internal/slots_of.sql
+-- The stored counters, all slots together: what is due is settled before they are asked for.
+create or replace function seckill_private.slots_of (
+  p_pool_id bigint
+)
+  returns seckill_private.pool_slot
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sum seckill_private.pool_slot;
+begin
+  select sum(s.total)::bigint, sum(s.available)::bigint, sum(s.held)::bigint,
+         sum(s.sold)::bigint, sum(s.unreleased)::bigint, sum(s.owed)::bigint
+    into v_sum.total, v_sum.available, v_sum.held, v_sum.sold, v_sum.unreleased, v_sum.owed
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id;
+  v_sum.pool_id := p_pool_id;
+  return v_sum;
+end
+$function$;
+
+comment on function seckill_private.slots_of (bigint) is
+  'The counters of a pool''s slots added up; the other fields stay null.';
+
+-- file: procedures/internal/settle_pool.sql
+-- Called with the slots of the activity locked: whoever has a hold in hand waits for us, so it is
+-- passed over and stays due.
+create or replace function seckill_private.settle_pool (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  loop
+    v_lines := seckill_private.pick_due_holds(
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
+    exit when v_lines is null;
+    perform seckill_private.post_movements(
+      p_now, 'expire', 'held', 'available', v_lines, p_actor);
+  end loop;
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
+end
+$function$;
+
+comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
+  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
+
+-- file: procedures/internal/cut_available.sql
+-- Locks: none that the caller has not taken, and the inventory row.
+create or replace function seckill_private.cut_available (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from (select s.slot,
+                 least(s.available, p_quantity - (
+                   sum(s.available) over (order by s.slot) - s.available)) as units
+            from seckill_private.pool_slot as s
+           where s.pool_id = p_pool_id) as c
+   where c.units > 0;
+  perform seckill_private.post_movements(
+    p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+end
+$function$;
+
+comment on function seckill_private.cut_available (timestamptz, bigint, bigint, text, text) is
+  'Take up to so many units that are available out of a pool, to the inventory; how many.';
+
+-- file: procedures/internal/cut_unreleased.sql
+-- The latest release is the first to go: what buyers were told to come soonest still comes.
+create or replace function seckill_private.cut_unreleased (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release seckill_private.stock_release;
+  v_left bigint := least(p_quantity, (seckill_private.slots_of(p_pool_id)).unreleased);
+  v_cut bigint := v_left;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_release in
+    select f.* from seckill_private.stock_release as f
+     where f.pool_id = p_pool_id
+     order by f.release_at desc
+  loop
+    exit when v_left <= 0;
+    if v_release.quantity <= v_left then
+      delete from seckill_private.stock_release as f
+       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
+    else
+      update seckill_private.stock_release as f
+         set quantity = f.quantity - v_left
+       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
+    end if;
+    v_left := v_left - least(v_left, v_release.quantity);
+  end loop;
+  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from (select s.slot,
+                 least(s.unreleased, v_cut - (
+                   sum(s.unreleased) over (order by s.slot) - s.unreleased)) as units
+            from seckill_private.pool_slot as s
+           where s.pool_id = p_pool_id) as c
+   where c.units > 0;
+  perform seckill_private.post_movements(
+    p_now, 'cut', 'unreleased', 'inventory', v_lines, p_actor, p_note);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(p_pool_id, '-infinity'), 'infinity')
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and v_cut > 0;
+  return v_cut;
+end
+$function$;
+
+comment on function seckill_private.cut_unreleased (timestamptz, bigint, bigint, text, text) is
+  'Take up to so many units of later releases out of a pool, to the inventory; how many.';
+
+-- file: procedures/internal/revoke_holds.sql
+-- Called with all slots of the activity locked: no new hold can be made, and who has one of these
+-- in hand (a payment) waits for us and is passed over. A hold goes as a whole, with all its lines.
+-- Locks: reservations by SKIP LOCKED.
+create or replace function seckill_private.revoke_holds (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+  v_rows seckill_private.reservation[];
+  v_left bigint := p_quantity;
+begin
+  for v_row in
+    select r.*
+      from seckill_private.reservation as r
+     where r.state = 'held'
+       and (r.buyer_key >> 40) = p_activity_id
+       and r.expires_at > p_now
+       and p_pool_id = any (r.pool_ids)
+     order by r.created_at desc, r.reservation_id desc
+       for update skip locked
+  loop
+    exit when v_left <= 0;
+    v_rows := v_rows || v_row;
+    v_left := v_left - (
+      select sum(l.quantity) from unnest(seckill_private.unit_lines(v_row)) as l
+       where l.pool_id = p_pool_id);
+  end loop;
+  if v_left > 0 then
+    perform seckill_private.raise_error('55P03', 'holds of this pool are being resolved');
+  end if;
+  update seckill_private.reservation as r
+     set state = 'cancelled',
+         resolved_at = p_now
+   where r.buyer_key = any (array(select v.buyer_key from unnest(v_rows) as v))
+     and r.reservation_id = any (array(select v.reservation_id from unnest(v_rows) as v))
+     and r.state = 'held';
+  perform seckill_private.post_movements(
+    p_now, 'revoke', 'held', 'available',
+    array(select l from unnest(v_rows) as v
+           cross join lateral unnest(seckill_private.unit_lines(v)) as l),
+    p_actor, p_note);
+end
+$function$;
+
+comment on function seckill_private.revoke_holds (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Cancel the newest open holds on a pool until so many of its units are free, a ledger row each.';
+
+-- file: procedures/internal/owe_units.sql
+-- The debt of a pool lies on the slots that have the units out, and the ledger tells of every
+-- change: debt, debt_dropped, and drain where it is paid (post_movements).
+create or replace function seckill_private.owe_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  with share as (
+    select s.slot, s.shard, s.owed as before,
+           greatest(0, least(s.held + s.sold, p_quantity - (
+             sum(s.held + s.sold) over (order by s.slot) - s.held - s.sold))) as owed
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_id
+  ), changed as (
+    update seckill_private.pool_slot as s
+       set owed = h.owed
+      from share as h
+     where s.pool_id = p_pool_id
+       and s.slot = h.slot
+       and h.owed <> h.before
+    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
+  )
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
+  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
+         case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
+         p_now, p_actor, p_note
+    from changed as c;
+end
+$function$;
+
+comment on function seckill_private.owe_units (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Set how many units of a pool go to the inventory as soon as they come back.';
+
+-- file: procedures/internal/lower_total.sql
+-- Called with the slots locked and everything settled that could be. Units go in this order: those
+-- available, those of later releases (the latest first), and by mode those that are held.
+-- Raises: SK007 where the mode does not go as low; 55P03 where holds that have ended, and count as
+--   available, are in somebody's hand.
+create or replace function seckill_private.lower_total (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_total bigint,
+  p_mode text,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_slots seckill_private.pool_slot := seckill_private.slots_of(p_pool_id);
+  v_excess bigint := v_slots.total - p_total;
+  v_short bigint := v_excess - v_slots.available - v_slots.unreleased;
+  v_note text := format('%s from %s to %s', p_mode, v_slots.total, p_total);
+begin
+  -- An older debt would take what is revoked now, and more of it than has to go.
+  if p_mode <> 'drain' then
+    perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
+  end if;
+  if v_short > 0 and p_mode <> 'drain' then
+    if p_mode = 'revoke' and p_total < v_slots.sold then
+      perform seckill_private.raise_error('SK007', v_slots.sold || ' units are sold');
+    elsif seckill_private.due_units(p_activity_id, p_pool_id, p_now) > 0 then
+      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    elsif p_mode = 'reject' then
+      perform seckill_private.raise_error(
+        'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
+    elsif p_mode = 'revoke' then
+      perform seckill_private.revoke_holds(
+        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
+    end if;
+  end if;
+  v_excess := v_excess - seckill_private.cut_available(
+    p_now, p_pool_id, v_excess, p_actor, v_note);
+  v_excess := v_excess - seckill_private.cut_unreleased(
+    p_now, p_pool_id, v_excess, p_actor, v_note);
+  if p_mode = 'drain' then
+    perform seckill_private.owe_units(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.lower_total (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Take units out of a pool until its total is as low as the mode allows.';
+
+-- file: procedures/internal/raise_total.sql
+-- Who raises the total to what the pool has, or more, has changed his mind about what it owes.
+-- Raises: SK007 when the inventory has fewer.
+create or replace function seckill_private.raise_total (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_total bigint,
+  p_mode text,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_total bigint := (seckill_private.slots_of(p_pool_id)).total;
+  v_note text := format('%s from %s to %s', p_mode, v_total, p_total);
+begin
+  perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
+  if p_total > v_total then
+    perform seckill_private.post_movements(
+      p_now, 'raise', 'inventory', 'available',
+      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
+      p_actor, v_note);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.raise_total (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Bring units from the inventory into a pool until its total is this.';
+
+-- file: procedures/internal/set_stock_total_at.sql
+-- Locks: the slots of the activity (its row is locked), reservations by SKIP LOCKED, the inventory
+--   row.
+-- Raises: SK003, SK006 (another total than was expected), SK007, 55P03.
+create or replace function seckill_private.set_stock_total_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_sku text,
+  p_region text,
+  p_total bigint,
+  p_mode text,
+  p_expected_total bigint,
+  p_actor text
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_now timestamptz;
+  v_before seckill_private.pool_slot;
+  v_after seckill_private.pool_slot;
+begin
+  perform seckill_private.lock_slots(array(
+    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  v_now := seckill_private.now_at(p_now, array[v_pool_id]);
+  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
+  v_before := seckill_private.slots_of(v_pool_id);
+  if p_expected_total <> v_before.total then
+    perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
+  elsif p_total < v_before.total then
+    perform seckill_private.lower_total(
+      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
+  else
+    perform seckill_private.raise_total(
+      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
+  end if;
+  v_after := seckill_private.slots_of(v_pool_id);
+  v_result.status := 'set';
+  v_result.replayed := (v_after.total, v_after.owed) = (v_before.total, v_before.owed);
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.quantity := v_after.total - v_before.total;
+  v_result.total := v_after.total;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.set_stock_total_at (
+  timestamptz, bigint, text, text, bigint, text, bigint, text) is
+  'Set the total of a pool at a given instant (null: the clock); the body of '
+  'seckill.set_stock_total.';
 
 -- file: procedures/internal/validate_limit.sql
 -- Raises: SK001.
@@ -4326,7 +5738,7 @@ create or replace function seckill_private.feed_rows (
 )
   returns table (
     place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
-    reservation_id bigint, user_id text, actor text
+    reservation_id bigint, user_id text, actor text, login text, note text
   )
   language plpgsql
   volatile
@@ -4336,7 +5748,8 @@ begin
   return query
     with hold as (
       select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
-             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
+             null::text, null::text
         from seckill_private.reservation as r
        cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
                as u (pool_id, slot, version, quantity)
@@ -4350,7 +5763,8 @@ begin
     ), other as (
       select row(m.position, m.pool_id, m.slot, e.version, e.event_id
              )::seckill_private.feed_place as place,
-             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login)
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
+             m.login, m.note
         from seckill_private.movement as m
        cross join lateral (
                select coalesce(m.version, 9223372036854775807) as version,
@@ -4375,9 +5789,10 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
   'Up to p_limit rows of the ledger after a place in the feed and below a position.';
 
 -- file: procedures/internal/check_slots.sql
--- I1: no counter below zero, and total = available + held + sold + unreleased. I2: every counter is
--- the sum of its ledger rows, every movement of a slot has one ledger row, and open holds add up to
--- held, as scheduled releases do to unreleased.
+-- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
+-- while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of debt,
+-- less debt_dropped and drain), every movement of a slot has one ledger row, and open holds add up
+-- to held, as scheduled releases do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -4391,13 +5806,15 @@ begin atomic
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
   ), book as (
-    select l.pool_id, l.slot, count(*) as lines,
+    select l.pool_id, l.slot, count(*) filter (where l.source is not null) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'held')) as held,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'sold')) as sold,
-           sum(l.quantity * seckill_private.moved(l.source, l.target, 'unreleased')) as unreleased
+           sum(l.quantity * seckill_private.moved(l.source, l.target, 'unreleased')) as unreleased,
+           count(*) filter (where l.target = 'available') as epoch,
+           sum(case l.kind when 'debt' then 1 when 'debt_dropped' then -1 when 'drain' then -1 end
+               * l.quantity) as owed
       from seckill_private.ledger_of(p_activity_id) as l
-     where l.source is not null
      group by l.pool_id, l.slot
   ), hold as (
     select u.pool_id, u.slot, sum(u.quantity) as held
@@ -4421,11 +5838,15 @@ begin atomic
        ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
        ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
         least(s.available, s.held, s.sold, s.unreleased)),
+       ('I1', 'available while units are owed', 0,
+        greatest(least(s.available, s.owed), 0)),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
        ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
        ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
+       ('I2', 'owed', coalesce(b.owed, 0), s.owed),
+       ('I2', 'epoch', coalesce(b.epoch, 0), s.epoch),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),
        ('I2', 'open holds', coalesce(h.held, 0), s.held)
      ) as c (invariant, what, expected, actual)
@@ -4485,7 +5906,9 @@ comment on function seckill_private.check_inventory (bigint) is
   'Inventory rows of an activity''s skus that break I2.';
 
 -- file: procedures/internal/check_reservations.sql
--- I4: the steps in the ledger are those that lead to the state, each once and for all of the units.
+-- I4: the steps in the ledger are those that lead to the state, each once and for all of the units;
+-- the steps expected are derived from the state and the refunds, not listed. What a reservation has
+-- as refunded and restored is the sum of its refunds.
 -- I7: what was confirmed in time was confirmed before its hold ended.
 create or replace function seckill_private.check_reservations (
   p_activity_id bigint
@@ -4505,18 +5928,34 @@ begin atomic
     select s.reservation_id, string_agg(s.kind || ' ' || s.units, ', ' order by s.kind) as steps
       from step as s
      group by s.reservation_id
+  ), taken as (
+    select f.reservation_id, sum(q.units) filter (where f.restock) as refunded,
+           sum(q.units) filter (where not f.restock) as written_off,
+           sum(q.units) as units, sum(q.units) filter (where f.restore_limits) as restored
+      from seckill_private.refund as f
+     cross join lateral (select sum(u) as units from unnest(f.quantities) as u) as q
+     where f.activity_id = p_activity_id
+     group by f.reservation_id
   ), life as (
-    select r.reservation_id, r.state, r.late_status, r.expires_at, r.resolved_at,
-           (select sum(q) from unnest(r.quantities) as q) as units
+    select r.reservation_id, r.state, r.late_status, r.expires_at, r.resolved_at, t.refunded,
+           t.written_off, coalesce(t.units, 0) as units_taken, coalesce(t.restored, 0) as restored,
+           (select sum(q) from unnest(r.quantities) as q) as units,
+           (select coalesce(sum(q), 0) from unnest(r.refunded) as q) as stored_taken,
+           (select coalesce(sum(q), 0) from unnest(r.restored) as q) as stored_restored
       from seckill_private.reservation as r
+      left join taken as t on t.reservation_id = r.reservation_id
      where r.buyer_key >= p_activity_id << 40
        and r.buyer_key < (p_activity_id + 1) << 40
   ), claim as (
     select coalesce(l.reservation_id, p.reservation_id) as reservation_id, p.steps as actual,
            case
-             when l.state = 'confirmed' and l.late_status = 'confirmed'
-               then format('expire %s, late_confirm %s', l.units, l.units)
-             when l.state = 'confirmed' then 'confirm ' || l.units
+             when l.state in ('confirmed', 'refunded') then
+               case l.late_status
+                 when 'confirmed' then format('expire %s, late_confirm %s', l.units, l.units)
+                 else 'confirm ' || l.units
+               end || coalesce(', refund ' || l.refunded, '')
+                   || coalesce(', write_off ' || l.written_off, '')
+             when l.state = 'cancelled' and p.steps like 'revoke %' then 'revoke ' || l.units
              when l.state = 'cancelled' then 'cancel ' || l.units
              when l.state = 'expired' then 'expire ' || l.units
            end as expected
@@ -4528,10 +5967,19 @@ begin atomic
     from claim as c
    where c.expected is distinct from c.actual
    union all
+  select 'I4', 'reservation ' || l.reservation_id || ': ' || v.what, v.expected, v.actual
+    from life as l
+   cross join lateral (values
+     ('refunded', l.units_taken::text, l.stored_taken::text),
+     ('restored to the limits', l.restored::text, l.stored_restored::text),
+     ('refunded in full', (l.units_taken = l.units)::text, (l.state = 'refunded')::text)
+   ) as v (what, expected, actual)
+   where v.expected <> v.actual
+   union all
   select 'I7', 'reservation ' || l.reservation_id, 'confirmed before ' || l.expires_at,
          'confirmed at ' || l.resolved_at
     from life as l
-   where l.state = 'confirmed'
+   where l.state in ('confirmed', 'refunded')
      and l.late_status is null
      and l.resolved_at >= l.expires_at;
 end;
@@ -4540,10 +5988,10 @@ comment on function seckill_private.check_reservations (bigint) is
   'Reservations whose steps in the ledger break I4 or I7.';
 
 -- file: procedures/internal/use_events.sql
--- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late payment
--- takes again: then that is what is judged, since the reservation recorded its revision anew. A hold
--- that ended unpaid is one expired hold from its
--- end on; the purchases in between are judged without adding.
+-- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late
+-- payment takes again: then that is what is judged, since the reservation recorded its revision
+-- anew. A hold that ended unpaid is one expired hold from its end on; the purchases in between
+-- are judged without adding.
 create or replace function seckill_private.use_events (
   p_limit seckill_private.limit_version,
   p_row seckill_private.reservation,
@@ -4585,12 +6033,12 @@ comment on function seckill_private.use_events (
   'What one reservation does to the use of a limit, as events in time.';
 
 -- file: procedures/internal/limit_events.sql
--- What the purchases under each limit of an activity added to its use, and took back, as events in
--- time: judged are the purchases of this activity that the limit applied to, as it stood at the
--- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
--- that crosses activities counts those of all. What was refunded counts as if never bought, so a
--- breach may be missed for it, never made up. decided: the event is a decision of its own, which saw
--- whatever else happened at that instant.
+-- What the purchases under each limit of an activity added to its use, and took back, as events
+-- in time: judged are the purchases of this activity that the limit applied to, as it stood at
+-- the revision which they recorded. Purchases before a limit was set count, and are not judged.
+-- A limit that crosses activities counts those of all. What was refunded counts as if never
+-- bought, so a breach may be missed for it, never made up. decided: the event is a decision of
+-- its own, which saw whatever else happened at that instant.
 create or replace function seckill_private.limit_events (
   p_activity_id bigint
 )
@@ -4612,6 +6060,13 @@ begin atomic
      cross join seckill_private.activity as a
      where a.activity_id = p_activity_id
        and (l.activity_id = p_activity_id or l.activity_id is null)
+       -- Only what judges a purchase of this activity: global limits of other times are many.
+       and exists (
+         select from seckill_private.reservation as r
+          where r.buyer_key >= p_activity_id << 40
+            and r.buyer_key < (p_activity_id + 1) << 40
+            and r.limits_revision >= l.since_revision
+            and (l.until_revision is null or r.limits_revision < l.until_revision))
   ), purchase as (
     select b.*, r as row, r.reservation_id, r.created_at, r.expires_at,
            coalesce(r.late_status = 'confirmed', false) as late,
@@ -4662,10 +6117,10 @@ comment on function seckill_private.limit_events (bigint) is
   'How the use of each limit of an activity went up and down, for check_limits.';
 
 -- file: procedures/internal/check_limits.sql
--- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. At one instant what is given back comes first, then decisions in the order of
--- their revisions: one that was made under later limits was made later. An expired hold is counted at
--- the purchases after it, which must leave room for one more.
+-- I3: at each purchase, use in its window, itself included, was within the limits of the
+-- revision that it recorded. At one instant what is given back comes first, then decisions in
+-- the order of their revisions: one that was made under later limits was made later. An expired
+-- hold is counted at the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
 )
@@ -4937,6 +6392,94 @@ comment on function seckill.cancel (text, bigint, text) is
   'late, it was paid); expired (the hold had ended). A repeat gives the same answer, replayed. '
   'Raises SK001, SK005, SK008.';
 grant execute on function seckill.cancel (text, bigint, text) to seckill_app;
+
+-- file: procedures/buying/refund.sql
+-- Precedence, locks: seckill_private.refund_at.
+create or replace function seckill.refund (
+  p_user_id text,
+  p_reservation_id bigint,
+  p_skus text[] default null,
+  p_quantities integer[] default null,
+  p_request_id uuid default null,
+  p_restock boolean default true,
+  p_restore_limits boolean default true
+)
+  returns seckill.resolve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
+as $function$
+begin
+  perform seckill_private.validate_refund(
+    p_skus, p_quantities, p_request_id, p_restock, p_restore_limits);
+  return seckill_private.refund_at(
+    null, p_user_id, p_reservation_id, p_skus, p_quantities, p_request_id, p_restock,
+    p_restore_limits);
+end
+$function$;
+
+comment on function seckill.refund (
+  text, bigint, text[], integer[], uuid, boolean, boolean) is
+  'Take back what was bought: all that remains, or the lines named. p_skus, p_quantities: '
+  'parallel; skus alone mean all that remains of them, quantities alone are those of the lines as '
+  'reserved. p_request_id: a repeat refunds nothing more; needed where lines or quantities are '
+  'named. p_restock: the units can be bought again (in a closed activity they go to the '
+  'inventory); false writes them off. p_restore_limits: the buyer may buy as many again in the '
+  'window of the purchase; an order is given back with its last unit. Answers: refunded (nothing '
+  'is left), partly_refunded. A repeat gives the same answer, replayed; so does asking for all '
+  'once all was refunded. Raises SK001 (also when fewer units remain), SK004, SK005, SK006 (not '
+  'confirmed), SK008; 55P03 after five seconds of waiting.';
+grant execute on function seckill.refund (
+  text, bigint, text[], integer[], uuid, boolean, boolean) to seckill_app;
+
+-- file: procedures/buying/confirm_batch.sql
+-- Precedence, locks: seckill_private.confirm_batch_at.
+create or replace function seckill.confirm_batch (
+  p_user_ids text[],
+  p_reservation_ids bigint[],
+  p_payment_refs text[]
+)
+  returns setof seckill.resolve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_payments integer := cardinality(p_reservation_ids);
+begin
+  perform seckill_private.begin_write();
+  if p_user_ids is null or p_reservation_ids is null or p_payment_refs is null then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must not be null');
+  elsif v_payments <> cardinality(p_user_ids) or v_payments <> cardinality(p_payment_refs) then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif array_ndims(p_user_ids) > 1 or array_ndims(p_reservation_ids) > 1
+        or array_ndims(p_payment_refs) > 1 or array_lower(p_user_ids, 1) <> 1
+        or array_lower(p_reservation_ids, 1) <> 1 or array_lower(p_payment_refs, 1) <> 1 then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be plain lists');
+  elsif v_payments > 500 then
+    perform seckill_private.raise_error('SK001', 'a batch takes 500 payments');
+  end if;
+  return query
+    select b.*
+      from seckill_private.confirm_batch_at(
+             null, p_user_ids, p_reservation_ids, p_payment_refs) as b;
+end
+$function$;
+
+comment on function seckill.confirm_batch (text[], bigint[], text[]) is
+  'Confirm up to 500 reservations, as a file of payments brings them: the arrays are parallel, a '
+  'payment_ref may be null. One row for each, in their order, as seckill.confirm would answer them '
+  'one after another; a payment that it would refuse with SK001 or SK008 gets status error and the '
+  'code in error_code, and the others go on. All are decided at one instant. Raises SK001 (arrays '
+  'that are null, of unequal length or too long), SK005; 55P03 after five seconds of waiting, or '
+  'when others are just settling the units that a late payment needs: nothing happened, try again.';
+grant execute on function seckill.confirm_batch (text[], bigint[], text[]) to seckill_app;
 
 -- file: procedures/buying/availability.sql
 -- Precedence of status: ended, not_started, paused, sold_out, on_sale.
@@ -5464,6 +7007,69 @@ comment on function seckill.allocate_stock (bigint, text, bigint, uuid, text, in
 grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
 
+-- file: procedures/running/set_stock_total.sql
+-- Locks: the activity, its slots ascending, holds by SKIP LOCKED, the inventory row.
+create or replace function seckill.set_stock_total (
+  p_activity_id bigint,
+  p_sku text,
+  p_total bigint,
+  p_mode text,
+  p_region text default '*',
+  p_expected_total bigint default null,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_total is null or p_total not between 0 and 1000000000000 then
+    perform seckill_private.raise_error('SK001', 'p_total must be from 0 to 10^12');
+  elsif p_mode is null or p_mode not in ('reject', 'floor', 'drain', 'revoke') then
+    perform seckill_private.raise_error(
+      'SK001', 'p_mode must be reject, floor, drain or revoke');
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  v_result := seckill_private.set_stock_total_at(
+    null, p_activity_id, p_sku, p_region, p_total, p_mode, p_expected_total, p_actor);
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_stock_total', p_activity_id, null,
+      jsonb_build_object(
+        'sku', p_sku, 'region', p_region, 'total', p_total, 'mode', p_mode,
+        'expected_total', p_expected_total),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.set_stock_total (
+  bigint, text, bigint, text, text, bigint, text) is
+  'Set how many units a pool has, also while it sells; what goes in comes from the inventory, '
+  'what goes out returns to it. p_total: 0 to 10^12. p_mode, where it is lowered: reject (SK007 '
+  'when fewer than are held or sold), floor (down to what is held or sold, and no further), drain '
+  '(what is available goes now, the rest as it comes back; units that are allocated later pay '
+  'that debt first), revoke (the newest holds are cancelled, each with a line in the ledger, '
+  'until it fits; SK007 when fewer than are sold). Units go in this order: available, then those '
+  'of later releases, the latest first, then by mode. Holds that have ended are settled before. '
+  'p_expected_total: the call is refused with SK006 unless this is the total it finds. status: '
+  'set; quantity: units put in (negative: taken out); total: units in the pool then; replayed: '
+  'there was nothing to change. Raises SK001, SK002, SK003, SK005, SK006 (also when closed), '
+  'SK007; 55P03 after five seconds of waiting, or when others are just resolving the holds in '
+  'question: nothing happened, try again.';
+grant execute on function seckill.set_stock_total (
+  bigint, text, bigint, text, text, bigint, text) to seckill_ops;
+
 -- file: procedures/running/set_limit.sql
 -- A limit is never overwritten: its version ends and a new one begins, so that each purchase can be
 -- judged by what stood when it was made. It counts what was bought before it was set.
@@ -5980,10 +7586,10 @@ $function$;
 
 comment on function seckill.archive_activity (bigint, text) is
   'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
-  'dropped (drop_archived). From then on nothing in it changes: refunds and late payments raise '
-  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is '
-  'not closed, when holds are open or not yet swept, and while a limit on all activities may count '
-  'what was bought in it.';
+  'dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund raise '
+  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 '
+  'when it is not closed, when holds are open or not yet swept, and while a limit on all '
+  'activities may count what was bought in it.';
 grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
 
 -- file: procedures/running/export_activity.sql
@@ -6015,7 +7621,7 @@ begin
     perform seckill_private.raise_error('SK006', 'the activity is not archived');
   end if;
   case
-    when p_part in ('reservation', 'movement', 'listed_subject') then
+    when p_part in ('reservation', 'movement', 'refund', 'listed_subject') then
       return query
         select c.* from seckill_private.archived_page(
                           p_activity_id, p_part, p_after, p_limit) as c;
@@ -6037,9 +7643,9 @@ $function$;
 comment on function seckill.export_activity (bigint, text, text, integer) is
   'The rows of an archived activity, for files outside of the database. p_part: activity, pool, '
   'pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, '
-  'reservation, movement. p_after: the cursor of the last row you have; null: from the beginning. '
-  'p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it '
-  'was dropped), SK006 (not archived).';
+  'reservation, movement, refund. p_after: the cursor of the last row you have; null: from the '
+  'beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 '
+  '(also when it was dropped), SK006 (not archived).';
 grant execute on function seckill.export_activity (bigint, text, text, integer) to seckill_ops;
 
 -- file: procedures/running/drop_archived.sql
@@ -6108,8 +7714,8 @@ comment on function seckill.drop_archived (bigint, integer, text) is
   'Delete an archived activity, which you have exported, a few rows a call: call it until status '
   'is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call '
   'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. '
-  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); '
-  '55P03 when somebody was in the way: call again.';
+  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not '
+  'archived); 55P03 when somebody was in the way: call again.';
 grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;
 
 -- file: procedures/reading/shard_of.sql
@@ -6194,7 +7800,8 @@ create or replace function seckill.history (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_named boolean := p_user_id is not null or seckill_private.sees_buyers();
+  v_sees boolean := seckill_private.sees_buyers();
+  v_named boolean := v_sees or p_user_id is not null;
 begin
   if p_activity_id is null then
     perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
@@ -6207,7 +7814,8 @@ begin
   return query
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
-           l.quantity, l.actor
+           l.quantity, l.actor, l.login,
+           case when v_sees then l.note end
       from seckill_private.ledger_of(p_activity_id) as l
       join seckill_private.pool as p on p.pool_id = l.pool_id
      where (p_sku is null or p.sku = p_sku)
@@ -6219,10 +7827,109 @@ end
 $function$;
 
 comment on function seckill.history (bigint, text, text, text, integer) is
-  'The ledger of an activity, newest first: of one sku, region or user, or of all (null). p_limit: '
-  'rows, 1 to 10000. A login of seckill_app that names no user sees no user_id and no '
-  'reservation_id. cursor is null. Raises SK001, SK002.';
+  'The ledger of an activity, newest first: what moved, who asked (actor, login) and why (note). '
+  'Of one sku, region or user, or of all (null). p_limit: rows, 1 to 10000. A login of '
+  'seckill_app that names no user sees no user_id and no reservation_id, and it never sees a '
+  'note. cursor is null. Raises SK001, SK002.';
 grant execute on function seckill.history (bigint, text, text, text, integer)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/stock_at.sql
+-- Precedence of status: ended, not_started, paused, sold_out, on_sale.
+create or replace function seckill.stock_at (
+  p_activity_id bigint,
+  p_sku text,
+  p_at timestamptz,
+  p_region text default '*'
+)
+  returns seckill.availability_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.availability_result;
+  v_activity seckill_private.activity;
+  v_pool_id bigint;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  elsif p_at is null then
+    perform seckill_private.raise_error('SK001', 'p_at must not be null');
+  end if;
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  v_activity := seckill_private.activity_at(
+    (seckill_private.load_sale(p_activity_id)).activity, p_at);
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_result := seckill_private.pool_at(
+    p_activity_id, v_pool_id, p_at, v_activity.state = 'closed');
+  v_result.status := seckill_private.sale_status(
+    v_activity.state, v_activity.starts_at, v_activity.ends_at, p_at);
+  if v_result.status = 'on_sale' and v_result.available = 0 then
+    v_result.status := 'sold_out';
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.stock_at (bigint, text, timestamptz, text) is
+  'Units of (activity, sku, region) as they were at an instant, from the ledger: what '
+  'seckill.availability would have answered then. Holds that had ended count as available, swept '
+  'or not. status by the state and the window that the journal of the ops calls has for that '
+  'instant; before the activity was made it is not_started, without units. An instant to come is '
+  'answered as if nobody called until then. It reads the ledger of the activity: no call for a '
+  'hot path. Raises SK001, SK002, SK003.';
+grant execute on function seckill.stock_at (bigint, text, timestamptz, text)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/limit_usage_at.sql
+-- The limits of then and the reservations of then: what was bought before a limit was set counts in
+-- it, what was bought later does not.
+create or replace function seckill.limit_usage_at (
+  p_activity_id bigint,
+  p_user_id text,
+  p_at timestamptz,
+  p_subjects jsonb default '{}'
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity seckill_private.activity;
+  v_digests bytea[];
+  v_limit seckill_private.limit_version;
+  v_digest bytea;
+begin
+  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
+  if p_at is null then
+    perform seckill_private.raise_error('SK001', 'p_at must not be null');
+  end if;
+  v_digests := seckill_private.subject_digests(p_subjects);
+  v_activity := seckill_private.activity_at(
+    (seckill_private.load_sale(p_activity_id)).activity, p_at);
+  foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
+    v_digest := case
+      when v_limit.dimension <> 'user'
+        then seckill_private.digest_of(v_digests, v_limit.dimension)
+    end;
+    if v_limit.dimension = 'user' or v_digest is not null then
+      return next seckill_private.usage_at(
+        v_limit, v_activity, p_user_id, v_digest, p_at);
+    end if;
+  end loop;
+end
+$function$;
+
+comment on function seckill.limit_usage_at (bigint, text, timestamptz, jsonb) is
+  'What seckill.limit_usage would have answered at an instant: the limits as they stood then (by '
+  'the journal of the ops calls), and what these subjects had used of each. An instant to come is '
+  'answered as if nobody called until then. Raises SK001, SK002.';
+grant execute on function seckill.limit_usage_at (bigint, text, timestamptz, jsonb)
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/changes.sql
@@ -6269,7 +7976,8 @@ begin
   return query
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
-           case when v_named then c.user_id end, c.quantity, c.actor
+           case when v_named then c.user_id end, c.quantity, c.actor, c.login,
+           case when v_named then c.note end
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
@@ -6286,8 +7994,8 @@ comment on function seckill.changes (text, integer) is
   'in which the stock moved. p_after: the cursor of the last row you have; null: from the '
   'beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once '
   'every transaction that began to write before it has ended, and its commit is on disk. A login '
-  'of seckill_app sees no user_id and no reservation_id. Raises SK001 (also for a cursor from '
-  'before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
+  'of seckill_app sees no user_id, no reservation_id and no note. Raises SK001 (also for a cursor '
+  'from before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
   'archived activity).';
 grant execute on function seckill.changes (text, integer)
    to seckill_read, seckill_app, seckill_ops;

@@ -25,6 +25,12 @@ drop function if exists seckill.ops_history;
 -- file: procedures/reading/changes.sql (dropped)
 drop function if exists seckill.changes;
 
+-- file: procedures/reading/limit_usage_at.sql (dropped)
+drop function if exists seckill.limit_usage_at;
+
+-- file: procedures/reading/stock_at.sql (dropped)
+drop function if exists seckill.stock_at;
+
 -- file: procedures/reading/history.sql (dropped)
 drop function if exists seckill.history;
 
@@ -76,6 +82,9 @@ drop function if exists seckill.drop_limit;
 -- file: procedures/running/set_limit.sql (dropped)
 drop function if exists seckill.set_limit;
 
+-- file: procedures/running/set_stock_total.sql (dropped)
+drop function if exists seckill.set_stock_total;
+
 -- file: procedures/running/allocate_stock.sql (dropped)
 drop function if exists seckill.allocate_stock;
 
@@ -111,6 +120,12 @@ drop function if exists seckill.get_reservation;
 
 -- file: procedures/buying/availability.sql (dropped)
 drop function if exists seckill.availability;
+
+-- file: procedures/buying/confirm_batch.sql (dropped)
+drop function if exists seckill.confirm_batch;
+
+-- file: procedures/buying/refund.sql (dropped)
+drop function if exists seckill.refund;
 
 -- file: procedures/buying/cancel.sql (dropped)
 drop function if exists seckill.cancel;
@@ -193,6 +208,33 @@ drop function if exists seckill_private.limit_stands;
 -- file: procedures/internal/validate_limit.sql (dropped)
 drop function if exists seckill_private.validate_limit;
 
+-- file: procedures/internal/set_stock_total_at.sql (dropped)
+drop function if exists seckill_private.set_stock_total_at;
+
+-- file: procedures/internal/raise_total.sql (dropped)
+drop function if exists seckill_private.raise_total;
+
+-- file: procedures/internal/lower_total.sql (dropped)
+drop function if exists seckill_private.lower_total;
+
+-- file: procedures/internal/owe_units.sql (dropped)
+drop function if exists seckill_private.owe_units;
+
+-- file: procedures/internal/revoke_holds.sql (dropped)
+drop function if exists seckill_private.revoke_holds;
+
+-- file: procedures/internal/cut_unreleased.sql (dropped)
+drop function if exists seckill_private.cut_unreleased;
+
+-- file: procedures/internal/cut_available.sql (dropped)
+drop function if exists seckill_private.cut_available;
+
+-- file: procedures/internal/settle_pool.sql (dropped)
+drop function if exists seckill_private.settle_pool;
+
+-- file: procedures/internal/slots_of.sql (dropped)
+drop function if exists seckill_private.slots_of;
+
 -- file: procedures/internal/lock_rules.sql (dropped)
 drop function if exists seckill_private.lock_rules;
 
@@ -238,11 +280,47 @@ drop function if exists seckill_private.ops_replay;
 -- file: procedures/internal/lock_activity.sql (dropped)
 drop function if exists seckill_private.lock_activity;
 
+-- file: procedures/internal/refund_at.sql (dropped)
+drop function if exists seckill_private.refund_at;
+
+-- file: procedures/internal/take_refund.sql (dropped)
+drop function if exists seckill_private.take_refund;
+
+-- file: procedures/internal/find_refund.sql (dropped)
+drop function if exists seckill_private.find_refund;
+
+-- file: procedures/internal/refund_units.sql (dropped)
+drop function if exists seckill_private.refund_units;
+
+-- file: procedures/internal/asked_lines.sql (dropped)
+drop function if exists seckill_private.asked_lines;
+
+-- file: procedures/internal/validate_refund.sql (dropped)
+drop function if exists seckill_private.validate_refund;
+
 -- file: procedures/internal/cancel_at.sql (dropped)
 drop function if exists seckill_private.cancel_at;
 
+-- file: procedures/internal/confirm_batch_at.sql (dropped)
+drop function if exists seckill_private.confirm_batch_at;
+
+-- file: procedures/internal/confirm_held.sql (dropped)
+drop function if exists seckill_private.confirm_held;
+
+-- file: procedures/internal/fault_in_payment.sql (dropped)
+drop function if exists seckill_private.fault_in_payment;
+
+-- file: procedures/internal/lock_reservations.sql (dropped)
+drop function if exists seckill_private.lock_reservations;
+
+-- file: procedures/internal/now_of_rows.sql (dropped)
+drop function if exists seckill_private.now_of_rows;
+
 -- file: procedures/internal/confirm_at.sql (dropped)
 drop function if exists seckill_private.confirm_at;
+
+-- file: procedures/internal/confirm_locked.sql (dropped)
+drop function if exists seckill_private.confirm_locked;
 
 -- file: procedures/internal/confirm_late.sql (dropped)
 drop function if exists seckill_private.confirm_late;
@@ -319,11 +397,23 @@ drop function if exists seckill_private.release_due;
 -- file: procedures/internal/pick_due_holds.sql (dropped)
 drop function if exists seckill_private.pick_due_holds;
 
+-- file: procedures/internal/pool_at.sql (dropped)
+drop function if exists seckill_private.pool_at;
+
+-- file: procedures/internal/scheduled_by.sql (dropped)
+drop function if exists seckill_private.scheduled_by;
+
 -- file: procedures/internal/lock_slots.sql (dropped)
 drop function if exists seckill_private.lock_slots;
 
 -- file: procedures/internal/post_movements.sql (dropped)
 drop function if exists seckill_private.post_movements;
+
+-- file: procedures/internal/record_drain.sql (dropped)
+drop function if exists seckill_private.record_drain;
+
+-- file: procedures/internal/move_inventories.sql (dropped)
+drop function if exists seckill_private.move_inventories;
 
 -- file: procedures/internal/move_inventory.sql (dropped)
 drop function if exists seckill_private.move_inventory;
@@ -351,6 +441,15 @@ drop function if exists seckill_private.missing_dimension;
 
 -- file: procedures/internal/limit_checks.sql (dropped)
 drop function if exists seckill_private.limit_checks;
+
+-- file: procedures/internal/usage_at.sql (dropped)
+drop function if exists seckill_private.usage_at;
+
+-- file: procedures/internal/limits_at.sql (dropped)
+drop function if exists seckill_private.limits_at;
+
+-- file: procedures/internal/reservation_at.sql (dropped)
+drop function if exists seckill_private.reservation_at;
 
 -- file: procedures/internal/limit_check.sql (dropped)
 drop function if exists seckill_private.limit_check;
@@ -409,6 +508,9 @@ drop function if exists seckill_private.stock_check;
 -- file: procedures/internal/sale_check.sql (dropped)
 drop function if exists seckill_private.sale_check;
 
+-- file: procedures/internal/activity_at.sql (dropped)
+drop function if exists seckill_private.activity_at;
+
 -- file: procedures/internal/ledger_of.sql (dropped)
 drop function if exists seckill_private.ledger_of;
 
@@ -420,6 +522,12 @@ drop function if exists seckill_private.show_reservation;
 
 -- file: procedures/internal/unit_lines.sql (dropped)
 drop function if exists seckill_private.unit_lines;
+
+-- file: procedures/internal/remaining.sql (dropped)
+drop function if exists seckill_private.remaining;
+
+-- file: procedures/internal/added.sql (dropped)
+drop function if exists seckill_private.added;
 
 -- file: procedures/internal/lines_of.sql (dropped)
 drop function if exists seckill_private.lines_of;

@@ -128,7 +128,8 @@ comment on table seckill_private.pool_slot is
 comment on column seckill_private.pool_slot.unreleased is
   'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
 comment on column seckill_private.pool_slot.owed is
-  'Units that were cut while they were held or sold: what comes back pays this debt first.';
+  'Units that were cut while they were held or sold: what comes back pays this debt first. The '
+  'ledger has it too: events debt and debt_dropped, movements drain.';
 comment on column seckill_private.pool_slot.version is
   'Counts the movements of the row; the books replay in this order.';
 comment on column seckill_private.pool_slot.position is
@@ -181,6 +182,7 @@ create table seckill_private.reservation (
   versions bigint[] not null,
   refunded integer[],
   restored integer[],
+  refunded_at timestamptz,
   subjects bytea[],
   payment_ref text,
   primary key (buyer_key, request_id, shard),
@@ -207,6 +209,8 @@ comment on column seckill_private.reservation.subjects is
   'Salted digests of the subjects the request carried, for limits set later.';
 comment on column seckill_private.reservation.late_status is
   'The final answer to a payment that came after the hold had ended.';
+comment on column seckill_private.reservation.refunded_at is
+  'When units were refunded last; resolved_at stays when it was confirmed.';
 
 create sequence seckill_private.reservation_number maxvalue 68719476735 cycle;
 comment on sequence seckill_private.reservation_number is
@@ -249,6 +253,29 @@ create index movement_position on seckill_private.movement (position);
 comment on table seckill_private.movement is
   'The ledger: quantity units went from source to target. Rows without source are events, such as '
   'a payment that came too late.';
+
+-- What each refund took back: the answer that a repeat of its request id gets again, and when units
+-- were given back to the limits. Numbered within a reservation, whose lock its writers hold.
+create table seckill_private.refund (
+  activity_id bigint not null,
+  reservation_id bigint not null,
+  ordinal integer not null,
+  shard smallint not null,
+  request_id uuid,
+  at timestamptz not null,
+  status text not null,
+  restock boolean not null,
+  restore_limits boolean not null,
+  asked_skus text[],
+  asked_quantities integer[],
+  quantities integer[] not null,
+  primary key (activity_id, reservation_id, ordinal, shard),
+  constraint refund_request unique (activity_id, reservation_id, request_id, shard),
+  constraint refund_status check (status in ('refunded', 'partly_refunded'))
+) partition by range (activity_id);
+comment on table seckill_private.refund is
+  'Refunds of reservations. quantities: units of each line, parallel to the reservation''s; asked_…: '
+  'the lines that the caller named (null: all that remained).';
 
 -- One row: which history the cursors of the feed belong to.
 create table seckill_private.feed (

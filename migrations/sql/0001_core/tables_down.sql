@@ -30,6 +30,7 @@ drop table
   seckill_private.limits_revision,
   seckill_private.inventory_movement,
   seckill_private.inventory,
+  seckill_private.refund,
   seckill_private.feed,
   seckill_private.movement,
   seckill_private.reservation,

@@ -36,9 +36,10 @@ create type seckill.resolve_result as (
   error_code text
 );
 comment on type seckill.resolve_result is
-  'Answer of confirm and cancel. status: confirmed, cancelled, expired, late_sold_out, '
-  'late_limit_exceeded, duplicate_payment. replayed: the call had been answered before. late: the '
-  'hold had ended and the units were taken again.';
+  'Answer of confirm, cancel and refund. status: confirmed, cancelled, expired, refunded, '
+  'partly_refunded, late_sold_out, late_limit_exceeded, duplicate_payment; in a batch also error. '
+  'replayed: the call had been answered before. late: the hold had ended and the units were taken '
+  'again. error_code: the SQLSTATE of an error, in a batch only.';
 
 create type seckill.availability_result as (
   status text,
@@ -67,9 +68,10 @@ create type seckill.reservation_result as (
   payment_ref text
 );
 comment on type seckill.reservation_result is
-  'A reservation. status: held, confirmed, cancelled, expired. skus and quantities (units) are '
-  'parallel, sorted by sku. resolved_at: when it was confirmed or cancelled, or expires_at where '
-  'it expired.';
+  'A reservation. status: held, confirmed, cancelled, expired, refunded. skus and quantities '
+  '(units) are parallel, sorted by sku; once a part was refunded, what remains; once all was, what '
+  'had been bought. resolved_at: when it was confirmed, cancelled or refunded in full, or expires_at '
+  'where it expired.';
 
 create type seckill.ops_result as (
   status text,
@@ -83,8 +85,8 @@ create type seckill.ops_result as (
 comment on type seckill.ops_result is
   'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, '
   'closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, '
-  'because it had been done before. quantity: units moved, or rows deleted. total: units in the pool, or in the inventory for '
-  'receive_stock.';
+  'because it had been done before. quantity: units moved (negative: out of the pool or inventory), '
+  'or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 create type seckill.change as (
   cursor text,
@@ -96,13 +98,18 @@ create type seckill.change as (
   reservation_id bigint,
   user_id text,
   quantity bigint,
-  actor text
+  actor text,
+  login text,
+  note text
 );
 comment on type seckill.change is
-  'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, close; '
-  'without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment. quantity: '
-  'units. actor: who asked, else the database login; null for a hold. cursor: '
-  'what changes goes on after; null in history.';
+  'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, '
+  'write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain '
+  '(units that came back and pay for an earlier cut), move, schedule, release, close; without a '
+  'movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut '
+  'still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null '
+  'for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a '
+  'payment, a request id). cursor: what changes goes on after; null in history.';
 
 create type seckill.violation as (
   invariant text,

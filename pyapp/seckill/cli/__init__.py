@@ -96,12 +96,14 @@ app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.r
 app.command("explain", rich_help_panel=_BUYING, epilog=buy.EXPLAIN_EPILOG)(buy.explain)
 app.command("confirm", rich_help_panel=_BUYING, epilog=buy.CONFIRM_EPILOG)(buy.confirm)
 app.command("cancel", rich_help_panel=_BUYING, epilog=buy.CANCEL_EPILOG)(buy.cancel)
+app.command("refund", rich_help_panel=_BUYING, epilog=buy.REFUND_EPILOG)(buy.refund)
 app.add_typer(buy.app, name="reservation", rich_help_panel=_BUYING)
 
 _BOOKS = "The books"
 app.command("availability", rich_help_panel=_BOOKS, epilog=books.AVAILABILITY_EPILOG)(
     books.availability
 )
+app.command("stock-at", rich_help_panel=_BOOKS, epilog=books.STOCK_AT_EPILOG)(books.stock_at)
 app.command("history", rich_help_panel=_BOOKS, epilog=books.HISTORY_EPILOG)(books.history)
 app.command("changes", rich_help_panel=_BOOKS, epilog=feed.CHANGES_EPILOG)(feed.changes)
 app.command("ops-history", rich_help_panel=_BOOKS, epilog=books.OPS_HISTORY_EPILOG)(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import typer
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:\d+[dhms])+")
+DURATION = re.compile(r"(?:\d+[dhms])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def duration(text: str) -> timedelta:
     """
     if text.isdecimal():
         parts = [(text, "s")]
-    elif _DURATION.fullmatch(text):
+    elif DURATION.fullmatch(text):
         parts = re.findall(r"(\d+)([dhms])", text)
     else:
         raise typer.BadParameter(f"{text!r} is no duration: type 90s, 15m, 1h30m or 2d")

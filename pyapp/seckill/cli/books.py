@@ -9,8 +9,12 @@ import typer
 
 from seckill.cli._common import Dsn, Json, emit
 from seckill.cli._sale import ActivityId, Actor, Region, examples, fields, outcome, sale
-from seckill.cli._show import say, show_table, working
+from seckill.cli._show import plain, say, show_table, working
+from seckill.cli._times import DURATION, moment
 from seckill.cli._views import views
+
+if TYPE_CHECKING:
+    from seckill import Change
 
 if TYPE_CHECKING:
     from seckill import OpsEntry
@@ -18,7 +22,12 @@ if TYPE_CHECKING:
 AVAILABILITY_EPILOG = examples(
     "seckill availability 1 phone", "seckill availability 1 phone --region north --json"
 )
-HISTORY_EPILOG = examples("seckill history 1", "seckill history 1 --user ann --limit 1000")
+STOCK_AT_EPILOG = examples(
+    "seckill stock-at 1 phone 2026-11-11T10:00:03", "seckill stock-at 1 phone 10m --region north"
+)
+HISTORY_EPILOG = examples(
+    "seckill history 1", "seckill history 1 --user ann --limit 1000", "seckill history 1 --table"
+)
 OPS_HISTORY_EPILOG = examples(
     "seckill ops-history 1", "seckill ops-history --limit 1000    (all activities)"
 )
@@ -45,6 +54,30 @@ def availability(
         show_table(list(found), [list(found.values())])
 
 
+def stock_at(
+    activity_id: ActivityId,
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="The article's code.")],
+    at: Annotated[
+        str, typer.Argument(metavar="TIME", help="ISO (in the sale's zone), or how long ago: 10m.")
+    ],
+    region: Region = "*",
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Show the units of a pool as they were at an instant."""
+    with views(dsn) as look:
+        zone = look.activity(activity_id)["time_zone"]
+    # A leading "-" would look like an option.
+    instant = moment(f"-{at}" if DURATION.fullmatch(at) else at, zone).at
+    with sale(dsn) as client:
+        answer = client.stock_at(activity_id=activity_id, sku=sku, at=instant, region=region)
+    found = {"at": instant, **fields(answer)}
+    if as_json:
+        emit(found)
+    else:
+        show_table(list(found), [list(found.values())])
+
+
 def history(
     activity_id: ActivityId,
     sku: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
@@ -55,6 +88,7 @@ def history(
     limit: Annotated[
         int, typer.Option(help="Show at most so many, newest first; up to 10000.")
     ] = 100,
+    table: Annotated[bool, typer.Option("--table", help="Columns instead of sentences.")] = False,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
@@ -68,8 +102,11 @@ def history(
         return
     if len(changes) == limit:
         say(f"The last {limit} movements; --limit shows more.")
+    if not table:
+        _timeline(changes)
+        return
     show_table(
-        ["at", "kind", "units", "sku", "region", "user", "reservation", "by"],
+        ["at", "kind", "units", "sku", "region", "user", "reservation", "by", "login", "why"],
         [
             [
                 change.at,
@@ -80,6 +117,8 @@ def history(
                 change.user_id,
                 change.reservation_id,
                 change.actor,
+                change.login,
+                change.note,
             ]
             for change in changes
         ],
@@ -132,6 +171,52 @@ def _arguments(entry: OpsEntry) -> str:
         for name, value in entry.arguments.items()
         if name != "activity_id"
     )
+
+
+# What happened, by kind: units, sku and buyer are filled in.
+_SENTENCES = {
+    "allocate": "{units} came from the inventory",
+    "raise": "{units} came from the inventory: the total was raised",
+    "hold": "{user} holds {units}",
+    "confirm": "{user} paid for {units}",
+    "late_confirm": "{user} paid late for {units}, taken again",
+    "cancel": "{user} gave {units} back",
+    "expire": "the hold of {user} ended: {units} are free",
+    "revoke": "the hold of {user} was revoked: {units} are free",
+    "refund": "{user} was refunded: {units} are free",
+    "write_off": "{user} was refunded: {units} are written off",
+    "cut": "{units} went to the inventory: the total was cut",
+    "drain": "{units} that came back went to the inventory, for an earlier cut",
+    "close": "{units} went to the inventory: the sale was closed",
+    "schedule": "{units} were kept back for later",
+    "release": "{units} were released",
+    "debt": "{units} are to go to the inventory when they come back",
+    "debt_dropped": "{units} need not go to the inventory any more",
+    "late_sold_out": "{user} paid late for {units}, which are gone: refund",
+    "late_limit_exceeded": "{user} paid late for {units}, beyond a limit: refund",
+    "duplicate_payment": "{user} paid twice for {units}: refund one",
+}
+
+
+def _timeline(changes: list[Change]) -> None:
+    if not changes:
+        say("Nothing moved yet.")
+    day = ""
+    for change in changes:
+        date, _, clock = plain(change.at).partition(" ")
+        if date != day:
+            say(date)
+            day = date
+        sentence = _SENTENCES.get(change.kind, change.kind + " {units} {user}").format(
+            units=f"{change.quantity} {change.sku}", user=change.user_id or "a buyer"
+        )
+        region = "" if change.region == "*" else f" in {change.region}"
+        number = "" if change.reservation_id is None else f", reservation {change.reservation_id}"
+        by = "" if change.actor is None else f", by {change.actor}"
+        if change.login not in (None, change.actor):
+            by += f" ({change.login})"
+        why = "" if change.note is None else f": {change.note}"
+        say(f"  {clock}  {sentence}{region}{number}{by}{why}")
 
 
 def reconcile(

@@ -23,10 +23,12 @@ from seckill.cli._sale import (
     subjects_of,
     tell_request,
 )
-from seckill.cli._show import plain, say, show_table
+from seckill.cli._show import plain, say, show_table, working
 from seckill.cli._views import views
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from seckill import ReservationResult, ReserveResult, ResolveResult
 
 app = group("Reservations of a user: show, find, list.")
@@ -45,7 +47,15 @@ EXPLAIN_EPILOG = examples(
     "seckill explain 1 ann phone 2 --region north --subject phone=13800138000",
     "seckill explain 1 ann phone --request-id click-1    (was this click answered?)",
 )
-CONFIRM_EPILOG = examples("seckill confirm ann 8589934593 --payment-ref pay-77")
+CONFIRM_EPILOG = examples(
+    "seckill confirm ann 8589934593 --payment-ref pay-77",
+    "seckill confirm --batch payments.csv    (lines USER,RESERVATION,PAYMENT; - reads stdin)",
+)
+REFUND_EPILOG = examples(
+    "seckill refund ann 8589934593",
+    "seckill refund ann 8589934593 --line phone=1 --request-id return-9",
+    "seckill refund ann 8589934593 --line phone --no-restock --keep-limits",
+)
 CANCEL_EPILOG = examples('seckill cancel ann 8589934593 --reason "changed her mind"')
 
 _HOPE = {
@@ -182,10 +192,20 @@ def _told(answer: ReserveResult, what: str) -> str:
 
 
 def confirm(
-    user_id: User,
-    reservation_id: ReservationId,
+    user_id: Annotated[
+        str | None, typer.Argument(metavar="USER", help="The buyer's id.", show_default=False)
+    ] = None,
+    reservation_id: Annotated[
+        int | None, typer.Argument(metavar="RESERVATION", help="Its id.", show_default=False)
+    ] = None,
     payment_ref: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The payment; another one later is refused.")
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="A file of payments instead: CSV lines USER,RESERVATION,PAYMENT."
+        ),
     ] = None,
     dsn: Dsn = None,
     as_json: Json = False,
@@ -193,13 +213,136 @@ def confirm(
     """Record that a hold was paid: its units are sold.
 
     Exit status 1: not confirmed. After late_sold_out, late_limit_exceeded and duplicate_payment
-    the buyer is to be refunded.
+    the buyer is to be refunded. A file may be given again: what was confirmed stays so.
     """
+    if batch is not None:
+        if user_id is not None or reservation_id is not None or payment_ref is not None:
+            fail("give a reservation, or --batch FILE", ExitCode.USAGE)
+        _confirm_file(batch, dsn, as_json)
+        return
+    if user_id is None or reservation_id is None:
+        fail("Missing argument: give USER and RESERVATION, or --batch FILE", ExitCode.USAGE)
     with sale(dsn) as client:
         answer = client.confirm(
             user_id=user_id, reservation_id=reservation_id, payment_ref=payment_ref
         )
     _resolved(answer, "confirmed", as_json)
+
+
+_BATCH = 500  # what one call takes
+
+Payment = tuple[str, int, str | None]
+
+
+def _confirm_file(name: str, dsn: str | None, as_json: bool) -> None:
+    payments = _payments(name)
+    answers: list[ResolveResult] = []
+    with sale(dsn) as client, working("confirming", len(payments)) as advance:
+        for start in range(0, len(payments), _BATCH):
+            part = payments[start : start + _BATCH]
+            answers += client.confirm_batch(
+                user_ids=[user for user, _, _ in part],
+                reservation_ids=[number for _, number, _ in part],
+                payment_refs=[payment for _, _, payment in part],
+            )
+            advance(len(part))
+    good = all(answer.status == "confirmed" for answer in answers)
+    if as_json:
+        emit({"confirmed": good, "answers": [fields(answer) for answer in answers]})
+    else:
+        others = [
+            [payment[0], payment[1], payment[2], answer.error_code or answer.status]
+            for payment, answer in zip(payments, answers, strict=True)
+            if answer.status != "confirmed"
+        ]
+        say(f"Confirmed {len(answers) - len(others)} of {len(answers)} payments.", good=good)
+        if others:
+            show_table(["user", "reservation", "payment", "answer"], others)
+    outcome(good)
+
+
+def _payments(name: str) -> list[Payment]:
+    import csv
+    import sys
+    from pathlib import Path
+
+    def read(lines: Iterable[str]) -> list[Payment]:
+        found: list[Payment] = []
+        for number, row in enumerate(csv.reader(lines), start=1):
+            if not row:
+                continue
+            if len(row) not in (2, 3) or not row[1].strip().isdecimal():
+                fail(f"{name}, line {number}: type USER,RESERVATION,PAYMENT", ExitCode.USAGE)
+            found.append((row[0], int(row[1]), row[2] if len(row) == 3 and row[2] else None))
+        return found
+
+    if name == "-":
+        return read(sys.stdin)
+    with Path(name).open(encoding="utf-8", newline="") as file:
+        return read(file)
+
+
+def refund(
+    user_id: User,
+    reservation_id: ReservationId,
+    line: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SKU[=UNITS]",
+            help="Only this much of it; may be repeated. Without UNITS all that remains of SKU.",
+        ),
+    ] = None,
+    restock: Annotated[
+        bool,
+        typer.Option("--restock/--no-restock", help="Whether the units can be bought again."),
+    ] = True,
+    keep_limits: Annotated[
+        bool, typer.Option("--keep-limits", help="The buyer gets no room in his limits back.")
+    ] = False,
+    request_id: RequestId = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Take back what was bought, all that remains or some lines of it."""
+    used = request_id or uuid4()
+    with sale(dsn, used) as client:
+        if line:
+            named = [_returned(text) for text in line]
+            if len({units is None for _, units in named}) > 1:
+                fail("give UNITS with every --line, or with none", ExitCode.USAGE)
+            quantities = [units for _, units in named if units is not None]
+            answer = client.refund(
+                user_id=user_id,
+                reservation_id=reservation_id,
+                skus=[sku for sku, _ in named],
+                quantities=quantities or None,
+                request_id=used,
+                restock=restock,
+                restore_limits=not keep_limits,
+            )
+        else:
+            answer = client.refund(
+                user_id=user_id,
+                reservation_id=reservation_id,
+                request_id=used,
+                restock=restock,
+                restore_limits=not keep_limits,
+            )
+    if as_json:
+        emit({**fields(answer), "request_id": used})
+        return
+    again = ", as answered before" if answer.replayed else ""
+    say(f"{answer.status} reservation {answer.reservation_id}{again}", good=True)
+    tell_request(request_id, used)
+
+
+def _returned(text: str) -> tuple[str, int | None]:
+    sku, equals, units = text.rpartition("=")
+    if not equals:
+        return text, None
+    if not sku or not units.isdecimal():
+        fail(f"--line {text!r}: type SKU or SKU=UNITS, such as phone=1", ExitCode.USAGE)
+    return sku, int(units)
 
 
 def cancel(

@@ -20,6 +20,7 @@ EPILOG = examples(
     "seckill demo",
     "seckill demo --redis    (with the sold-out flag on a Valkey that is killed in the middle)",
     "seckill demo --naive    (beside the shop that reads, checks and writes back)",
+    "seckill demo --limits    (accounts that share phones and addresses, three limits)",
     "seckill demo --buyers 2000 --units 100 --seed 7 --json",
 )
 
@@ -44,6 +45,14 @@ def demo(
             "--naive",
             help="Then send the same crowd to a shop that reads the stock, checks it and "
             "writes it back, and show both.",
+        ),
+    ] = False,
+    limits: Annotated[
+        bool,
+        typer.Option(
+            "--limits",
+            help="Many accounts share phones and addresses, and all three are limited: 1 a user, "
+            "2 a phone, 3 an address.",
         ),
     ] = False,
     redis: Annotated[
@@ -74,7 +83,7 @@ def demo(
         fail(f"{svg.parent}: no such directory", ExitCode.USAGE)
     if redis:
         _require_redis()
-    options = Options(buyers, units, processes, seed, hold_seconds, redis)
+    options = Options(buyers, units, processes, seed, hold_seconds, limits, redis)
     with stop_requested() as stop:
         try:
             runs = _run(options, naive, stop)

@@ -219,6 +219,60 @@ def _when(step: tuple[int, datetime]) -> datetime:
 
 
 @app.command(
+    "set-total",
+    epilog=examples(
+        "seckill stock set-total 1 phone 10 --mode drain",
+        "seckill stock set-total 1 phone 10 --mode revoke --expected 30 --actor merchant",
+    ),
+)
+def set_total(
+    activity_id: ActivityId,
+    sku: Sku,
+    total: Annotated[int, typer.Argument(metavar="TOTAL", help="Units the pool is to have.")],
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="Where more are held or sold. reject: change nothing. floor: go down to those. "
+            "drain: take the rest as it comes back. revoke: cancel the newest holds.",
+        ),
+    ] = "reject",
+    region: Region = "*",
+    expected: Annotated[
+        int | None, typer.Option(metavar="TOTAL", help="Only where the pool has this many now.")
+    ] = None,
+    actor: Actor = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Set how many units a pool has, also while it sells.
+
+    What goes in comes from the inventory; what goes out returns to it.
+    """
+    with sale(dsn) as client:
+        answer = client.set_stock_total(
+            activity_id=activity_id,
+            sku=sku,
+            total=total,
+            mode=mode,
+            region=region,
+            expected_total=expected,
+            actor=actor,
+        )
+    if as_json:
+        emit(fields(answer))
+    elif answer.replayed:
+        say(f"Nothing to change: the pool has {answer.total} of {sku}.")
+    else:
+        moved = answer.quantity or 0
+        went = f"{moved} came from" if moved > 0 else f"{-moved} went to"
+        rest = "" if answer.total == total else f" ({total} as units come back)"
+        if mode == "floor" and answer.total != total:
+            rest = " (the rest is held or sold)"
+        say(f"The pool has {answer.total} of {sku}{rest}; {went} the inventory.", good=True)
+
+
+@app.command(
     epilog=examples(
         "seckill stock show", "seckill stock show phone", "seckill stock show --activity 1"
     )

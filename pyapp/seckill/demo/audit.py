@@ -64,6 +64,53 @@ select count(distinct s.user_id)
          where o.user_id = s.user_id and o.span @> lower(s.span)) > %(limit)s
 """
 
+# By phone or address: a digest begins with four bytes that tell the dimension.
+_SUBJECT = """
+select r.reservation_id, d.digest as subject
+  from seckill_private.reservation as r, unnest(r.subjects) as d (digest)
+ where r.buyer_key >> 40 = %(activity_id)s
+   and substr(d.digest, 1, 4) = substr(sha256(convert_to(%(dimension)s, 'UTF8')), 1, 4)
+"""
+
+_SHARED_SOLD = f"""
+with subject as ({_SUBJECT})
+select count(*) from (
+       select s.subject from seckill_private.movement as m join subject as s using (reservation_id)
+        where m.activity_id = %(activity_id)s and m.target = 'sold'
+        group by s.subject having sum(m.quantity) > %(limit)s) as greedy
+"""
+
+# As for users: everything that was held at each purchase.
+_SHARED_AT_ONCE = f"""
+with subject as ({_SUBJECT}), span as (
+  select s.subject, (select sum(q) from unnest(r.quantities) as q) as quantity,
+         tstzrange(r.created_at, case
+           when r.state = 'confirmed' and r.late_status is null then null
+           when r.state = 'cancelled' then r.resolved_at
+           else r.expires_at end) as span
+    from seckill_private.reservation as r join subject as s using (reservation_id)
+   where r.buyer_key >> 40 = %(activity_id)s
+   union all
+  select s.subject, (select sum(q) from unnest(r.quantities) as q), tstzrange(r.resolved_at, null)
+    from seckill_private.reservation as r join subject as s using (reservation_id)
+   where r.buyer_key >> 40 = %(activity_id)s and r.late_status = 'confirmed'
+), held as materialized (
+  select * from span where not isempty(span)
+)
+select count(distinct s.subject)
+  from held as s
+ where (select sum(o.quantity) from held as o
+         where o.subject = s.subject and o.span @> lower(s.span)) > %(limit)s
+"""
+
+# A purchase that carries no such value cannot be counted, so there may be none.
+_WITHOUT = f"""
+with subject as ({_SUBJECT})
+select count(*) from seckill_private.reservation as r
+ where r.buyer_key >> 40 = %(activity_id)s
+   and not exists (select from subject as s where s.reservation_id = r.reservation_id)
+"""
+
 _RESERVATIONS = """
 select reservation_id, user_id, request_id, state from seckill_private.reservation
  where buyer_key >> 40 = %(activity_id)s
@@ -150,6 +197,29 @@ def count(
             ),
             Check("rows from reconcile", 0, _number(connection, _RECONCILE, **sale)),
         ]
+
+
+def count_shared(
+    superuser_dsn: str, activity_id: int, dimension: str, plural: str, limit: int
+) -> list[Check]:
+    """Count what buyers who share something got together.
+
+    Args:
+        superuser_dsn: direct.
+        activity_id: the sale.
+        dimension: what they share.
+        plural: the word for several.
+        limit: units each of them may have.
+    """
+    values = {"activity_id": activity_id, "dimension": dimension, "limit": limit}
+    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        return [
+            Check(f"{plural} that got more than {limit}", 0,
+                  _number(connection, _SHARED_SOLD, **values)),
+            Check(f"{plural} that ever held more than {limit}", 0,
+                  _number(connection, _SHARED_AT_ONCE, **values)),
+            Check(f"purchases without {dimension}", 0, _number(connection, _WITHOUT, **values)),
+        ]  # fmt: skip
 
 
 def lost(

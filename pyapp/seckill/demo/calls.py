@@ -51,7 +51,8 @@ class Calls:
         paying: `confirm` and `cancel` calls at a time.
 
     Attributes:
-        answers: by kind and status, as `reserve sold_out`; a replay counts as `reserve replay`.
+        answers: by kind and status, as `reserve sold_out`; a replay counts as `reserve replay`, and
+            where the shop says which limit refused, its name follows.
         latencies: by kind.
         acknowledged: by reservation id.
         broken: contradictions that a buyer saw, a line each.
@@ -122,7 +123,8 @@ class Calls:
         self.latencies[kind].click.append((now - since) * 1000)
         self.latencies[kind].call.append((now - sent) * 1000)
         status = "replay" if kind == "reserve" and answer.replayed else answer.status
-        self.answers[f"{kind} {status}"] += 1
+        named = f" {answer.limit}" if answer.limit else ""
+        self.answers[f"{kind} {status}{named}"] += 1
         return answer
 
     async def _until_answered(self, kind: Kind, call: Callable[[], Awaitable[Answer]]) -> Answer:

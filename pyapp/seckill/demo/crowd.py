@@ -26,6 +26,11 @@ _CLICKS: dict[Clicks, int] = {"once": 78, "twice at once": 8, "twice": 6, "cheat
 _THEN: dict[Then, int] = {"pay": 80, "cancel": 8, "never pay": 12}
 _CHEATS = 3  # request ids that a cheat tries with, at once
 
+# Who has many accounts sends them all to one address and has few phones.
+_SHARING = 0.4  # of all accounts
+_RING = 30  # of so many numbers in a row, those that share do so with each other
+_RING_PHONES = 3
+
 _LOOK_S = 0.2  # between two looks at the shop window
 _BUSY_S = 0.05
 
@@ -40,6 +45,8 @@ class Buyer:
         clicks: `twice` and `twice at once` repeat one request id; a `cheat` makes up new ones.
         then: what he does with a hold.
         thinks_s: seconds between the hold and that.
+        phone: his, or one that several accounts share.
+        address: likewise; who shares a phone shares an address too.
     """
 
     number: int
@@ -47,6 +54,8 @@ class Buyer:
     clicks: Clicks
     then: Then
     thinks_s: float
+    phone: str
+    address: str
 
     def request_ids(self, seed: int, attempt: int) -> tuple[UUID, ...]:
         """The request ids of an attempt to buy, in the order of the clicks.
@@ -62,13 +71,15 @@ class Buyer:
 def buyer(seed: int, number: int) -> Buyer:
     """The buyer of this number; the same seed gives the same."""
     chance = random.Random(f"{seed}/{number}")
-    return Buyer(
-        number,
-        f"buyer-{number:06}",
-        chance.choices(list(_CLICKS), list(_CLICKS.values()))[0],
-        chance.choices(list(_THEN), list(_THEN.values()))[0],
-        chance.uniform(0.05, 0.8),
-    )
+    clicks = chance.choices(list(_CLICKS), list(_CLICKS.values()))[0]
+    then = chance.choices(list(_THEN), list(_THEN.values()))[0]
+    thinks_s = chance.uniform(0.05, 0.8)
+    if chance.random() < _SHARING:
+        address = f"ring {number // _RING}"
+        phone = f"{address}, phone {number % _RING_PHONES}"
+    else:
+        address = phone = f"of buyer {number}"
+    return Buyer(number, f"buyer-{number:06}", clicks, then, thinks_s, phone, address)
 
 
 class WaitingRoom:

@@ -44,7 +44,7 @@ def report(options: Options, ours: Played, naive: Played | None = None) -> Rende
     """
     runs = [ours] if naive is None else [ours, naive]
     table = Table(
-        title=f"{options.buyers:,} buyers, {options.units:,} units, 1 each",
+        title=f"{options.buyers:,} buyers, {options.units:,} units, {_allowed(options)}",
         caption=_CAPTION,
         title_justify="left",
         caption_justify="left",
@@ -83,6 +83,7 @@ def summary(options: Options, ours: Played, naive: Played | None = None) -> dict
         "processes": options.processes,
         "seed": options.seed,
         "hold_seconds": options.hold_seconds,
+        "limits": {rule.name: rule.maximum for rule in options.rules},
         "seckill": _told(options, ours),
         "checks": [
             {"what": c.what, "expected": c.expected, "actual": c.actual, "ok": c.ok}
@@ -112,7 +113,15 @@ def svg(options: Options, ours: Played, naive: Played | None = None) -> str:
     console = Console(
         record=True, width=_PICTURE_WIDTH, file=io.StringIO(), highlight=False, force_terminal=True
     )
-    flags = (" --redis" if options.redis else "") + (" --naive" if naive else "")
+    flags = "".join(
+        f" --{name}"
+        for name, given in (
+            ("limits", options.limits),
+            ("redis", options.redis),
+            ("naive", naive is not None),
+        )
+        if given
+    )
     console.print("[bold]$ ./seckill demo[/]" + flags)
     result = ours.result
     end = Stock(options.units, options.units - ours.sold, 0, ours.sold)
@@ -142,6 +151,12 @@ def _words_in_place(match: re.Match[str]) -> str:
         stretched = f' textLength="{len(html.unescape(word[0])) * width:.1f}"'
         parts.append(f"<text {placed.replace(length[0], stretched)}>{word[0]}</text>")
     return "".join(parts)
+
+
+def _allowed(options: Options) -> str:
+    if not options.limits:
+        return "1 each"
+    return ", ".join(f"{rule.maximum} per {rule.dimension}" for rule in options.rules)
 
 
 def _told(options: Options, played: Played) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,24 @@ from seckill.runtime import Runtime
 # A crowd that takes longer hangs.
 _LONGEST_S = 600.0
 _LOOK_S = 0.25
-_LIMIT = 1
 # Connections of the whole crowd. More callers than this only queue for the same row.
 _BUYING = 8
 _PAYING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the sale, in units over the whole of it."""
+
+    name: str
+    dimension: str
+    plural: str
+    maximum: int
+
+
+_PER_USER = Limit("one_per_user", "user", "users", 1)
+_PER_PHONE = Limit("two_per_phone", "phone", "phones", 2)
+_PER_ADDRESS = Limit("three_per_address", "address", "addresses", 3)
 
 
 class Interrupted(Exception):
@@ -45,6 +60,7 @@ class Options:
         processes: that the crowd comes from.
         seed: who does what.
         hold_seconds: how long a hold lasts unpaid.
+        limits: phones and addresses are limited too.
         redis: put the sold-out flag before it, and kill its Valkey in the middle.
     """
 
@@ -53,17 +69,32 @@ class Options:
     processes: int = 4
     seed: int = 1
     hold_seconds: int = 4
+    limits: bool = False
     redis: bool = False
+
+    @property
+    def rules(self) -> tuple[Limit, ...]:
+        """The limits of the sale."""
+        return (_PER_USER, _PER_PHONE, _PER_ADDRESS) if self.limits else (_PER_USER,)
 
     @property
     def expected(self) -> int:
         """Units that must be sold in the end.
 
         Who wants to pay waits as long as anything may come back, so all that is left unsold has
-        nobody who would pay for it.
+        nobody who would pay for it and may. Phones lie within addresses: whoever comes first, a
+        phone and an address end with what they may have, or with all who want.
         """
-        payers = sum(buyer(self.seed, n).then == "pay" for n in range(self.buyers))
-        return min(self.units, payers)
+        crowd = (buyer(self.seed, n) for n in range(self.buyers))
+        payers = [one for one in crowd if one.then == "pay"]
+        if not self.limits:
+            return min(self.units, len(payers))
+        home = {one.phone: one.address for one in payers}
+        addresses: Counter[str] = Counter()
+        for phone, wanted in Counter(one.phone for one in payers).items():
+            addresses[home[phone]] += min(wanted, _PER_PHONE.maximum)
+        allowed = sum(min(wanted, _PER_ADDRESS.maximum) for wanted in addresses.values())
+        return min(self.units, allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +140,15 @@ def open_sale(ops_dsn: str, options: Options) -> int:
         client.allocate_stock(
             activity_id=activity_id, sku=SKU, quantity=options.units, request_id=uuid4()
         )
-        client.set_limit(
-            activity_id=activity_id,
-            name="one_per_user",
-            dimension="user",
-            metric="units",
-            window="activity",
-            maximum=_LIMIT,
-        )
+        for limit in options.rules:
+            client.set_limit(
+                activity_id=activity_id,
+                name=limit.name,
+                dimension=limit.dimension,
+                metric="units",
+                window="activity",
+                maximum=limit.maximum,
+            )
         client.open_activity(activity_id=activity_id)
     return activity_id
 
@@ -140,6 +172,7 @@ def orders(dsn: str, activity_id: int | None, options: Options, redis_url: str =
             buyers=options.buyers,
             buying=max(_BUYING // options.processes, 1),
             paying=max(_PAYING // options.processes, 1),
+            limits=options.limits,
             redis_url=redis_url,
         )
         for number in range(options.processes)
@@ -176,9 +209,13 @@ def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) 
         activity_id,
         units=options.units,
         sold=options.expected,
-        limit=_LIMIT,
+        limit=_PER_USER.maximum,
         acknowledged=result.acknowledged,
     )
+    for limit in options.rules[1:]:
+        checks += audit.count_shared(
+            runtime.superuser_dsn, activity_id, limit.dimension, limit.plural, limit.maximum
+        )
     checks.append(Check("answers that contradict each other", 0, len(result.broken)))
     counted = {check.what: check.actual for check in checks}
     return Played(result, counted[audit.SOLD], counted[audit.GREEDY], checks, flag_report)

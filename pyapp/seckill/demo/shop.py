@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -27,6 +28,7 @@ class Answer:
         reservation_id: of the hold; None where refused.
         replayed: the same request had been answered before.
         may_return: refused now, but units are held unpaid and may come back.
+        limit: the name of the limit that refused, where the sale has several.
         flagged: the sold-out flag refused, PostgreSQL was not asked.
     """
 
@@ -34,6 +36,7 @@ class Answer:
     reservation_id: int | None = None
     replayed: bool = False
     may_return: bool = False
+    limit: str | None = None
     flagged: bool = False
 
 
@@ -89,13 +92,22 @@ class SeckillShop:
         activity_id: the sale.
         buying: connections for `reserve`.
         paying: connections for everything else: a payment does not queue behind the crowd.
+        subjects: what each user brings beside his id; None: nothing.
         redis_url: of the sold-out flag; empty: none.
     """
 
     def __init__(
-        self, dsn: str, activity_id: int, *, buying: int, paying: int, redis_url: str = ""
+        self,
+        dsn: str,
+        activity_id: int,
+        *,
+        buying: int,
+        paying: int,
+        subjects: Mapping[str, Mapping[str, str]] | None = None,
+        redis_url: str = "",
     ) -> None:
         self._activity_id = activity_id
+        self._subjects = subjects
         self._buying = AsyncClient(
             dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY, flag=redis_url
         )
@@ -126,6 +138,7 @@ class SeckillShop:
             sku=SKU,
             quantity=1,
             request_id=request_id,
+            subjects={} if self._subjects is None else self._subjects[user_id],
             first_try=first_try,
         )
         may_return = said.retry == "may_return"
@@ -134,6 +147,7 @@ class SeckillShop:
             said.reservation_id,
             bool(said.replayed),
             may_return,
+            None if self._subjects is None else said.limit_name,
             # PostgreSQL names the instant at which units may come back; a flag names none.
             flagged=said.status == "sold_out" and may_return and said.retry_at is None,
         )

@@ -23,6 +23,9 @@ ANSWERS = {
     "reserve replay": ("replayed", "green"),
     "reserve sold_out": ("sold out", "red"),
     "reserve limit_exceeded": ("over the limit", "yellow"),
+    "reserve limit_exceeded one_per_user": ("over 1 a user", "yellow"),
+    "reserve limit_exceeded two_per_phone": ("over 2 a phone", "yellow"),
+    "reserve limit_exceeded three_per_address": ("over 3 an address", "yellow"),
     "reserve busy": ("busy, asked again", "yellow"),
     "pay confirmed": ("paid", "bold green"),
     "pay late_sold_out": ("paid too late", "yellow"),
@@ -30,7 +33,9 @@ ANSWERS = {
     "cancel expired": ("cancelled too late", "yellow"),
 }
 
-REFUSALS = ("reserve sold_out", "reserve limit_exceeded")
+REFUSALS = tuple(
+    name for name in ANSWERS if name.startswith(("reserve sold_out", "reserve limit_exceeded"))
+)
 
 
 class View(Protocol):

@@ -37,6 +37,7 @@ class Order:
         buyers: number of buyers in the whole crowd.
         buying: `reserve` calls at a time.
         paying: payments and cancellations at a time.
+        limits: buyers bring their phones and addresses.
         redis_url: of the sold-out flag; empty: none.
     """
 
@@ -48,6 +49,7 @@ class Order:
     buyers: int
     buying: int
     paying: int
+    limits: bool = False
     redis_url: str = ""
 
     def to_json(self) -> str:
@@ -75,6 +77,7 @@ def main() -> None:
 
 async def _serve(order: Order) -> None:
     start_at = _follow_parent()
+    buyers = [buyer(order.seed, n) for n in range(order.first, order.buyers, order.step)]
     shop: Shop
     if order.activity_id is None:
         shop = NaiveShop(order.dsn, connections=order.buying + order.paying + 1)
@@ -84,11 +87,13 @@ async def _serve(order: Order) -> None:
             order.activity_id,
             buying=order.buying,
             paying=order.paying,
+            subjects={one.user_id: {"phone": one.phone, "address": one.address} for one in buyers}
+            if order.limits
+            else None,
             redis_url=order.redis_url,
         )
     async with shop:
         calls = Calls(shop, buying=order.buying, paying=order.paying)
-        buyers = [buyer(order.seed, n) for n in range(order.first, order.buyers, order.step)]
         crowd = Crowd(buyers, shop, calls, order.seed)
         _say({"ready": True})
         reporter = asyncio.create_task(_report(crowd, calls))

@@ -1,0 +1,78 @@
+-- For a batch, all locks are taken before the first payment is judged, each kind in its order, so
+-- that no two batches, and no batch and no single call, wait for each other in a circle. A payment
+-- that may be late takes whatever units its activity has, and may settle ended holds of any of its
+-- pools: then all of the activity's slots are locked, and the reservation's subjects (confirm_at
+-- says why). Those that end within seconds are taken for late, since the locks may take as long.
+-- What goes on to the inventory needs that row.
+-- Raises: 55P03 when the locks took longer.
+-- Locks: users sorted; reservations by key; the subjects of late ones; slots ascending; inventory
+--   rows by sku.
+create or replace function seckill_private.lock_reservations (
+  p_user_ids text[],
+  p_reservation_ids bigint[],
+  p_now timestamptz
+)
+  returns seckill_private.reservation[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_rows seckill_private.reservation[];
+  v_keys bigint[] := array(
+    select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
+      from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
+     where i.id is not null and i.user_id is not null);
+  v_user_id text;
+  v_soon timestamptz;
+  v_late seckill_private.reservation[];
+  v_pool_ids bigint[];
+begin
+  for v_user_id in
+    select distinct u.user_id collate "C" as user_id from unnest(p_user_ids) as u (user_id)
+     where u.user_id is not null order by user_id
+  loop
+    perform seckill_private.lock_subject('user', v_user_id);
+  end loop;
+  v_rows := array(
+    select r
+      from seckill_private.reservation as r
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (p_reservation_ids)
+     order by r.buyer_key, r.reservation_id
+       for update);
+  v_soon := seckill_private.now_of_rows(p_now, v_rows) + interval '10 seconds';
+  v_late := array(
+    select r from unnest(v_rows) as r
+     where r.state in ('held', 'expired') and r.expires_at <= v_soon);
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest from unnest(v_late) as r
+           cross join lateral unnest(r.subjects) as d (digest)),
+    array(select l from (
+            select distinct seckill_private.activity_of(r.reservation_id) as activity_id
+              from unnest(v_late) as r) as a
+           cross join lateral unnest((seckill_private.load_sale(a.activity_id)).limits) as l));
+  v_pool_ids := array(
+    select distinct u.pool_id from unnest(v_rows) as r
+     cross join lateral unnest(r.pool_ids) as u (pool_id)
+     union
+    select p.pool_id from unnest(v_late) as r
+      join seckill_private.pool as p
+        on p.activity_id = seckill_private.activity_of(r.reservation_id));
+  perform seckill_private.lock_slots(v_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+  if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
+    perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
+  end if;
+  return v_rows;
+end
+$function$;
+
+comment on function seckill_private.lock_reservations (text[], bigint[], timestamptz) is
+  'Lock the reservations of a batch, their users and their stock; the rows that there are.';

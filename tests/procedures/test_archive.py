@@ -1,0 +1,292 @@
+"""archive_activity, export_activity, drop_archived: a sale stands still, is exported, and goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from tests.concurrency.checks_feed import Consumer, changes, require_feed
+from tests.fix_database import Database
+from tests.fix_sale import (
+    Row,
+    Sale,
+    cancel,
+    close_activity,
+    confirm,
+    get_reservation,
+    one,
+    open_sale,
+    reserve,
+    violations,
+)
+from tests.procedures.instants import history, refused
+
+PARTS = {
+    "activity": 1,
+    "pool": 1,
+    "pool_slot": 1,
+    "limit_version": 1,
+    "list_dimension": 1,
+    "listed_subject": 3,
+    "ops_entry": 7,
+    "inventory_movement": 4,
+    "reservation": 5,
+    "movement": 7,
+}
+
+
+def archive(connection: Connection[Any], sale: Sale) -> Row:
+    """seckill.archive_activity."""
+    return one(connection, "select * from seckill.archive_activity(%(id)s)", id=sale.activity_id)
+
+
+def drop(connection: Connection[Any], sale: Sale, limit: int = 1000) -> Row:
+    """seckill.drop_archived, once."""
+    return one(
+        connection,
+        "select * from seckill.drop_archived(%(id)s, %(limit)s)",
+        id=sale.activity_id,
+        limit=limit,
+    )
+
+
+def drop_all(connection: Connection[Any], sale: Sale, limit: int = 1000) -> int:
+    """seckill.drop_archived until it is done; how many rows were deleted."""
+    deleted = 0
+    while (answer := drop(connection, sale, limit)).status != "dropped":
+        deleted += answer.quantity
+    return deleted
+
+
+def export(
+    connection: Connection[Any], sale: Sale, part: str, after: str | None = None, limit: int = 2
+) -> list[Row]:
+    """A page of seckill.export_activity."""
+    return connection.execute(
+        "select * from seckill.export_activity(%s, %s, %s, %s)",
+        [sale.activity_id, part, after, limit],
+    ).fetchall()
+
+
+def over(operator: Connection[Any], buyer: Connection[Any], **options: Any) -> Sale:
+    """A closed sale: of five holds three paid, two cancelled after the close."""
+    sale = open_sale(operator, limit=3, **options)
+    operator.execute(
+        "select seckill.add_eligible(%s, 'user', array['u1', 'u2', 'u3'])", [sale.activity_id]
+    )
+    held = [reserve(buyer, sale, user=f"u{number}").reservation_id for number in range(5)]
+    for number in range(3):
+        confirm(buyer, held[number], user=f"u{number}", payment_ref="1")
+    close_activity(operator, sale)
+    for number in (3, 4):
+        cancel(buyer, held[number], user=f"u{number}")
+    return sale
+
+
+def rows_left(superuser: Connection[Any], sale: Sale) -> int:
+    """Reservations, movements, pools and listed subjects of a sale."""
+    return one(
+        superuser,
+        """
+        select (select count(*) from seckill_private.reservation
+                 where buyer_key >> 40 = %(id)s)
+               + (select count(*) from seckill_private.movement where activity_id = %(id)s)
+               + (select count(*) from seckill_private.listed_subject where activity_id = %(id)s)
+               + (select count(*) from seckill_private.pool where activity_id = %(id)s) as rows""",
+        id=sale.activity_id,
+    ).rows
+
+
+def test_only_a_closed_sale_without_holds_is_archived(operator, buyer):
+    sale = open_sale(operator)
+    held = reserve(buyer, sale)
+    with refused("SK006"):
+        archive(operator, sale)
+    close_activity(operator, sale)
+    with refused("SK006"):
+        archive(operator, sale)
+    cancel(buyer, held.reservation_id)
+    first, second = archive(operator, sale), archive(operator, sale)
+    assert (first.status, first.replayed) == ("archived", False)
+    assert (second.status, second.replayed) == ("archived", True)
+
+
+def test_an_archived_sale_stands_still_and_is_read(operator, buyer):
+    sale = over(operator, buyer)
+    paid = next(row for row in history(operator, sale) if row.kind == "confirm")
+    archive(operator, sale)
+    before = history(operator, sale)
+    with refused("SK008"):
+        confirm(buyer, paid.reservation_id, user=paid.user_id, payment_ref="another")
+    assert get_reservation(buyer, paid.reservation_id, user=paid.user_id).status == "confirmed"
+    assert history(operator, sale) == before
+    assert violations(operator, sale) == []
+
+
+def test_every_row_is_exported_once(operator, buyer, superuser):
+    sale = over(operator, buyer)
+    with refused("SK006"):
+        export(operator, sale, "movement")
+    archive(operator, sale)
+    for part, expected in PARTS.items():
+        rows: list[Row] = []
+        while page := export(operator, sale, part, rows[-1].cursor if rows else None):
+            rows += page
+        assert len(rows) == expected, part
+        assert len({str(row.data) for row in rows}) == expected, part
+    books = superuser.execute(
+        "select to_jsonb(m) as row from seckill_private.movement m where activity_id = %s"
+        " order by movement_id",
+        [sale.activity_id],
+    ).fetchall()
+    found = export(operator, sale, "movement", limit=100)
+    assert [row.data["version"] for row in found] == [row.row["version"] for row in books]
+
+
+def test_instants_are_exported_in_utc(operator, buyer):
+    sale = over(operator, buyer)
+    archive(operator, sale)
+    operator.execute("set timezone = 'Asia/Shanghai'")
+    try:
+        (row,) = export(operator, sale, "activity")
+    finally:
+        operator.execute("reset timezone")
+    assert row.data["closed_at"].endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    ("part", "after"),
+    [
+        ("x", None),
+        (None, None),
+        ("movement", "x"),
+        ("movement", "9" * 30),
+        ("reservation", "1.x"),
+        ("reservation", "x"),
+        ("listed_subject", "a.xyz"),
+    ],
+)
+def test_bad_arguments_of_an_export(operator, buyer, part, after):
+    sale = over(operator, buyer)
+    archive(operator, sale)
+    with refused("SK001"):
+        export(operator, sale, part, after)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_a_dropped_sale_is_gone_and_its_neighbour_is_not(operator, buyer, superuser, limit):
+    neighbour = over(operator, buyer)
+    sale = over(operator, buyer)
+    other = history(operator, neighbour)
+    with refused("SK006"):
+        drop(operator, sale)
+    archive(operator, sale)
+    held, moved, listed = 5, 7, 3
+    assert drop_all(operator, sale, limit) == held + moved + listed
+    assert rows_left(superuser, sale) == 0
+    again = drop(operator, sale)
+    assert (again.status, again.replayed, again.quantity) == ("dropped", True, 0)
+    assert history(operator, neighbour) == other
+    assert violations(operator, neighbour) == []
+
+
+def test_calls_about_a_dropped_sale_say_that_it_was_archived(operator, buyer, reader):
+    sale = over(operator, buyer)
+    paid = next(row for row in history(operator, sale) if row.kind == "confirm")
+    archive(operator, sale)
+    drop(operator, sale, 1)
+    for call in (
+        lambda: history(reader, sale),
+        lambda: violations(reader, sale),
+        lambda: reserve(buyer, sale),
+        lambda: export(operator, sale, "movement"),
+    ):
+        with refused("SK002") as refusal:
+            call()
+        assert "was archived at" in (refusal.detail or "")
+    drop_all(operator, sale)
+    for call in (confirm, cancel, get_reservation):
+        with refused("SK008"):
+            call(buyer, paid.reservation_id, user=paid.user_id)
+    reader.execute("select * from seckill.pool").fetchall()
+    reader.execute("select * from seckill.sale_status").fetchall()
+
+
+def test_a_limit_on_all_sales_keeps_what_it_counts(operator, buyer, superuser):
+    sale = over(operator, buyer)
+    operator.execute(
+        "select seckill.set_limit(null, 'a month', 'user', 'orders', 'month', 1,"
+        " p_time_zone => 'UTC')"
+    )
+    try:
+        with refused("SK006") as refusal:
+            archive(operator, sale)
+        assert "a month" in (refusal.detail or "")
+        superuser.execute(
+            "update seckill_private.activity set closed_at = closed_at - interval '33 days'"
+            " where activity_id = %s",
+            [sale.activity_id],
+        )
+        assert archive(operator, sale).status == "archived"
+    finally:
+        operator.execute("select seckill.drop_limit(null, 'a month')")
+
+
+def test_a_consumer_that_has_not_read_what_was_dropped_is_told(db: Database):
+    with (
+        db.connect("operator") as operator,
+        db.connect("buyer") as buyer,
+        db.connect("reader") as reader,
+    ):
+        old, young = over(operator, buyer), open_sale(operator)
+        reserve(buyer, young)
+        late, punctual = Consumer(reader), Consumer(reader)
+        late.poll(3)
+        punctual.catch_up()
+        archive(operator, old)
+        drop(operator, old, 1)
+        with refused("SK006"):
+            late.poll()
+        reserve(buyer, young, user="bob")
+        punctual.catch_up()
+        require_feed(db, punctual.rows, young)
+        anew = Consumer(reader)
+        anew.catch_up(1)
+        require_feed(db, anew.rows, young)
+        assert {row.activity_id for row in anew.rows} == {young.activity_id}
+
+
+def test_the_last_of_a_block_takes_its_partitions_along(db: Database):
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        sales = [over(operator, buyer, sku=f"s{number}") for number in range(2)]
+        while open_sale(operator, units=0, state="draft").activity_id < 63:
+            pass
+        young = open_sale(operator, sku="young")
+        assert young.activity_id == 64
+        before = len(changes(operator))
+        for sale in sales:
+            archive(operator, sale)
+        for activity_id in range(3, 64):
+            draft = Sale(activity_id, "", "")
+            close_activity(operator, draft)
+            archive(operator, draft)
+            drop_all(operator, draft)
+        assert drop_all(operator, sales[0]) == 15
+        assert partitions(db) == {"reservation_0", "reservation_64", "movement_0", "movement_64"}
+        assert drop_all(operator, sales[1]) == 0, "nothing was deleted row by row"
+        assert partitions(db) == {"reservation_64", "movement_64"}
+        assert reserve(buyer, young).status == "held"
+        assert len(changes(operator)) == before - 2 * 12 + 1
+
+
+def partitions(db: Database) -> set[str]:
+    """The partitions that there are."""
+    with db.connect("superuser") as superuser:
+        rows = superuser.execute(
+            "select inhrelid::regclass::name as name from pg_inherits"
+            " where inhparent::regclass::text in"
+            " ('seckill_private.reservation', 'seckill_private.movement')"
+        ).fetchall()
+    return {row.name.split(".")[-1] for row in rows}
