@@ -131,9 +131,9 @@ begin
             ),
             Edit(
                 "take_hold",
-                "v_quantities, v_versions, p_digests);",
+                "    v_versions, p_digests);",
                 """\
-v_quantities, v_versions, p_digests)
+    v_versions, p_digests)
   on conflict do nothing
   returning reservation_id)
   select w.reservation_id into v_result.reservation_id

@@ -652,6 +652,10 @@ begin
    where a.activity_id = p_activity_id;
   if not found then
     perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif (v_sale.activity).dropped_at is not null then
+    perform seckill_private.raise_error(
+      'SK002', format('activity %s was archived at %s', p_activity_id,
+                      (v_sale.activity).archived_at at time zone 'UTC'));
   end if;
   return v_sale;
 end
@@ -1610,8 +1614,8 @@ comment on function seckill_private.leaves_at (
   'When enough of what a rolling limit counts has left its window.';
 
 -- file: procedures/internal/rolling_peak.sql
--- A late payment is dated back, into the middle of p_window: every rolling window that holds it then
--- must have room. Each ends with a purchase, its own or a later one.
+-- A late payment is dated back, into the middle of p_window: every rolling window that holds it
+-- then must have room. Each ends with a purchase, its own or a later one.
 create or replace function seckill_private.rolling_peak (
   p_limit seckill_private.limit_version,
   p_keys bigint[],
@@ -2061,7 +2065,8 @@ comment on function seckill_private.require_dimension (text) is
 -- The first check that fails, in order of precedence, or one without answer: then every check has
 -- passed, and seen_at is the latest instant at which something was done for the request's subjects.
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
--- are made.
+-- are made. Stock is looked at closely only where the counters are too low: they are a lower bound,
+-- and else every purchase would add up all holds that have ended while a sweep is behind.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -2080,10 +2085,14 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
+  v_is_short boolean :=
+    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
   select c.* into v_check
     from seckill_private.gate_checks(
-           p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+           p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
+           case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+           p_now) as c
    where c.answer is not null
    limit 1;
   if found or p_sale.limits is null then
@@ -2134,6 +2143,56 @@ $function$;
 
 comment on function seckill_private.refusal (seckill_private.check) is
   'A failed check as the answer to a purchase.';
+
+-- file: procedures/internal/refuse_archived.sql
+-- An archived activity stands still, so that its export is whole. Who still moves something in one
+-- that is closed (a refund, a payment that came too late) holds this lock until the commit, and
+-- archiving waits for it.
+-- Locks: the activity's row, for key share: only archive_activity minds.
+-- Raises: SK008, as later, when the reservations are gone.
+create or replace function seckill_private.refuse_archived (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.refuse_archived (bigint) is
+  'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
+
+-- file: procedures/internal/next_position.sql
+-- The order of the feed. A transaction id alone says when a transaction began to write, not when it
+-- had the slot, so a row's position is at least that of the row before it on the slot: positions
+-- never fall from one version of a slot to the next. And a position is never below its own
+-- transaction's id: once every transaction below some id has ended, no row can come in before it.
+create or replace function seckill_private.next_position (
+  p_position bigint,
+  p_base bigint
+)
+  returns bigint
+  language sql
+  volatile
+return greatest(p_position, p_base + pg_current_xact_id()::text::bigint);
+
+comment on function seckill_private.next_position (bigint, bigint) is
+  'The position in the feed of what this transaction moves on a slot, after what stands at '
+  'p_position.';
 
 -- file: procedures/internal/moved.sql
 -- Double entry: what leaves the source arrives in the target, and no other account notices.
@@ -2243,6 +2302,7 @@ create or replace function seckill_private.record_drain (
   p_pool_id bigint,
   p_slot smallint,
   p_version bigint,
+  p_position bigint,
   p_quantity bigint,
   p_actor text,
   p_note text
@@ -2252,14 +2312,15 @@ create or replace function seckill_private.record_drain (
   volatile
 begin atomic
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, version, kind, source, target, quantity, at, actor, note)
+    activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at,
+    actor, note)
   values (
-    p_activity_id, p_shard, p_pool_id, p_slot, p_version, 'drain', 'available', 'inventory',
-    p_quantity, p_now, p_actor, p_note);
+    p_activity_id, p_shard, p_pool_id, p_slot, p_version, p_position, 'drain', 'available',
+    'inventory', p_quantity, p_now, p_actor, p_note);
 end;
 
 comment on function seckill_private.record_drain (
-  timestamptz, bigint, smallint, bigint, smallint, bigint, bigint, text, text) is
+  timestamptz, bigint, smallint, bigint, smallint, bigint, bigint, bigint, text, text) is
   'Write into the ledger that units went on to the inventory to pay what a slot owes.';
 
 -- file: procedures/internal/post_movements.sql
@@ -2272,8 +2333,9 @@ comment on function seckill_private.record_drain (
 -- times in one transaction costs thirty times as much. version grows by one for each ledger row.
 -- Lines may be of several activities: taken one after another they would lock out of order. The
 -- caller has made sure that the source has the units; the table's checks are the last net.
--- Raises: SK007 when the inventory has too few.
--- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku.
+-- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
+-- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
+--   activity its row, for key share.
 create or replace function seckill_private.post_movements (
   p_now timestamptz,
   p_kind text,
@@ -2302,11 +2364,16 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, s.owed, p.activity_id into strict v_slot
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
+           seckill_private.next_position(s.position, s.position_base) as position
+      into strict v_slot
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -2324,21 +2391,22 @@ begin
            owed = s.owed - v_paid,
            epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
            version = s.version + v_group.lines + (v_paid > 0)::integer,
+           position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
     insert into seckill_private.movement (
-      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     if v_paid > 0 then
       perform seckill_private.record_drain(
         p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
-        v_slot.version + v_group.lines + 1, v_paid, p_actor, p_kind);
+        v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
     end if;
     v_pool_ids := v_pool_ids || v_group.pool_id;
     v_deltas := v_deltas || v_paid
@@ -2595,8 +2663,8 @@ comment on function seckill_private.release_due (timestamptz, timestamptz, bigin
 -- Where counters are too low for an order: give back what ended holds and due releases have, in
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
--- more.
--- Where there is nothing to settle, nothing is waited for: a sweeper may have the holds and the slots.
+-- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
+-- and the slots.
 -- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
@@ -2681,6 +2749,7 @@ begin atomic
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
          version = s.version + 1,
+         position = seckill_private.next_position(s.position, s.position_base),
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
@@ -2741,6 +2810,47 @@ $function$;
 comment on function seckill_private.take_units (
   timestamptz, bigint, bigint[], integer[], timestamptz) is
   'Move the units of an order from available to held; the versions of those movements, or null.';
+
+-- file: procedures/internal/hold_position.sql
+-- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
+-- The others are raised to it, or what moves next on them would come before the hold.
+-- Called with the slots locked and their units taken.
+create or replace function seckill_private.hold_position (
+  p_pool_ids bigint[],
+  p_slots smallint[]
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_position bigint;
+begin
+  if cardinality(p_pool_ids) = 1 then
+    select s.position into strict v_position
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_ids[1]
+       and s.slot = p_slots[1];
+    return v_position;
+  end if;
+  select max(s.position) into v_position
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot));
+  update seckill_private.pool_slot as s
+     set position = v_position
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot))
+     and s.position < v_position;
+  return v_position;
+end
+$function$;
+
+comment on function seckill_private.hold_position (bigint[], smallint[]) is
+  'The position in the feed of a hold that has just taken its units from these slots.';
 
 -- file: procedures/internal/refresh_next_expiry.sql
 -- next_expiry is only a lower bound: the hold it stood for may have been paid. Once a sweep has
@@ -2938,6 +3048,7 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
   v_versions bigint[];
 begin
   if cardinality(p_pool_ids) > 1 then
@@ -2965,12 +3076,13 @@ begin
   v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, pool_ids, slots, quantities, versions, subjects)
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision, v_pool_ids,
-    array_fill(0::smallint, array[cardinality(v_pool_ids)]), v_quantities, v_versions, p_digests);
+    v_result.expires_at, p_sale.limits_revision,
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $function$;
@@ -3168,7 +3280,8 @@ comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, 
 
 -- file: procedures/internal/lock_reservation.sql
 -- Locks: the user, then the reservation's row.
--- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same.
+-- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same, and in
+-- an archived activity, where none is held any more.
 create or replace function seckill_private.lock_reservation (
   p_user_id text,
   p_reservation_id bigint
@@ -3194,7 +3307,11 @@ begin
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id
      for update;
-  if not found then
+  if not found or v_row.state <> 'held' and exists (
+    select from seckill_private.activity as a
+     where a.activity_id = seckill_private.activity_of(p_reservation_id)
+       and a.archived_at is not null
+  ) then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
   return v_row;
@@ -3269,6 +3386,7 @@ comment on function seckill_private.settle_reservation (
   'Expire a locked reservation if its hold has ended; the row as it is then.';
 
 -- file: procedures/internal/record_event.sql
+-- Locks: the activity's row, for key share. Raises: SK008 when the activity is archived.
 -- Events stand in the ledger beside the movements, so that one feed tells all of a reservation.
 create or replace function seckill_private.record_event (
   p_now timestamptz,
@@ -3280,11 +3398,16 @@ create or replace function seckill_private.record_event (
   language sql
   volatile
 begin atomic
+  select seckill_private.refuse_archived(
+    seckill_private.activity_of((p_reservation).reservation_id));
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, kind, quantity, reservation_id, user_id, at, note)
+    activity_id, shard, pool_id, slot, position, kind, quantity, reservation_id, user_id, at,
+    note)
   select seckill_private.activity_of((p_reservation).reservation_id), (p_reservation).shard,
-         l.pool_id, l.slot, p_kind, l.quantity, l.reservation_id, l.user_id, p_now, p_note
-    from unnest(seckill_private.unit_lines(p_reservation)) as l;
+         l.pool_id, l.slot, seckill_private.next_position(s.position, s.position_base), p_kind,
+         l.quantity, l.reservation_id, l.user_id, p_now, p_note
+    from unnest(seckill_private.unit_lines(p_reservation)) as l
+    join seckill_private.pool_slot as s on s.pool_id = l.pool_id and s.slot = l.slot;
 end;
 
 comment on function seckill_private.record_event (
@@ -4316,6 +4439,241 @@ $function$;
 comment on function seckill_private.ensure_partition (bigint) is
   'Make sure that there are partitions for the rows of an activity.';
 
+-- file: procedures/internal/drop_partition.sql
+-- When nobody needs any of its 64 activities, the whole partition goes: no row is read, and nothing
+-- is left to vacuum. The table's files go after the locks.
+-- Locks: the activities, against a new one of this block; ACCESS EXCLUSIVE on the parents, for
+--   which every buyer waits: so not longer than the lock_timeout that the caller has set. 55P03:
+--   nothing happened, try again.
+create or replace function seckill_private.drop_partition (
+  p_activity_id bigint
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_next bigint;
+begin
+  lock table seckill_private.activity in share mode;
+  select s.last_value + s.is_called::integer into v_next
+    from seckill_private.activity_activity_id_seq as s;
+  if v_next < v_first + 64 or exists (
+    select from seckill_private.activity as a
+     where a.activity_id >= v_first
+       and a.activity_id < v_first + 64
+       and a.dropped_at is null
+  ) then
+    return false;
+  end if;
+  execute format(
+    'drop table if exists seckill_private.%I, seckill_private.%I, seckill_private.%I',
+    'reservation_' || v_first, 'movement_' || v_first, 'refund_' || v_first);
+  return true;
+end
+$function$;
+
+comment on function seckill_private.drop_partition (bigint) is
+  'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
+
+-- file: procedures/internal/delete_activity.sql
+-- Up to p_limit rows of a dropped activity, along their keys: nothing of another activity is read.
+-- 0 when nothing is left. Nobody waits for these rows, and no lock on a table is taken that others
+-- would notice.
+create or replace function seckill_private.delete_activity (
+  p_activity_id bigint,
+  p_limit integer
+)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_deleted integer;
+begin
+  delete from seckill_private.reservation as r
+   where (r.buyer_key, r.request_id, r.shard) in (
+           select d.buyer_key, d.request_id, d.shard
+             from seckill_private.reservation as d
+            where d.buyer_key >= p_activity_id << 40
+              and d.buyer_key < (p_activity_id + 1) << 40
+            order by d.buyer_key
+            limit p_limit)
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40;
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.movement as m
+   where m.activity_id = p_activity_id
+     and m.movement_id in (
+           select d.movement_id
+             from seckill_private.movement as d
+            where d.activity_id = p_activity_id
+            order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.refund as f
+   where f.activity_id = p_activity_id
+     and f.reservation_id in (
+           select d.reservation_id
+             from seckill_private.refund as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.listed_subject as s
+   where s.activity_id = p_activity_id
+     and (s.list, s.subject) in (
+           select d.list, d.subject
+             from seckill_private.listed_subject as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$function$;
+
+comment on function seckill_private.delete_activity (bigint, integer) is
+  'Delete some of the rows of a dropped activity; how many.';
+
+-- file: procedures/internal/limit_that_counts.sql
+-- A limit on all activities counts what was bought in each of them, for as long as its window is.
+-- The last thing to count is a hold of the last moment, dated by its end (expired_holds). A day
+-- more, since days and months are those of some zone.
+create or replace function seckill_private.limit_that_counts (
+  p_activity seckill_private.activity,
+  p_now timestamptz
+)
+  returns text
+  language sql
+  stable
+begin atomic
+  select min(l.name)
+    from seckill_private.limit_version as l
+   where l.activity_id is null
+     and l.until_revision is null
+     and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
+     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
+         + case l.window_kind
+             when 'rolling' then l.period
+             when 'month' then interval '31 days'
+             when 'week' then interval '7 days'
+             else interval '1 day'
+           end + interval '1 day' > p_now;
+end;
+
+comment on function seckill_private.limit_that_counts (seckill_private.activity, timestamptz) is
+  'A limit on all activities that may still count what was bought in this one, or null.';
+
+-- file: procedures/internal/archived_part.sql
+-- The parts with a few rows, each in one page. Of the inventory's ledger it is a copy: the original
+-- stays.
+create or replace function seckill_private.archived_part (
+  p_activity_id bigint,
+  p_part text
+)
+  returns setof jsonb
+  language sql
+  stable
+begin atomic
+  select to_jsonb(a) from seckill_private.activity as a
+   where p_part = 'activity' and a.activity_id = p_activity_id
+   union all
+  select to_jsonb(p) from seckill_private.pool as p
+   where p_part = 'pool' and p.activity_id = p_activity_id
+   union all
+  select to_jsonb(s)
+    from seckill_private.pool as p
+    join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+   where p_part = 'pool_slot' and p.activity_id = p_activity_id
+   union all
+  select to_jsonb(l) from seckill_private.limit_version as l
+   where p_part = 'limit_version' and l.activity_id = p_activity_id
+   union all
+  select to_jsonb(d) from seckill_private.list_dimension as d
+   where p_part = 'list_dimension' and d.activity_id = p_activity_id
+   union all
+  select to_jsonb(e) from seckill_private.ops_entry as e
+   where p_part = 'ops_entry' and e.activity_id = p_activity_id
+   union all
+  select to_jsonb(m)
+    from seckill_private.pool as p
+    join seckill_private.inventory_movement as m on m.sku = p.sku and m.pool_id = p.pool_id
+   where p_part = 'inventory_movement' and p.activity_id = p_activity_id;
+end;
+
+comment on function seckill_private.archived_part (bigint, text) is
+  'The rows of an activity in one of the small tables.';
+
+-- file: procedures/internal/archived_page.sql
+-- The parts that may have millions of rows, page by page along their keys.
+create or replace function seckill_private.archived_page (
+  p_activity_id bigint,
+  p_part text,
+  p_after text,
+  p_limit integer
+)
+  returns setof seckill.archived_row
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_key text[] := string_to_array(p_after, '.');
+begin
+  case p_part
+    when 'reservation' then
+      return query
+        select concat_ws('.', r.buyer_key, r.request_id), to_jsonb(r)
+          from seckill_private.reservation as r
+         where r.buyer_key >= p_activity_id << 40
+           and r.buyer_key < (p_activity_id + 1) << 40
+           and (p_after is null or (r.buyer_key, r.request_id) > (v_key[1]::bigint, v_key[2]::uuid))
+           and (p_after is null or r.buyer_key >= v_key[1]::bigint)
+         order by r.buyer_key, r.request_id
+         limit p_limit;
+    when 'movement' then
+      return query
+        select m.movement_id::text, to_jsonb(m)
+          from seckill_private.movement as m
+         where m.activity_id = p_activity_id
+           and m.movement_id > coalesce(p_after::bigint, 0)
+         order by m.movement_id
+         limit p_limit;
+    when 'refund' then
+      return query
+        select concat_ws('.', f.reservation_id, f.ordinal), to_jsonb(f)
+          from seckill_private.refund as f
+         where f.activity_id = p_activity_id
+           and (p_after is null
+                or (f.reservation_id, f.ordinal) > (v_key[1]::bigint, v_key[2]::integer))
+         order by f.reservation_id, f.ordinal
+         limit p_limit;
+    when 'listed_subject' then
+      return query
+        select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
+          from seckill_private.listed_subject as s
+         where s.activity_id = p_activity_id
+           and (p_after is null or (s.list, s.subject) > (v_key[1], decode(v_key[2], 'hex')))
+         order by s.list, s.subject
+         limit p_limit;
+  end case;
+end
+$function$;
+
+comment on function seckill_private.archived_page (bigint, text, text, integer) is
+  'A page of the reservations, movements, refunds or listed subjects of an activity.';
+
 -- file: procedures/internal/ensure_pool.sql
 -- Called under the activity's lock, so nobody makes the same pool at the same time.
 create or replace function seckill_private.ensure_pool (
@@ -4340,8 +4698,9 @@ begin
     insert into seckill_private.pool (activity_id, sku, region)
     values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard)
-    values (v_pool_id, 0, 0);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end
@@ -4702,11 +5061,11 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = h.slot
        and h.owed <> h.before
-    returning h.*
+    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
   )
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, kind, quantity, at, actor, note)
-  select p_activity_id, c.shard, p_pool_id, c.slot,
+    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
+  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
          case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
          p_now, p_actor, p_note
     from changed as c;
@@ -5236,6 +5595,199 @@ return (select pg_has_role(c.role, 'seckill_read', 'usage')
 comment on function seckill_private.sees_buyers () is
   'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
 
+-- file: procedures/internal/feed_cursor.sql
+-- generation.drops.position.pool.slot.version.event: what seckill_private.feed_place reads again.
+create or replace function seckill_private.feed_cursor (
+  p_feed seckill_private.feed,
+  p_place seckill_private.feed_place
+)
+  returns text
+  language sql
+  immutable
+return concat_ws(
+  '.', (p_feed).generation, (p_feed).drops, (p_place).position, (p_place).pool_id, (p_place).slot,
+  case when (p_place).event_id = 0 then (p_place).version::text else 'e' end, (p_place).event_id);
+
+comment on function seckill_private.feed_cursor (
+  seckill_private.feed, seckill_private.feed_place) is
+  'A place in the feed as changes hands it out; opaque to its caller.';
+
+-- file: procedures/internal/feed_place.sql
+-- The reverse of feed_cursor; null is the place before everything.
+-- A cursor that is older than the last drop of an archived activity, and stands before a row that
+-- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
+-- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
+create or replace function seckill_private.feed_place (
+  p_feed seckill_private.feed,
+  p_cursor text
+)
+  returns seckill_private.feed_place
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_place seckill_private.feed_place;
+  v_parts text[];
+begin
+  if p_cursor is null then
+    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
+  end if;
+  v_parts := regexp_match(
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+  if v_parts is null then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
+  elsif v_parts[1] <> p_feed.generation then
+    perform seckill_private.raise_error(
+      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
+  end if;
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
+  return v_place;
+end
+$function$;
+
+comment on function seckill_private.feed_place (seckill_private.feed, text) is
+  'The place in the feed that a cursor stands for.';
+
+-- file: procedures/internal/feed_horizon.sql
+-- Transactions with a lower id have all ended, in this snapshot and in every later one, so no row
+-- can come in below. Ids are the cluster's: a writer in another database counts, a reader does not.
+create or replace function seckill_private.feed_horizon ()
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select f.position_base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    from seckill_private.feed as f;
+end;
+
+comment on function seckill_private.feed_horizon () is
+  'The position below which the feed is complete.';
+
+-- file: procedures/internal/rebase_feed.sql
+-- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump)
+-- meets ids that are lower than the positions it brought along: then new ones are put above all of
+-- those, and cursors of before end, since rows that were written before anybody called changes here
+-- may stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
+-- Locks: the slots' table and the ledger against writers, once in the life of a cluster.
+create or replace function seckill_private.rebase_feed ()
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_system_identifier bigint := (select c.system_identifier from pg_control_system() as c);
+  v_last bigint;
+begin
+  if pg_is_in_recovery() then
+    perform seckill_private.raise_error(
+      'SK006', 'the database was restored: call changes once on its primary');
+  end if;
+  lock table seckill_private.pool_slot, seckill_private.movement, seckill_private.reservation
+    in share mode;
+  perform from seckill_private.feed as f
+    where f.system_identifier <> v_system_identifier
+      for update;
+  if not found then
+    return;
+  end if;
+  select greatest(
+           (select max(s.position) from seckill_private.pool_slot as s),
+           (select max(m.position) from seckill_private.movement as m),
+           (select max(r.position) from seckill_private.reservation as r))
+    into v_last;
+  update seckill_private.feed as f
+     set system_identifier = v_system_identifier;
+  if v_last >= seckill_private.feed_horizon() then
+    update seckill_private.feed as f
+       set position_base = v_last,
+           generation = left(gen_random_uuid()::text, 8);
+    update seckill_private.pool_slot as s
+       set position_base = v_last;
+  end if;
+end
+$function$;
+
+comment on function seckill_private.rebase_feed () is
+  'Put the positions to come above those that a restored database brought along.';
+
+-- file: procedures/internal/feed_rows.sql
+-- The rows of the ledger after a place and below the horizon, in the order of the feed: by
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
+-- sorted together, hence "with ties". An event has no version and follows the movements of its
+-- position.
+-- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
+-- that lost them afterwards could come out empty, which means that one has caught up.
+-- Read through the index on position, whatever the statistics say: changes switches everything else
+-- off.
+create or replace function seckill_private.feed_rows (
+  p_after seckill_private.feed_place,
+  p_horizon bigint,
+  p_limit integer
+)
+  returns table (
+    place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
+    reservation_id bigint, user_id text, actor text, login text, note text
+  )
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return query
+    with hold as (
+      select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
+             null::text, null::text
+        from seckill_private.reservation as r
+       cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+               as u (pool_id, slot, version, quantity)
+       where r.position >= p_after.position
+         and r.position < p_horizon
+         and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
+       order by r.position
+       fetch first p_limit rows with ties
+    ), other as (
+      select row(m.position, m.pool_id, m.slot, e.version, e.event_id
+             )::seckill_private.feed_place as place,
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
+             m.login, m.note
+        from seckill_private.movement as m
+       cross join lateral (
+               select coalesce(m.version, 9223372036854775807) as version,
+                      case when m.version is null then m.movement_id else 0 end as event_id) as e
+       where m.position >= p_after.position
+         and m.position < p_horizon
+         and (m.position, m.pool_id, m.slot, e.version, e.event_id)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
+       order by m.position
+       fetch first p_limit rows with ties
+    )
+    select h.* from hold as h
+     union all
+    select o.* from other as o
+     order by place
+     limit p_limit;
+end
+$function$;
+
+comment on function seckill_private.feed_rows (seckill_private.feed_place, bigint, integer) is
+  'Up to p_limit rows of the ledger after a place in the feed and below a position.';
+
 -- file: procedures/internal/check_slots.sql
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
 -- while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of debt,
@@ -5436,10 +5988,10 @@ comment on function seckill_private.check_reservations (bigint) is
   'Reservations whose steps in the ledger break I4 or I7.';
 
 -- file: procedures/internal/use_events.sql
--- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late payment
--- takes again: then that is what is judged, since the reservation recorded its revision anew. A hold
--- that ended unpaid is one expired hold from its
--- end on; the purchases in between are judged without adding.
+-- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late
+-- payment takes again: then that is what is judged, since the reservation recorded its revision
+-- anew. A hold that ended unpaid is one expired hold from its end on; the purchases in between
+-- are judged without adding.
 create or replace function seckill_private.use_events (
   p_limit seckill_private.limit_version,
   p_row seckill_private.reservation,
@@ -5481,12 +6033,12 @@ comment on function seckill_private.use_events (
   'What one reservation does to the use of a limit, as events in time.';
 
 -- file: procedures/internal/limit_events.sql
--- What the purchases under each limit of an activity added to its use, and took back, as events in
--- time: judged are the purchases of this activity that the limit applied to, as it stood at the
--- revision which they recorded. Purchases before a limit was set count, and are not judged. A limit
--- that crosses activities counts those of all. What was refunded counts as if never bought, so a
--- breach may be missed for it, never made up. decided: the event is a decision of its own, which saw
--- whatever else happened at that instant.
+-- What the purchases under each limit of an activity added to its use, and took back, as events
+-- in time: judged are the purchases of this activity that the limit applied to, as it stood at
+-- the revision which they recorded. Purchases before a limit was set count, and are not judged.
+-- A limit that crosses activities counts those of all. What was refunded counts as if never
+-- bought, so a breach may be missed for it, never made up. decided: the event is a decision of
+-- its own, which saw whatever else happened at that instant.
 create or replace function seckill_private.limit_events (
   p_activity_id bigint
 )
@@ -5565,10 +6117,10 @@ comment on function seckill_private.limit_events (bigint) is
   'How the use of each limit of an activity went up and down, for check_limits.';
 
 -- file: procedures/internal/check_limits.sql
--- I3: at each purchase, use in its window, itself included, was within the limits of the revision
--- that it recorded. At one instant what is given back comes first, then decisions in the order of
--- their revisions: one that was made under later limits was made later. An expired hold is counted at
--- the purchases after it, which must leave room for one more.
+-- I3: at each purchase, use in its window, itself included, was within the limits of the
+-- revision that it recorded. At one instant what is given back comes first, then decisions in
+-- the order of their revisions: one that was made under later limits was made later. An expired
+-- hold is counted at the purchases after it, which must leave room for one more.
 create or replace function seckill_private.check_limits (
   p_activity_id bigint
 )
@@ -6979,6 +7531,195 @@ comment on function seckill.expire_due (integer, text) is
   'p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
 grant execute on function seckill.expire_due (integer, text) to seckill_ops;
 
+-- file: procedures/running/archive_activity.sql
+-- Locks: the activity's row, against everybody who still moves something in it.
+create or replace function seckill.archive_activity (
+  p_activity_id bigint,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_limit_name text := seckill_private.limit_that_counts(v_activity, clock_timestamp());
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := 'archived';
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.archived_at is not null;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  elsif exists (
+    select from seckill_private.reservation as r
+     where (r.buyer_key >> 40) = p_activity_id and r.state = 'held'
+  ) then
+    perform seckill_private.raise_error('SK006', 'holds are open, or wait for expire_due');
+  elsif v_limit_name is not null then
+    perform seckill_private.raise_error(
+      'SK006', 'the limit on all activities still counts it: ' || v_limit_name);
+  end if;
+  perform from seckill_private.activity as a
+    where a.activity_id = p_activity_id
+      for update;
+  update seckill_private.activity as a
+     set archived_at = clock_timestamp(),
+         last_position = greatest(
+           (select max(s.position)
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.activity_id = p_activity_id),
+           (select max(m.position)
+              from seckill_private.movement as m
+             where m.activity_id = p_activity_id))
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    'archive_activity', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill.archive_activity (bigint, text) is
+  'Bring a closed activity to a standstill, so that it can be exported (export_activity) and '
+  'dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund raise '
+  'SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 '
+  'when it is not closed, when holds are open or not yet swept, and while a limit on all '
+  'activities may count what was bought in it.';
+grant execute on function seckill.archive_activity (bigint, text) to seckill_ops;
+
+-- file: procedures/running/export_activity.sql
+-- The rows stand still (archive_activity), so pages read one after another belong together.
+-- Instants are written in UTC, whatever the session's zone: files of one activity are the same
+-- whoever wrote them.
+create or replace function seckill.export_activity (
+  p_activity_id bigint,
+  p_part text,
+  p_after text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.archived_row
+  language plpgsql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+as $function$
+declare
+  v_activity seckill_private.activity;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_limit(p_limit);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  case
+    when p_part in ('reservation', 'movement', 'refund', 'listed_subject') then
+      return query
+        select c.* from seckill_private.archived_page(
+                          p_activity_id, p_part, p_after, p_limit) as c;
+    when p_part in ('activity', 'pool', 'pool_slot', 'limit_version', 'list_dimension', 'ops_entry',
+                    'inventory_movement') then
+      return query
+        select '', c.data
+          from seckill_private.archived_part(p_activity_id, p_part) as c (data)
+         where p_after is null;
+    else
+      perform seckill_private.raise_error('SK001', 'p_part is no part of an archive');
+  end case;
+exception
+  when invalid_text_representation or invalid_parameter_value or numeric_value_out_of_range then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this part');
+end
+$function$;
+
+comment on function seckill.export_activity (bigint, text, text, integer) is
+  'The rows of an archived activity, for files outside of the database. p_part: activity, pool, '
+  'pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, '
+  'reservation, movement, refund. p_after: the cursor of the last row you have; null: from the '
+  'beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 '
+  '(also when it was dropped), SK006 (not archived).';
+grant execute on function seckill.export_activity (bigint, text, text, integer) to seckill_ops;
+
+-- file: procedures/running/drop_archived.sql
+-- The first call marks the activity, and from then on nobody sees it; each call deletes some rows.
+-- Where it is the last of its 64, the partitions go instead.
+-- Locks: the activity's row; those of seckill_private.drop_partition.
+create or replace function seckill.drop_archived (
+  p_activity_id bigint,
+  p_limit integer default 1000,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '100ms'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_gone boolean := false;
+begin
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  v_result.activity_id := p_activity_id;
+  v_result.status := 'dropping';
+  if v_activity.dropped_at is null then
+    update seckill_private.activity as a
+       set dropped_at = clock_timestamp()
+     where a.activity_id = p_activity_id;
+    update seckill_private.feed as f
+       set drops = f.drops + 1,
+           dropped_position = greatest(f.dropped_position, v_activity.last_position);
+    delete from seckill_private.limit_version as l where l.activity_id = p_activity_id;
+    delete from seckill_private.list_dimension as d where d.activity_id = p_activity_id;
+    delete from seckill_private.pool_slot as s
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and s.pool_id = p.pool_id;
+    delete from seckill_private.stock_release as r
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and r.pool_id = p.pool_id;
+    delete from seckill_private.pool as p where p.activity_id = p_activity_id;
+    perform seckill_private.ops_record(
+      'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+    v_gone := seckill_private.drop_partition(p_activity_id);
+  end if;
+  v_result.quantity := 0;
+  if not v_gone then
+    v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
+  end if;
+  if v_result.quantity = 0 then
+    v_result.status := 'dropped';
+  end if;
+  v_result.replayed := v_activity.dropped_at is not null and v_result.quantity = 0;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.drop_archived (bigint, integer, text) is
+  'Delete an archived activity, which you have exported, a few rows a call: call it until status '
+  'is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call '
+  'about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. '
+  'status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not '
+  'archived); 55P03 when somebody was in the way: call again.';
+grant execute on function seckill.drop_archived (bigint, integer, text) to seckill_ops;
+
 -- file: procedures/reading/shard_of.sql
 -- The rule itself is seckill_private.shard, which plans can inline.
 create or replace function seckill.shard_of (
@@ -7191,6 +7932,74 @@ comment on function seckill.limit_usage_at (bigint, text, timestamptz, jsonb) is
   'the journal of the ops calls), and what these subjects had used of each. An instant to come is '
   'answered as if nobody called until then. Raises SK001, SK002.';
 grant execute on function seckill.limit_usage_at (bigint, text, timestamptz, jsonb)
+   to seckill_read, seckill_app, seckill_ops;
+
+-- file: procedures/reading/changes.sql
+-- Nothing is skipped and nothing comes twice, although transactions commit out of order: only what
+-- lies below the oldest transaction still at work is shown (seckill_private.feed_horizon), and
+-- nothing can come in there any more. So a transaction left open anywhere in the cluster after it
+-- wrote delays the feed, and never breaks it.
+-- The horizon is read before the rows, in a statement of its own: the rows' snapshot is not older.
+-- Whether rows were dropped under way is asked again after they were read.
+-- What is shown is on disk: another session's commit may be visible before that
+-- (seckill_private.ensure_durable).
+-- A login of seckill_app sees units, not people, as in history.
+-- Raises: SK001; SK006 where rows after p_after were dropped with an archived activity.
+-- Locks: none; those of seckill_private.rebase_feed once after a restore.
+create or replace function seckill.changes (
+  p_after text default null,
+  p_limit integer default 1000
+)
+  returns setof seckill.change
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_sort = off
+as $function$
+declare
+  v_feed seckill_private.feed;
+  v_after seckill_private.feed_place;
+  v_horizon bigint;
+  v_named boolean := seckill_private.sees_buyers();
+begin
+  perform seckill_private.require_limit(p_limit);
+  select f.* into v_feed from seckill_private.feed as f;
+  if v_feed.system_identifier <> (select c.system_identifier from pg_control_system() as c) then
+    perform seckill_private.rebase_feed();
+    select f.* into v_feed from seckill_private.feed as f;
+  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
+  v_horizon := seckill_private.feed_horizon();
+  return query
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
+           p.sku, p.region, case when v_named then c.reservation_id end,
+           case when v_named then c.user_id end, c.quantity, c.actor, c.login,
+           case when v_named then c.note end
+      from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
+      join seckill_private.pool as p on p.pool_id = (c.place).pool_id
+     order by c.place;
+  if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
+    perform seckill_private.ensure_durable(clock_timestamp());
+  end if;
+end
+$function$;
+
+comment on function seckill.changes (text, integer) is
+  'The ledger of all activities as a feed: each row once, none skipped, within a pool in the order '
+  'in which the stock moved. p_after: the cursor of the last row you have; null: from the '
+  'beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once '
+  'every transaction that began to write before it has ended, and its commit is on disk. A login '
+  'of seckill_app sees no user_id, no reservation_id and no note. Raises SK001 (also for a cursor '
+  'from before a restore into another cluster), SK006 (rows after the cursor were dropped with an '
+  'archived activity).';
+grant execute on function seckill.changes (text, integer)
    to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/ops_history.sql

@@ -22,6 +22,9 @@ drop function if exists seckill.reconcile;
 -- file: procedures/reading/ops_history.sql (dropped)
 drop function if exists seckill.ops_history;
 
+-- file: procedures/reading/changes.sql (dropped)
+drop function if exists seckill.changes;
+
 -- file: procedures/reading/limit_usage_at.sql (dropped)
 drop function if exists seckill.limit_usage_at;
 
@@ -39,6 +42,15 @@ drop function if exists seckill.schema_version;
 
 -- file: procedures/reading/shard_of.sql (dropped)
 drop function if exists seckill.shard_of;
+
+-- file: procedures/running/drop_archived.sql (dropped)
+drop function if exists seckill.drop_archived;
+
+-- file: procedures/running/export_activity.sql (dropped)
+drop function if exists seckill.export_activity;
+
+-- file: procedures/running/archive_activity.sql (dropped)
+drop function if exists seckill.archive_activity;
 
 -- file: procedures/running/expire_due.sql (dropped)
 drop function if exists seckill.expire_due;
@@ -151,6 +163,21 @@ drop function if exists seckill_private.check_inventory;
 -- file: procedures/internal/check_slots.sql (dropped)
 drop function if exists seckill_private.check_slots;
 
+-- file: procedures/internal/feed_rows.sql (dropped)
+drop function if exists seckill_private.feed_rows;
+
+-- file: procedures/internal/rebase_feed.sql (dropped)
+drop function if exists seckill_private.rebase_feed;
+
+-- file: procedures/internal/feed_horizon.sql (dropped)
+drop function if exists seckill_private.feed_horizon;
+
+-- file: procedures/internal/feed_place.sql (dropped)
+drop function if exists seckill_private.feed_place;
+
+-- file: procedures/internal/feed_cursor.sql (dropped)
+drop function if exists seckill_private.feed_cursor;
+
 -- file: procedures/internal/sees_buyers.sql (dropped)
 drop function if exists seckill_private.sees_buyers;
 
@@ -219,6 +246,21 @@ drop function if exists seckill_private.change_state;
 
 -- file: procedures/internal/ensure_pool.sql (dropped)
 drop function if exists seckill_private.ensure_pool;
+
+-- file: procedures/internal/archived_page.sql (dropped)
+drop function if exists seckill_private.archived_page;
+
+-- file: procedures/internal/archived_part.sql (dropped)
+drop function if exists seckill_private.archived_part;
+
+-- file: procedures/internal/limit_that_counts.sql (dropped)
+drop function if exists seckill_private.limit_that_counts;
+
+-- file: procedures/internal/delete_activity.sql (dropped)
+drop function if exists seckill_private.delete_activity;
+
+-- file: procedures/internal/drop_partition.sql (dropped)
+drop function if exists seckill_private.drop_partition;
 
 -- file: procedures/internal/ensure_partition.sql (dropped)
 drop function if exists seckill_private.ensure_partition;
@@ -334,6 +376,9 @@ drop function if exists seckill_private.expire_due_at;
 -- file: procedures/internal/refresh_next_expiry.sql (dropped)
 drop function if exists seckill_private.refresh_next_expiry;
 
+-- file: procedures/internal/hold_position.sql (dropped)
+drop function if exists seckill_private.hold_position;
+
 -- file: procedures/internal/take_units.sql (dropped)
 drop function if exists seckill_private.take_units;
 
@@ -375,6 +420,12 @@ drop function if exists seckill_private.move_inventory;
 
 -- file: procedures/internal/moved.sql (dropped)
 drop function if exists seckill_private.moved;
+
+-- file: procedures/internal/next_position.sql (dropped)
+drop function if exists seckill_private.next_position;
+
+-- file: procedures/internal/refuse_archived.sql (dropped)
+drop function if exists seckill_private.refuse_archived;
 
 -- file: procedures/internal/refusal.sql (dropped)
 drop function if exists seckill_private.refusal;
