@@ -13,6 +13,15 @@ ALTER SCHEMA seckill_private OWNER TO seckill_owner;
 
 COMMENT ON SCHEMA seckill_private IS 'Private: tables and internals of Seckill; not an interface.';
 
+CREATE TYPE seckill.archived_row AS (
+	cursor text,
+	data jsonb
+);
+
+ALTER TYPE seckill.archived_row OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill.archived_row IS 'A row of an archived activity. cursor: where export_activity goes on. data: its columns; instants in UTC.';
+
 CREATE TYPE seckill.availability_result AS (
 	status text,
 	total bigint,
@@ -43,7 +52,7 @@ CREATE TYPE seckill.change AS (
 
 ALTER TYPE seckill.change OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). cursor is null in history.';
+COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), move, schedule, release, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). cursor: what changes goes on after; null in history.';
 
 CREATE TYPE seckill.check_result AS (
 	status text,
@@ -96,7 +105,7 @@ CREATE TYPE seckill.ops_result AS (
 
 ALTER TYPE seckill.ops_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped. replayed: nothing was changed, because it had been done before. quantity: units moved (negative: out of the pool or inventory). total: units in the pool, or in the inventory for receive_stock.';
+COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved (negative: out of the pool or inventory), or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 CREATE TYPE seckill.reservation_result AS (
 	status text,
@@ -180,6 +189,18 @@ ALTER TYPE seckill_private."check" OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private."check" IS 'One check of a purchase. answer: the status that reserve gives where it fails, else null. seen_at: the latest instant at which something was done for the subject of a limit.';
 
+CREATE TYPE seckill_private.feed_place AS (
+	"position" bigint,
+	pool_id bigint,
+	slot smallint,
+	version bigint,
+	event_id bigint
+);
+
+ALTER TYPE seckill_private.feed_place OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private.feed_place IS 'A place in the feed; the order of the fields is the order of the rows. An event has the highest version and its movement_id, a movement has event_id 0.';
+
 CREATE TYPE seckill_private.limit_use AS (
 	used bigint,
 	unpaid bigint,
@@ -192,6 +213,24 @@ ALTER TYPE seckill_private.limit_use OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.limit_use IS 'Use of a limit by one subject in a window. unpaid: what of it are open holds; first_expiry: when the first of them ends. leaves_at: when enough of it has left a rolling window. seen_at: the latest instant at which something was done for the subject.';
 
+CREATE TYPE seckill_private.request AS (
+	ordinal integer,
+	activity_id bigint,
+	user_id text,
+	sku text,
+	quantity integer,
+	request_id uuid,
+	region text,
+	digests bytea[],
+	error_code text,
+	pool_id bigint,
+	plain boolean
+);
+
+ALTER TYPE seckill_private.request OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private.request IS 'A request of a batch. error_code: why it is none. plain: it may be granted without another look while its pool has the units.';
+
 CREATE TABLE seckill_private.activity (
     activity_id bigint NOT NULL,
     name text NOT NULL,
@@ -202,6 +241,9 @@ CREATE TABLE seckill_private.activity (
     state text DEFAULT 'draft'::text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     closed_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    last_position bigint,
+    dropped_at timestamp with time zone,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
@@ -210,6 +252,12 @@ CREATE TABLE seckill_private.activity (
 ALTER TABLE seckill_private.activity OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.activity IS 'One sale.';
+
+COMMENT ON COLUMN seckill_private.activity.archived_at IS 'From here on nothing in it changes: it can be exported.';
+
+COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row stands in the feed, once it is archived.';
+
+COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -334,8 +382,6 @@ ALTER FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quanti
 
 COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
 
-<<<<<<< HEAD
-=======
 CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -387,7 +433,6 @@ ALTER FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) OWNE
 
 COMMENT ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) IS 'Bring a closed activity to a standstill, so that it can be exported (export_activity) and dropped (drop_archived). From then on nothing in it changes: confirm, cancel and refund raise SK008. Reads go on until it is dropped. status: archived. Raises SK001, SK002, SK005; SK006 when it is not closed, when holds are open or not yet swept, and while a limit on all activities may count what was bought in it.';
 
->>>>>>> changes
 CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text DEFAULT '*'::text) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -455,6 +500,49 @@ $$;
 ALTER FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) IS 'Give a hold back: its units are available again at once. Answers: cancelled; confirmed (too late, it was paid); expired (the hold had ended). A repeat gives the same answer, replayed. Raises SK001, SK005, SK008.';
+
+CREATE FUNCTION seckill.changes(p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.change
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '5s'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+  v_feed seckill_private.feed;
+  v_after seckill_private.feed_place;
+  v_horizon bigint;
+  v_named boolean := seckill_private.sees_buyers();
+begin
+  perform seckill_private.require_limit(p_limit);
+  select f.* into v_feed from seckill_private.feed as f;
+  if v_feed.system_identifier <> (select c.system_identifier from pg_control_system() as c) then
+    perform seckill_private.rebase_feed();
+    select f.* into v_feed from seckill_private.feed as f;
+  end if;
+  v_after := seckill_private.feed_place(v_feed, p_after);
+  v_horizon := seckill_private.feed_horizon();
+  return query
+    select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
+           p.sku, p.region, case when v_named then c.reservation_id end,
+           case when v_named then c.user_id end, c.quantity, c.actor, c.login,
+           case when v_named then c.note end
+      from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
+      join seckill_private.pool as p on p.pool_id = (c.place).pool_id
+     order by c.place;
+  if found then
+    select f.* into v_feed from seckill_private.feed as f;
+    perform seckill_private.feed_place(v_feed, p_after);
+    perform seckill_private.ensure_durable(clock_timestamp());
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill.changes(p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.changes(p_after text, p_limit integer) IS 'The ledger of all activities as a feed: each row once, none skipped, within a pool in the order in which the stock moved. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; fewer mean that you have caught up. A row is shown once every transaction that began to write before it has ended, and its commit is on disk. A login of seckill_app sees no user_id, no reservation_id and no note. Raises SK001 (also for a cursor from before a restore into another cluster), SK006 (rows after the cursor were dropped with an archived activity).';
 
 CREATE FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -567,6 +655,61 @@ ALTER FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with t
 
 COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) IS 'Create an activity, as a draft; its id. It sells from p_starts_at until before p_ends_at (years 1970 to 9998), once it is opened. p_hold_seconds: how long a hold lasts unpaid, 1 to 2592000. p_time_zone: a name that PostgreSQL knows; days turn over at its midnight; it never changes. p_request_id: a repeat gives the same id. p_actor: who asked, kept in the books. Raises SK001, SK004, SK005.';
 
+CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_gone boolean := false;
+begin
+  perform seckill_private.require_limit(p_limit);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  v_result.activity_id := p_activity_id;
+  v_result.status := 'dropping';
+  if v_activity.dropped_at is null then
+    update seckill_private.activity as a
+       set dropped_at = clock_timestamp()
+     where a.activity_id = p_activity_id;
+    update seckill_private.feed as f
+       set drops = f.drops + 1,
+           dropped_position = greatest(f.dropped_position, v_activity.last_position);
+    delete from seckill_private.limit_version as l where l.activity_id = p_activity_id;
+    delete from seckill_private.list_dimension as d where d.activity_id = p_activity_id;
+    delete from seckill_private.pool_slot as s
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and s.pool_id = p.pool_id;
+    delete from seckill_private.stock_release as r
+     using seckill_private.pool as p
+     where p.activity_id = p_activity_id
+       and r.pool_id = p.pool_id;
+    delete from seckill_private.pool as p where p.activity_id = p_activity_id;
+    perform seckill_private.ops_record(
+      'drop_archived', p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+    v_gone := seckill_private.drop_partition(p_activity_id);
+  end if;
+  v_result.quantity := 0;
+  if not v_gone then
+    v_result.quantity := seckill_private.delete_activity(p_activity_id, p_limit);
+  end if;
+  if v_result.quantity = 0 then
+    v_result.status := 'dropped';
+  end if;
+  v_result.replayed := v_activity.dropped_at is not null and v_result.quantity = 0;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) IS 'Delete an archived activity, which you have exported, a few rows a call: call it until status is dropped. p_limit: rows a call, 1 to 10000. Its id and the journal stay; every other call about it raises SK002 or SK008, and cursors of changes that have not yet passed it SK006. status: dropping, dropped; quantity: rows deleted. Raises SK001, SK002, SK005, SK006 (not archived); 55P03 when somebody was in the way: call again.';
+
 CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -641,6 +784,46 @@ $$;
 ALTER FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) IS 'Why would this purchase succeed or fail, now? Arguments as reserve. A row for each check, in order of precedence: the first that fails is what reserve answers. check_name: replay (this request was answered before; then the only row), sale, stock, blocked and eligible (one for each dimension with such a list), limit (one for each that covers the sku, by name). Changes nothing. Raises SK001 to SK004.';
+
+CREATE FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.archived_row
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+  v_activity seckill_private.activity;
+begin
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  perform seckill_private.require_limit(p_limit);
+  v_activity := (seckill_private.load_sale(p_activity_id)).activity;
+  if v_activity.archived_at is null then
+    perform seckill_private.raise_error('SK006', 'the activity is not archived');
+  end if;
+  case
+    when p_part in ('reservation', 'movement', 'refund', 'listed_subject') then
+      return query
+        select c.* from seckill_private.archived_page(
+                          p_activity_id, p_part, p_after, p_limit) as c;
+    when p_part in ('activity', 'pool', 'pool_slot', 'limit_version', 'list_dimension', 'ops_entry',
+                    'inventory_movement') then
+      return query
+        select '', c.data
+          from seckill_private.archived_part(p_activity_id, p_part) as c (data)
+         where p_after is null;
+    else
+      perform seckill_private.raise_error('SK001', 'p_part is no part of an archive');
+  end case;
+exception
+  when invalid_text_representation or invalid_parameter_value or numeric_value_out_of_range then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this part');
+end
+$$;
+
+ALTER FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'The rows of an archived activity, for files outside of the database. p_part: activity, pool, pool_slot, limit_version, list_dimension, listed_subject, ops_entry, inventory_movement, reservation, movement, refund. p_after: the cursor of the last row you have; null: from the beginning. p_limit: rows, 1 to 10000; the small parts come in one page. Raises SK001, SK002 (also when it was dropped), SK006 (not archived).';
 
 CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) RETURNS seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1119,6 +1302,38 @@ ALTER FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text,
 
 COMMENT ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) IS 'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. p_region: matched exactly. p_subjects: {"phone": "…", …}, whom limits and lists may be about beside the user; stored as salted digests only. Answers, highest precedence first: the earlier answer; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy (nothing was decided); held. A refusal changes nothing. Raises SK001 (also where a limit''s dimension is missing) to SK005; 55P03 after five seconds of waiting, when nothing happened either.';
 
+CREATE FUNCTION seckill.reserve_batch(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) RETURNS SETOF seckill.reserve_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_requests integer := cardinality(p_activity_ids);
+begin
+  perform seckill_private.begin_write();
+  if (v_requests = all (array[
+       cardinality(p_user_ids), cardinality(p_skus), cardinality(p_quantities),
+       cardinality(p_request_ids), cardinality(p_regions), cardinality(p_subjects)]))
+     is not true then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif v_requests > 500 then
+    perform seckill_private.raise_error('SK001', 'a batch takes 500 requests');
+  end if;
+  return query
+    select b.*
+      from seckill_private.reserve_batch_at(
+             null, seckill_private.read_requests(
+               p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions,
+               p_subjects)) as b;
+end
+$$;
+
+ALTER FUNCTION seckill.reserve_batch(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.reserve_batch(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) IS 'Reserve for up to 500 buyers in one transaction: the arrays are parallel, one line a request. One row for each, in their order (ordinal), as seckill.reserve would answer them one after another. A request that it would refuse with SK001 to SK004 gets status error and the code in error_code, and the others go on. Every limit and list holds inside the batch too. Raises SK001 (arrays that are null, of unequal length or too long), SK005; 55P03 after five seconds of waiting for a lock, when nothing happened.';
+
 CREATE FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS seckill.reserve_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1145,6 +1360,37 @@ $$;
 ALTER FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) IS 'Reserve several skus in one order, all or nothing. p_skus, p_quantities (units): parallel, 1 to 50 lines; lines of one sku are added up. All lines are of p_region. Limits count the whole order. Otherwise as reserve: sold_out names the first sku, in sorted order, of which too few are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
+
+CREATE PROCEDURE seckill.reserve_now(IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer, IN p_request_id uuid, IN p_region text DEFAULT '*'::text, IN p_subjects jsonb DEFAULT '{}'::jsonb, INOUT status text DEFAULT NULL::text, INOUT ordinal integer DEFAULT NULL::integer, INOUT reservation_id bigint DEFAULT NULL::bigint, INOUT replayed boolean DEFAULT NULL::boolean, INOUT state text DEFAULT NULL::text, INOUT expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, INOUT limit_name text DEFAULT NULL::text, INOUT sku text DEFAULT NULL::text, INOUT remaining bigint DEFAULT NULL::bigint, INOUT epoch bigint DEFAULT NULL::bigint, INOUT retry text DEFAULT NULL::text, INOUT retry_at timestamp with time zone DEFAULT NULL::timestamp with time zone, INOUT error_code text DEFAULT NULL::text)
+    LANGUAGE plpgsql
+    AS $$
+begin
+  select r.status, r.ordinal, r.reservation_id, r.replayed, r.state, r.expires_at, r.limit_name,
+         r.sku, r.remaining, r.epoch, r.retry, r.retry_at, r.error_code
+    into reserve_now.status, reserve_now.ordinal, reserve_now.reservation_id,
+         reserve_now.replayed, reserve_now.state, reserve_now.expires_at, reserve_now.limit_name,
+         reserve_now.sku, reserve_now.remaining, reserve_now.epoch, reserve_now.retry,
+         reserve_now.retry_at, reserve_now.error_code
+    from seckill.reserve(
+           p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
+           p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
+           p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
+           p_subjects => reserve_now.p_subjects) as r;
+  if reserve_now.status operator(pg_catalog.=) 'held' and not reserve_now.replayed then
+    set local synchronous_commit = off;
+    commit;
+    if pg_catalog.current_setting('synchronous_commit')
+       operator(pg_catalog.<>) all (array['on', 'remote_apply']) then
+      set local synchronous_commit = on;
+    end if;
+    perform pg_catalog.pg_logical_emit_message(true, '', '');
+  end if;
+end
+$$;
+
+ALTER PROCEDURE seckill.reserve_now(IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer, IN p_request_id uuid, IN p_region text, IN p_subjects jsonb, INOUT status text, INOUT ordinal integer, INOUT reservation_id bigint, INOUT replayed boolean, INOUT state text, INOUT expires_at timestamp with time zone, INOUT limit_name text, INOUT sku text, INOUT remaining bigint, INOUT epoch bigint, INOUT retry text, INOUT retry_at timestamp with time zone, INOUT error_code text) OWNER TO seckill_owner;
+
+COMMENT ON PROCEDURE seckill.reserve_now(IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer, IN p_request_id uuid, IN p_region text, IN p_subjects jsonb, INOUT status text, INOUT ordinal integer, INOUT reservation_id bigint, INOUT replayed boolean, INOUT state text, INOUT expires_at timestamp with time zone, INOUT limit_name text, INOUT sku text, INOUT remaining bigint, INOUT epoch bigint, INOUT retry text, INOUT retry_at timestamp with time zone, INOUT error_code text) IS 'reserve for callers in autocommit: call seckill.reserve_now(…) with its arguments, and the row it returns has its fields. It lets the next buyer have the row before its own commit is on disk, and answers only once it is. Cannot run inside a transaction block, a multi-statement string or a pipeline (2D000). Leave out the arguments without p_. Raises as reserve.';
 
 CREATE FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1473,6 +1719,190 @@ ALTER FUNCTION seckill_private.added(p_units integer[], p_more integer[]) OWNER 
 
 COMMENT ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) IS 'The sum of two parallel arrays of units; an array that is null, or too short, adds nothing.';
 
+CREATE FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) RETURNS SETOF seckill.archived_row
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_key text[] := string_to_array(p_after, '.');
+begin
+  case p_part
+    when 'reservation' then
+      return query
+        select concat_ws('.', r.buyer_key, r.request_id), to_jsonb(r)
+          from seckill_private.reservation as r
+         where r.buyer_key >= p_activity_id << 40
+           and r.buyer_key < (p_activity_id + 1) << 40
+           and (p_after is null or (r.buyer_key, r.request_id) > (v_key[1]::bigint, v_key[2]::uuid))
+           and (p_after is null or r.buyer_key >= v_key[1]::bigint)
+         order by r.buyer_key, r.request_id
+         limit p_limit;
+    when 'movement' then
+      return query
+        select m.movement_id::text, to_jsonb(m)
+          from seckill_private.movement as m
+         where m.activity_id = p_activity_id
+           and m.movement_id > coalesce(p_after::bigint, 0)
+         order by m.movement_id
+         limit p_limit;
+    when 'refund' then
+      return query
+        select concat_ws('.', f.reservation_id, f.ordinal), to_jsonb(f)
+          from seckill_private.refund as f
+         where f.activity_id = p_activity_id
+           and (p_after is null
+                or (f.reservation_id, f.ordinal) > (v_key[1]::bigint, v_key[2]::integer))
+         order by f.reservation_id, f.ordinal
+         limit p_limit;
+    when 'listed_subject' then
+      return query
+        select concat_ws('.', s.list, encode(s.subject, 'hex')), to_jsonb(s)
+          from seckill_private.listed_subject as s
+         where s.activity_id = p_activity_id
+           and (p_after is null or (s.list, s.subject) > (v_key[1], decode(v_key[2], 'hex')))
+         order by s.list, s.subject
+         limit p_limit;
+  end case;
+end
+$$;
+
+ALTER FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) IS 'A page of the reservations, movements, refunds or listed subjects of an activity.';
+
+CREATE TABLE seckill_private.inventory_movement (
+    sku text NOT NULL,
+    version bigint NOT NULL,
+    kind text NOT NULL,
+    delta bigint NOT NULL,
+    pool_id bigint,
+    at timestamp with time zone NOT NULL,
+    actor text,
+    login text DEFAULT SESSION_USER NOT NULL,
+    note text,
+    CONSTRAINT inventory_movement_delta CHECK ((delta <> 0))
+);
+
+ALTER TABLE seckill_private.inventory_movement OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.inventory_movement IS 'The ledger of the inventory; pool_id where units went to a pool or came back.';
+
+CREATE TABLE seckill_private.ops_entry (
+    entry_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    call text NOT NULL,
+    activity_id bigint,
+    request_id uuid,
+    arguments jsonb NOT NULL,
+    answer jsonb NOT NULL,
+    actor text,
+    login text DEFAULT SESSION_USER NOT NULL
+);
+
+ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
+
+CREATE TABLE seckill_private.pool (
+    pool_id bigint NOT NULL,
+    activity_id bigint NOT NULL,
+    sku text NOT NULL,
+    region text NOT NULL
+);
+
+ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
+
+CREATE TABLE seckill_private.pool_slot (
+    pool_id bigint NOT NULL,
+    slot smallint NOT NULL,
+    shard smallint NOT NULL,
+    total bigint DEFAULT 0 NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    sold bigint DEFAULT 0 NOT NULL,
+    unreleased bigint DEFAULT 0 NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    position_base bigint DEFAULT 0 NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
+    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
+    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
+    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
+    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
+    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
+
+COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
+
+CREATE FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) RETURNS SETOF jsonb
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT to_jsonb(a.*) AS to_jsonb
+    FROM seckill_private.activity a
+   WHERE ((archived_part.p_part = 'activity'::text) AND (a.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(p.*) AS to_jsonb
+    FROM seckill_private.pool p
+   WHERE ((archived_part.p_part = 'pool'::text) AND (p.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(s.*) AS to_jsonb
+    FROM (seckill_private.pool p
+      JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
+   WHERE ((archived_part.p_part = 'pool_slot'::text) AND (p.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(l.*) AS to_jsonb
+    FROM seckill_private.limit_version l
+   WHERE ((archived_part.p_part = 'limit_version'::text) AND (l.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(d.*) AS to_jsonb
+    FROM seckill_private.list_dimension d
+   WHERE ((archived_part.p_part = 'list_dimension'::text) AND (d.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(e.*) AS to_jsonb
+    FROM seckill_private.ops_entry e
+   WHERE ((archived_part.p_part = 'ops_entry'::text) AND (e.activity_id = archived_part.p_activity_id))
+ UNION ALL
+  SELECT to_jsonb(m.*) AS to_jsonb
+    FROM (seckill_private.pool p
+      JOIN seckill_private.inventory_movement m ON (((m.sku = p.sku) AND (m.pool_id = p.pool_id))))
+   WHERE ((archived_part.p_part = 'inventory_movement'::text) AND (p.activity_id = archived_part.p_activity_id));
+END;
+
+ALTER FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) IS 'The rows of an activity in one of the small tables.';
+
 CREATE TABLE seckill_private.reservation (
     buyer_key bigint NOT NULL,
     request_id uuid NOT NULL,
@@ -1485,6 +1915,7 @@ CREATE TABLE seckill_private.reservation (
     expires_at timestamp with time zone NOT NULL,
     resolved_at timestamp with time zone,
     limits_revision bigint NOT NULL,
+    "position" bigint NOT NULL,
     pool_ids bigint[] NOT NULL,
     slots smallint[] NOT NULL,
     quantities integer[] NOT NULL,
@@ -1505,6 +1936,8 @@ ALTER TABLE seckill_private.reservation OWNER TO seckill_owner;
 COMMENT ON TABLE seckill_private.reservation IS 'Reservations. pool_ids, slots, quantities and versions are parallel: where the units came from, and which movement of the slot took them; refunded and restored (null: none) are parallel too: units of each line that were refunded, and that were given back to the limits.';
 
 COMMENT ON COLUMN seckill_private.reservation.late_status IS 'The final answer to a payment that came after the hold had ended.';
+
+COMMENT ON COLUMN seckill_private.reservation."position" IS 'Where the hold stands in the feed: that of each of its slots when the units were taken.';
 
 COMMENT ON COLUMN seckill_private.reservation.refunded_at IS 'When units were refunded last; resolved_at stays when it was confirmed.';
 
@@ -1538,6 +1971,20 @@ $$;
 ALTER FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) IS 'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
+
+CREATE FUNCTION seckill_private.available_of(p_pool_ids bigint[]) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT ARRAY( SELECT ( SELECT (sum(s.available))::bigint AS sum
+                    FROM seckill_private.pool_slot s
+                   WHERE (s.pool_id = p.pool_id)) AS sum
+            FROM unnest(available_of.p_pool_ids) WITH ORDINALITY p(pool_id, ordinal)
+           ORDER BY p.ordinal) AS "array";
+END;
+
+ALTER FUNCTION seckill_private.available_of(p_pool_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.available_of(p_pool_ids bigint[]) IS 'The stored counters of available units of some pools, in their order.';
 
 CREATE FUNCTION seckill_private.begin_write() RETURNS void
     LANGUAGE plpgsql
@@ -1695,23 +2142,6 @@ ALTER TABLE seckill_private.inventory OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.inventory IS 'The real number of units per sku that are in no pool.';
 
-CREATE TABLE seckill_private.inventory_movement (
-    sku text NOT NULL,
-    version bigint NOT NULL,
-    kind text NOT NULL,
-    delta bigint NOT NULL,
-    pool_id bigint,
-    at timestamp with time zone NOT NULL,
-    actor text,
-    login text DEFAULT SESSION_USER NOT NULL,
-    note text,
-    CONSTRAINT inventory_movement_delta CHECK ((delta <> 0))
-);
-
-ALTER TABLE seckill_private.inventory_movement OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.inventory_movement IS 'The ledger of the inventory; pool_id where units went to a pool or came back.';
-
 CREATE SEQUENCE seckill_private.movement_number
     START WITH 1
     INCREMENT BY 1
@@ -1728,6 +2158,7 @@ CREATE TABLE seckill_private.movement (
     pool_id bigint NOT NULL,
     slot smallint NOT NULL,
     version bigint,
+    "position" bigint NOT NULL,
     kind text NOT NULL,
     source text,
     target text,
@@ -1748,17 +2179,6 @@ PARTITION BY RANGE (activity_id);
 ALTER TABLE seckill_private.movement OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.movement IS 'The ledger: quantity units went from source to target. Rows without source are events, such as a payment that came too late.';
-
-CREATE TABLE seckill_private.pool (
-    pool_id bigint NOT NULL,
-    activity_id bigint NOT NULL,
-    sku text NOT NULL,
-    region text NOT NULL
-);
-
-ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
 
 CREATE FUNCTION seckill_private.check_inventory(p_activity_id bigint) RETURNS SETOF seckill.violation
     LANGUAGE sql STABLE
@@ -2229,51 +2649,6 @@ ALTER FUNCTION seckill_private.ledger_of(p_activity_id bigint) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.ledger_of(p_activity_id bigint) IS 'Every movement of units in an activity, holds included, and the events.';
 
-CREATE TABLE seckill_private.pool_slot (
-    pool_id bigint NOT NULL,
-    slot smallint NOT NULL,
-    shard smallint NOT NULL,
-    total bigint DEFAULT 0 NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    sold bigint DEFAULT 0 NOT NULL,
-    unreleased bigint DEFAULT 0 NOT NULL,
-    owed bigint DEFAULT 0 NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    epoch bigint DEFAULT 0 NOT NULL,
-    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    closed boolean DEFAULT false NOT NULL,
-    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
-    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
-    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
-    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
-    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
-
-ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
-
 CREATE TABLE seckill_private.stock_release (
     pool_id bigint NOT NULL,
     release_at timestamp with time zone NOT NULL,
@@ -2299,6 +2674,8 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.unreleased,
              s.owed,
              s.version,
+             s."position",
+             s.position_base,
              s.epoch,
              s.next_expiry,
              s.next_release,
@@ -2675,10 +3052,14 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
+  v_is_short boolean :=
+    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
   select c.* into v_check
     from seckill_private.gate_checks(
-           p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
+           p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
+           case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+           p_now) as c
    where c.answer is not null
    limit 1;
   if found or p_sale.limits is null then
@@ -2702,6 +3083,96 @@ $$;
 ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
+
+CREATE FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_deleted integer;
+begin
+  delete from seckill_private.reservation as r
+   where (r.buyer_key, r.request_id, r.shard) in (
+           select d.buyer_key, d.request_id, d.shard
+             from seckill_private.reservation as d
+            where d.buyer_key >= p_activity_id << 40
+              and d.buyer_key < (p_activity_id + 1) << 40
+            order by d.buyer_key
+            limit p_limit)
+     and r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40;
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.movement as m
+   where m.activity_id = p_activity_id
+     and m.movement_id in (
+           select d.movement_id
+             from seckill_private.movement as d
+            where d.activity_id = p_activity_id
+            order by d.movement_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.refund as f
+   where f.activity_id = p_activity_id
+     and f.reservation_id in (
+           select d.reservation_id
+             from seckill_private.refund as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+  delete from seckill_private.listed_subject as s
+   where s.activity_id = p_activity_id
+     and (s.list, s.subject) in (
+           select d.list, d.subject
+             from seckill_private.listed_subject as d
+            where d.activity_id = p_activity_id
+            limit p_limit);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$$;
+
+ALTER FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) IS 'Delete some of the rows of a dropped activity; how many.';
+
+CREATE FUNCTION seckill_private.drop_partition(p_activity_id bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_first bigint := p_activity_id / 64 * 64;
+  v_next bigint;
+begin
+  lock table seckill_private.activity in share mode;
+  select s.last_value + s.is_called::integer into v_next
+    from seckill_private.activity_activity_id_seq as s;
+  if v_next < v_first + 64 or exists (
+    select from seckill_private.activity as a
+     where a.activity_id >= v_first
+       and a.activity_id < v_first + 64
+       and a.dropped_at is null
+  ) then
+    return false;
+  end if;
+  execute format(
+    'drop table if exists seckill_private.%I, seckill_private.%I, seckill_private.%I',
+    'reservation_' || v_first, 'movement_' || v_first, 'refund_' || v_first);
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.drop_partition(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) IS 'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
 
 CREATE FUNCTION seckill_private.due_releases(p_pool_id bigint, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql STABLE
@@ -2828,8 +3299,9 @@ begin
     insert into seckill_private.pool (activity_id, sku, region)
     values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard)
-    values (v_pool_id, 0, 0);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end
@@ -2920,19 +3392,213 @@ ALTER FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id
 
 COMMENT ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) IS 'SK001 for a payment whose arguments make no sense, else null.';
 
+CREATE FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_sku text;
+  v_quantity integer;
+begin
+  if p_activity_id is null then
+    return 'p_activity_id must not be null';
+  elsif p_request_id is null then
+    return 'p_request_id must not be null';
+  elsif coalesce(cardinality(p_skus), 0) not between 1 and 50 then
+    return 'p_skus must have 1 to 50 lines';
+  elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
+     or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
+    return 'p_skus and p_quantities must be of equal length';
+  end if;
+  foreach v_quantity in array p_quantities loop
+    if v_quantity is null or v_quantity <= 0 then
+      return 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null');
+    end if;
+  end loop;
+  foreach v_sku in array p_skus loop
+    if seckill_private.fault_in_text('p_sku', v_sku) is not null then
+      return seckill_private.fault_in_text('p_sku', v_sku);
+    end if;
+  end loop;
+  return coalesce(
+    seckill_private.fault_in_text('p_user_id', p_user_id),
+    seckill_private.fault_in_text('p_region', p_region));
+end
+$$;
+
+ALTER FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) IS 'Why no sale could take a purchase with these arguments, or null.';
+
+CREATE FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_dimension text;
+  v_value jsonb;
+  v_fault text;
+begin
+  if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
+    return 'p_subjects must be an object';
+  elsif (select count(*) from jsonb_object_keys(p_subjects)) > 8 then
+    return 'p_subjects has more than 8 dimensions';
+  end if;
+  for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
+    if v_dimension in ('', 'user') or length(v_dimension) > 200 then
+      return 'a dimension of p_subjects is empty, too long, or "user"';
+    elsif jsonb_typeof(v_value) <> 'string' then
+      return 'a value of p_subjects is not a text';
+    end if;
+    v_fault := seckill_private.fault_in_text(
+      'a value of ' || quote_ident(v_dimension),
+      seckill_private.normalize_subject(v_value #>> '{}'));
+    if v_fault is not null then
+      return v_fault;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+ALTER FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) IS 'What is wrong with the subjects of a request, or null.';
+
+CREATE FUNCTION seckill_private.fault_in_text(p_name text, p_value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (COALESCE(p_value, ''::text) = ''::text) THEN (p_name || ' must not be empty'::text) WHEN (length(p_value) > 200) THEN (p_name || ' is longer than 200 characters'::text) ELSE NULL::text END;
+
+ALTER FUNCTION seckill_private.fault_in_text(p_name text, p_value text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) IS 'What is wrong with a text that has to be given, or null.';
+
+CREATE TABLE seckill_private.feed (
+    only_row boolean DEFAULT true NOT NULL,
+    generation text NOT NULL,
+    system_identifier bigint NOT NULL,
+    position_base bigint NOT NULL,
+    drops integer NOT NULL,
+    dropped_position bigint NOT NULL,
+    CONSTRAINT feed_is_one_row CHECK (only_row)
+);
+
+ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
+
+CREATE FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN concat_ws('.'::text, (p_feed).generation, (p_feed).drops, (p_place)."position", (p_place).pool_id, (p_place).slot, CASE WHEN ((p_place).event_id = 0) THEN ((p_place).version)::text ELSE 'e'::text END, (p_place).event_id);
+
+ALTER FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) IS 'A place in the feed as changes hands it out; opaque to its caller.';
+
+CREATE FUNCTION seckill_private.feed_horizon() RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (f.position_base + ((pg_snapshot_xmin(pg_current_snapshot()))::text)::bigint)
+    FROM seckill_private.feed f;
+END;
+
+ALTER FUNCTION seckill_private.feed_horizon() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_horizon() IS 'The position below which the feed is complete.';
+
+CREATE FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) RETURNS seckill_private.feed_place
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  v_place seckill_private.feed_place;
+  v_parts text[];
+begin
+  if p_cursor is null then
+    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
+  end if;
+  v_parts := regexp_match(
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+  if v_parts is null then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
+  elsif v_parts[1] <> p_feed.generation then
+    perform seckill_private.raise_error(
+      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
+  end if;
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
+  return v_place;
+end
+$_$;
+
+ALTER FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) IS 'The place in the feed that a cursor stands for.';
+
+CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return query
+    with hold as (
+      select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
+             null::text, null::text
+        from seckill_private.reservation as r
+       cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+               as u (pool_id, slot, version, quantity)
+       where r.position >= p_after.position
+         and r.position < p_horizon
+         and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
+       order by r.position
+       fetch first p_limit rows with ties
+    ), other as (
+      select row(m.position, m.pool_id, m.slot, e.version, e.event_id
+             )::seckill_private.feed_place as place,
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
+             m.login, m.note
+        from seckill_private.movement as m
+       cross join lateral (
+               select coalesce(m.version, 9223372036854775807) as version,
+                      case when m.version is null then m.movement_id else 0 end as event_id) as e
+       where m.position >= p_after.position
+         and m.position < p_horizon
+         and (m.position, m.pool_id, m.slot, e.version, e.event_id)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
+       order by m.position
+       fetch first p_limit rows with ties
+    )
+    select h.* from hold as h
+     union all
+    select o.* from other as o
+     order by place
+     limit p_limit;
+end
+$$;
+
+ALTER FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) IS 'Up to p_limit rows of the ledger after a place in the feed and below a position.';
+
 CREATE FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_pool_ids bigint[] := array(
-    select p.pool_id
-      from unnest(p_skus) with ordinality as l (sku, line)
-      left join seckill_private.pool as p
-        on p.activity_id = p_activity_id
-       and p.sku = l.sku
-       and p.region = p_region
-     order by l.line);
+  v_pool_ids bigint[] := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
 begin
   if array_position(v_pool_ids, null) is not null then
     perform seckill_private.raise_error(
@@ -2944,7 +3610,7 @@ $$;
 
 ALTER FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) IS 'The pools of some skus in a region of an activity, in the order of the skus; regions are matched exactly.';
+COMMENT ON FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) IS 'The same as pools_of_lines, where each must be there.';
 
 CREATE FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) RETURNS bigint
     LANGUAGE sql STABLE
@@ -2979,14 +3645,11 @@ CREATE FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id tex
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_row seckill_private.reservation;
+  v_row seckill_private.reservation :=
+    seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
-  select r.* into v_row
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.request_id = p_request_id
-     and r.user_id = p_user_id;
-  if found and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  if v_row.reservation_id is not null
+     and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;
@@ -2996,6 +3659,40 @@ $$;
 ALTER FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) IS 'The reservation that a request of these lines led to; a row of nulls where there is none.';
+
+CREATE FUNCTION seckill_private.find_sale(p_activity_id bigint) RETURNS seckill_private.sale
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_sale seckill_private.sale;
+begin
+  select a,
+         (select array_agg(l order by l.name collate "C")
+            from seckill_private.limit_version as l
+           where l.until_revision is null
+             and (l.activity_id = a.activity_id
+                  or l.activity_id is null
+                     and not exists (
+                       select from seckill_private.limit_version as o
+                        where o.activity_id = a.activity_id
+                          and o.name = l.name
+                          and o.until_revision is null))),
+         (select r.revision from seckill_private.limits_revision as r),
+         (select array_agg(d order by d.dimension collate "C")
+            from seckill_private.list_dimension as d
+           where d.activity_id = a.activity_id)
+    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null;
+  return v_sale;
+end
+$$;
+
+ALTER FUNCTION seckill_private.find_sale(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.find_sale(p_activity_id bigint) IS 'An activity, the limits that apply in it and its lists, as they stand; nulls where there is none.';
 
 CREATE FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -3179,17 +3876,114 @@ ALTER FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_i
 
 COMMENT ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'What comes before the limits: is it on sale, are there units, may these subjects buy?';
 
-CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) RETURNS bigint
+CREATE FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) RETURNS SETOF seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_version bigint;
+  v_position bigint;
+  v_ids bigint[];
+begin
+  v_result.status := 'held';
+  v_result.state := 'held';
+  v_result.replayed := false;
+  for v_pool in
+    select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
+           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           min(s.limits_revision) as limits_revision,
+           make_interval(secs => min((s.activity).hold_seconds)) as hold
+      from unnest(p_requests) as r
+      join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
+     group by r.pool_id
+     order by r.pool_id
+  loop
+    v_version := seckill_private.hold_units(
+      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    continue when v_version is null;
+    v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
+    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
+    v_ids := array(
+      select seckill_private.next_reservation_id(v_pool.activity_id)
+        from generate_series(1, v_pool.lines));
+    insert into seckill_private.reservation (
+      buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
+      limits_revision, position, pool_ids, slots, quantities, versions, subjects)
+    select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
+           seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
+           v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
+           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           r.digests
+      from unnest(v_pool.requests) with ordinality as r (
+             ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
+             pool_id, plain, line);
+    for v_line in 1 .. v_pool.lines loop
+      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.reservation_id := v_ids[v_line];
+      return next v_result;
+    end loop;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) IS 'Take the units of plain requests and write their reservations; the answers.';
+
+CREATE FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_position bigint;
+begin
+  if cardinality(p_pool_ids) = 1 then
+    select s.position into strict v_position
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_ids[1]
+       and s.slot = p_slots[1];
+    return v_position;
+  end if;
+  select max(s.position) into v_position
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot));
+  update seckill_private.pool_slot as s
+     set position = v_position
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot))
+     and s.position < v_position;
+  return v_position;
+end
+$$;
+
+ALTER FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) IS 'The position in the feed of a hold that has just taken its units from these slots.';
+
+CREATE FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) RETURNS bigint
+    LANGUAGE sql
+    RETURN GREATEST(p_position, (p_base + ((pg_current_xact_id())::text)::bigint));
+
+ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
+
+CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1) RETURNS bigint
     LANGUAGE sql
     BEGIN ATOMIC
- UPDATE seckill_private.pool_slot s SET available = (s.available - hold_units.p_quantity), held = (s.held + hold_units.p_quantity), version = (s.version + 1), next_expiry = LEAST(s.next_expiry, hold_units.p_expires_at), seen_at = GREATEST(s.seen_at, hold_units.p_now)
+ UPDATE seckill_private.pool_slot s SET available = (s.available - hold_units.p_quantity), held = (s.held + hold_units.p_quantity), version = (s.version + hold_units.p_lines), "position" = seckill_private.next_position(s."position", s.position_base), next_expiry = LEAST(s.next_expiry, hold_units.p_expires_at), seen_at = GREATEST(s.seen_at, hold_units.p_now)
    WHERE ((s.pool_id = hold_units.p_pool_id) AND (s.slot = 0) AND (s.available >= hold_units.p_quantity))
    RETURNING s.version;
 END;
 
-ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
+COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -3227,6 +4021,7 @@ CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text,
      r.expires_at,
      r.resolved_at,
      r.limits_revision,
+     r."position",
      r.pool_ids,
      r.slots,
      r.quantities,
@@ -3250,6 +4045,7 @@ CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text,
      r.expires_at,
      r.resolved_at,
      r.limits_revision,
+     r."position",
      r.pool_ids,
      r.slots,
      r.quantities,
@@ -3285,7 +4081,7 @@ CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version,
                          END AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
+                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
                       CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
            WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
@@ -3380,6 +4176,24 @@ END;
 ALTER FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) IS 'Whether a limit stands exactly like this already.';
+
+CREATE FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT min(l.name) AS min
+    FROM seckill_private.limit_version l
+   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL) AND (l.window_kind = ANY (ARRAY['hour'::text, 'day'::text, 'week'::text, 'month'::text, 'rolling'::text])) AND (((((limit_that_counts.p_activity).closed_at + make_interval(secs => ((limit_that_counts.p_activity).hold_seconds)::double precision)) +
+         CASE l.window_kind
+             WHEN 'rolling'::text THEN l.period
+             WHEN 'month'::text THEN '31 days'::interval
+             WHEN 'week'::text THEN '7 days'::interval
+             ELSE '1 day'::interval
+         END) + '1 day'::interval) > limit_that_counts.p_now));
+END;
+
+ALTER FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) IS 'A limit on all activities that may still count what was bought in this one, or null.';
 
 CREATE FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS seckill_private.limit_use
     LANGUAGE plpgsql STABLE
@@ -3488,28 +4302,14 @@ CREATE FUNCTION seckill_private.load_sale(p_activity_id bigint) RETURNS seckill_
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := seckill_private.find_sale(p_activity_id);
 begin
-  select a,
-         (select array_agg(l order by l.name collate "C")
-            from seckill_private.limit_version as l
-           where l.until_revision is null
-             and (l.activity_id = a.activity_id
-                  or l.activity_id is null
-                     and not exists (
-                       select from seckill_private.limit_version as o
-                        where o.activity_id = a.activity_id
-                          and o.name = l.name
-                          and o.until_revision is null))),
-         (select r.revision from seckill_private.limits_revision as r),
-         (select array_agg(d order by d.dimension collate "C")
-            from seckill_private.list_dimension as d
-           where d.activity_id = a.activity_id)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
-    from seckill_private.activity as a
-   where a.activity_id = p_activity_id;
-  if not found then
-    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  if (v_sale.activity).activity_id is null then
+    perform seckill_private.raise_error('SK002', coalesce((
+      select format('activity %s was archived at %s', p_activity_id,
+                    a.archived_at at time zone 'UTC')
+        from seckill_private.activity as a
+       where a.activity_id = p_activity_id), 'activity ' || p_activity_id));
   end if;
   return v_sale;
 end
@@ -3517,7 +4317,7 @@ $$;
 
 ALTER FUNCTION seckill_private.load_sale(p_activity_id bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.load_sale(p_activity_id bigint) IS 'An activity, the limits that apply in it and its lists, as they stand.';
+COMMENT ON FUNCTION seckill_private.load_sale(p_activity_id bigint) IS 'The same as find_sale, of an activity that must be there.';
 
 CREATE FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean DEFAULT true) RETURNS seckill_private.activity
     LANGUAGE plpgsql
@@ -3547,6 +4347,25 @@ ALTER FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only b
 
 COMMENT ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean) IS 'Lock an activity for an ops call.';
 
+CREATE FUNCTION seckill_private.lock_all_digests(p_requests seckill_private.request[], p_sales seckill_private.sale[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest
+            from unnest(p_requests) as r
+           cross join lateral unnest(r.digests) as d (digest)),
+    array(select l
+            from unnest(p_sales) as s
+           cross join lateral unnest(s.limits) as l));
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_all_digests(p_requests seckill_private.request[], p_sales seckill_private.sale[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_all_digests(p_requests seckill_private.request[], p_sales seckill_private.sale[]) IS 'Take the advisory locks of the subjects of a batch.';
+
 CREATE FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3575,6 +4394,24 @@ ALTER FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_
 
 COMMENT ON FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) IS 'Lock the slots of a reservation; whether they have its units available once more.';
 
+CREATE FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform pg_advisory_xact_lock(k.key)
+     from (select distinct seckill_private.lock_key('user', r.user_id) as key
+             from unnest(p_requests) as r
+            where r.error_code is null
+            order by key
+           offset 0) as k;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) IS 'Take the advisory locks of all users of a batch.';
+
 CREATE FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3599,6 +4436,14 @@ $$;
 ALTER FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) IS 'Take the advisory locks of a request''s subjects: exclusive where a limit is set, else shared.';
+
+CREATE FUNCTION seckill_private.lock_key(p_dimension text, p_value text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended((((p_dimension || ''::text) || p_value) COLLATE "C"), '7233173838382854'::bigint);
+
+ALTER FUNCTION seckill_private.lock_key(p_dimension text, p_value text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_key(p_dimension text, p_value text) IS 'The advisory lock of a subject.';
 
 CREATE FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -3735,28 +4580,30 @@ COMMENT ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) IS 'Lock the
 CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
- SELECT pg_advisory_xact_lock(hashtextextended((((p_dimension || ''::text) || p_value) COLLATE "C"), '7233173838382854'::bigint)) AS pg_advisory_xact_lock;
+ SELECT pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) AS pg_advisory_xact_lock;
 END;
 
 ALTER FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) IS 'Take the transaction-level advisory lock of a subject.';
 
-CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) RETURNS boolean
+CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
-  perform seckill_private.lock_slots(p_pool_ids);
+  if not p_locked then
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.lock_slots(p_pool_ids);
+  end if;
   perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
   return seckill_private.short_pools(p_pool_ids, p_quantities) is null;
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
+COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 CREATE FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) RETURNS void
     LANGUAGE plpgsql
@@ -3799,6 +4646,101 @@ $$;
 ALTER FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Take units out of a pool until its total is as low as the mode allows.';
+
+CREATE FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private.request[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_activity seckill_private.activity := p_sale.activity;
+  v_limit seckill_private.limit_version;
+  v_requests seckill_private.request[];
+begin
+  if p_sale.lists is not null
+     or seckill_private.sale_status(
+          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
+     or exists (select from unnest(p_sale.limits) as l
+                 where seckill_private.crosses_activities(l)) then
+    return p_requests;
+  end if;
+  v_requests := array(
+    select row(
+             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
+             r.digests, r.error_code, r.pool_id,
+             r.plain or r.activity_id = v_activity.activity_id and r.error_code is null
+               and r.times = 1
+               and r.pool_id = any (p_fresh_pool_ids)
+               and (select coalesce(bool_and(
+                             o.request_id <> r.request_id
+                             and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now),
+                           true)
+                      from seckill_private.reservation as o
+                     where o.buyer_key
+                           = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+                       and o.user_id = r.user_id))::seckill_private.request
+      from (select u.*, count(*) over (partition by u.user_id) as times
+              from unnest(p_requests) as u) as r
+     order by r.ordinal);
+  foreach v_limit in array coalesce(p_sale.limits, '{}') loop
+    v_requests := seckill_private.mark_within(v_requests, v_limit, v_activity, p_now);
+  end loop;
+  return v_requests;
+end
+$$;
+
+ALTER FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) IS 'Mark the requests of a batch that nothing but want of units can refuse.';
+
+CREATE FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS seckill_private.request[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_now);
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, p_activity.activity_id);
+  v_by_user boolean := p_limit.dimension = 'user';
+  v_by_end boolean := p_limit.metric = 'expired_holds';
+begin
+  return array(
+    select row(
+             q.ordinal, q.activity_id, q.user_id, q.sku, q.quantity, q.request_id, q.region,
+             q.digests, q.error_code, q.pool_id,
+             q.plain and (
+               not q.covered
+               or case when v_by_user then true else q.digest is not null and q.times = 1 end
+                  and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
+                      <= p_limit.maximum
+                  and coalesce(u.seen_at <= p_now, true)))::seckill_private.request
+      from (select d.*, count(*) over (partition by d.digest) as times
+              from (select r.*,
+                           r.activity_id = p_activity.activity_id
+                           and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                           case when not v_by_user
+                             then seckill_private.digest_of(r.digests, p_limit.dimension)
+                           end as digest
+                      from unnest(p_requests) as r) as d) as q
+     cross join lateral (
+             select coalesce(sum(
+                      case
+                        when case when v_by_end then o.expires_at else o.created_at end <@ v_window
+                          then seckill_private.counted(p_limit.metric, o, v_only, p_now)
+                        else 0
+                      end), 0) as used,
+                    max(greatest(o.created_at, o.resolved_at)) as seen_at
+               from seckill_private.reservations_of(
+                      case when v_by_user and q.plain and q.covered then array[
+                        seckill_private.buyer_key(p_activity.activity_id, q.user_id)] end,
+                      q.user_id, p_activity.activity_id,
+                      case when q.plain and q.covered then q.digest end) as o) as u
+     order by q.ordinal);
+end
+$$;
+
+ALTER FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) IS 'Leave those requests of a batch marked as plain for which a limit has room.';
 
 CREATE FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
@@ -4004,32 +4946,16 @@ CREATE FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_ro
  SELECT GREATEST(COALESCE(p_now, clock_timestamp()), ( SELECT max(s.seen_at) AS max
             FROM seckill_private.pool_slot s
            WHERE (s.pool_id = ANY (ARRAY( SELECT unnest(r.pool_ids) AS unnest
-                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref))))), ( SELECT max(GREATEST(o.created_at, o.resolved_at, o.refunded_at)) AS max
+                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref))))), ( SELECT max(GREATEST(o.created_at, o.resolved_at, o.refunded_at)) AS max
             FROM seckill_private.reservation o
            WHERE ((o.buyer_key = ANY (ARRAY( SELECT r.buyer_key
-                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)))) AND (o.user_id = ANY (ARRAY( SELECT r.user_id
-                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref))))))) AS "greatest";
+                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)))) AND (o.user_id = ANY (ARRAY( SELECT r.user_id
+                    FROM unnest(now_of_rows.p_rows) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref))))))) AS "greatest";
 END;
 
 ALTER FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) IS 'The instant of a batch: the clock, but never before what its pools and users have seen.';
-
-CREATE TABLE seckill_private.ops_entry (
-    entry_id bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    call text NOT NULL,
-    activity_id bigint,
-    request_id uuid,
-    arguments jsonb NOT NULL,
-    answer jsonb NOT NULL,
-    actor text,
-    login text DEFAULT SESSION_USER NOT NULL
-);
-
-ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
 
 CREATE FUNCTION seckill_private.ops_record(p_call text, p_activity_id bigint, p_request_id uuid, p_arguments jsonb, p_answer jsonb, p_actor text) RETURNS void
     LANGUAGE sql
@@ -4119,11 +5045,11 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = h.slot
        and h.owed <> h.before
-    returning h.*
+    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
   )
   insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, kind, quantity, at, actor, note)
-  select p_activity_id, c.shard, p_pool_id, c.slot,
+    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
+  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
          case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
          p_now, p_actor, p_note
     from changed as c;
@@ -4281,6 +5207,57 @@ ALTER FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigi
 
 COMMENT ON FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) IS 'The units of a pool at an instant, all slots together; status is left null.';
 
+CREATE FUNCTION seckill_private.pools_of_batch(p_now timestamp with time zone, p_requests seckill_private.request[], OUT pool_ids bigint[], OUT fresh_ids bigint[], OUT available bigint[], OUT decided_at timestamp with time zone, OUT locked boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_clock timestamptz;
+begin
+  pool_ids := array(
+    select distinct r.pool_id
+      from unnest(p_requests) as r
+     where r.pool_id is not null and r.error_code is null
+     order by r.pool_id);
+  locked := cardinality(pool_ids) > 1;
+  if locked then
+    perform seckill_private.lock_slots(pool_ids);
+  end if;
+  v_clock := coalesce(p_now, clock_timestamp());
+  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
+         greatest(v_clock, max(s.seen_at) filter (
+           where s.seen_at < v_clock + interval '1 second'))
+    into fresh_ids, decided_at
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (pool_ids);
+  available := seckill_private.available_of(pool_ids);
+end
+$$;
+
+ALTER FUNCTION seckill_private.pools_of_batch(p_now timestamp with time zone, p_requests seckill_private.request[], OUT pool_ids bigint[], OUT fresh_ids bigint[], OUT available bigint[], OUT decided_at timestamp with time zone, OUT locked boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pools_of_batch(p_now timestamp with time zone, p_requests seckill_private.request[], OUT pool_ids bigint[], OUT fresh_ids bigint[], OUT available bigint[], OUT decided_at timestamp with time zone, OUT locked boolean) IS 'The pools of a batch, ascending: what is available in each, and the instant of the decision.';
+
+CREATE FUNCTION seckill_private.pools_of_lines(p_activity_id bigint, p_skus text[], p_region text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return array(
+    select p.pool_id
+      from unnest(p_skus) with ordinality as l (sku, line)
+      left join seckill_private.pool as p
+        on p.activity_id = p_activity_id
+       and p.sku = l.sku
+       and p.region = p_region
+     order by l.line);
+end
+$$;
+
+ALTER FUNCTION seckill_private.pools_of_lines(p_activity_id bigint, p_skus text[], p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pools_of_lines(p_activity_id bigint, p_skus text[], p_region text) IS 'The pools of some skus in a region of an activity, in the order of the skus; null for one that is not there.';
+
 CREATE FUNCTION seckill_private.post_movements(p_now timestamp with time zone, p_kind text, p_source text, p_target text, p_lines seckill_private.unit_line[], p_actor text DEFAULT NULL::text, p_note text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4299,11 +5276,16 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, s.owed, p.activity_id into strict v_slot
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
+           seckill_private.next_position(s.position, s.position_base) as position
+      into strict v_slot
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot
        for update of s;
+    if v_slot.closed then
+      perform seckill_private.refuse_archived(v_slot.activity_id);
+    end if;
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
@@ -4321,21 +5303,22 @@ begin
            owed = s.owed - v_paid,
            epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
            version = s.version + v_group.lines + (v_paid > 0)::integer,
+           position = v_slot.position,
            seen_at = greatest(s.seen_at, p_now)
      where s.pool_id = v_group.pool_id and s.slot = v_group.slot;
     insert into seckill_private.movement (
-      activity_id, shard, pool_id, slot, version, kind, source, target, quantity,
+      activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity,
       reservation_id, user_id, at, actor, note)
     select v_slot.activity_id, coalesce(seckill_private.shard(l.user_id), v_slot.shard),
            l.pool_id, l.slot, v_slot.version + row_number() over (order by l.reservation_id),
-           p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id, p_now, p_actor,
-           p_note
+           v_slot.position, p_kind, p_source, v_target, l.quantity, l.reservation_id, l.user_id,
+           p_now, p_actor, p_note
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     if v_paid > 0 then
       perform seckill_private.record_drain(
         p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
-        v_slot.version + v_group.lines + 1, v_paid, p_actor, p_kind);
+        v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
     end if;
     v_pool_ids := v_pool_ids || v_group.pool_id;
     v_deltas := v_deltas || v_paid
@@ -4376,6 +5359,29 @@ ALTER FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) OWNER
 
 COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) IS 'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
+CREATE FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_activity_id bigint, p_skus text[], p_request_id uuid, p_region text, p_digests bytea[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  case p_sqlstate
+    when 'SK001' then
+      perform seckill_private.require_dimension(seckill_private.missing_dimension(
+        (seckill_private.load_sale(p_activity_id)).limits, p_skus, p_digests));
+    when 'SK002' then
+      perform seckill_private.load_sale(p_activity_id);
+    when 'SK003' then
+      perform seckill_private.find_pools(p_activity_id, p_skus, p_region);
+    else
+      perform seckill_private.raise_error(p_sqlstate, 'request ' || p_request_id);
+  end case;
+end
+$$;
+
+ALTER FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_activity_id bigint, p_skus text[], p_request_id uuid, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_activity_id bigint, p_skus text[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Raise what reserve_one answered as an error.';
+
 CREATE FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4398,6 +5404,45 @@ ALTER FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_act
 
 COMMENT ON FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Bring units from the inventory into a pool until its total is this.';
 
+CREATE FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) RETURNS seckill_private.request[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return array(
+    select row(
+             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
+             case
+               when f.fault is null and r.subjects <> '{}'
+                 then seckill_private.subject_digests(r.subjects)
+             end,
+             case when f.fault is not null then 'SK001' end,
+             (select p.pool_id
+                from seckill_private.pool as p
+               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region),
+             false)::seckill_private.request
+      from unnest(
+             p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions, p_subjects
+           ) with ordinality as r (
+             activity_id, user_id, sku, quantity, request_id, region, subjects, ordinal)
+     cross join lateral (
+             select coalesce(
+                      seckill_private.fault_in_request(
+                        r.activity_id, r.user_id, array[r.sku], array[r.quantity], r.request_id,
+                        r.region),
+                      case
+                        when r.subjects is distinct from '{}'
+                          then seckill_private.fault_in_subjects(r.subjects)
+                      end) as fault
+            offset 0) as f
+     order by r.ordinal);
+end
+$$;
+
+ALTER FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) IS 'The requests of a batch.';
+
 CREATE FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) RETURNS seckill.reservation_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4418,16 +5463,80 @@ ALTER FUNCTION seckill_private.read_reservation(p_reservation seckill_private.re
 
 COMMENT ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) IS 'A reservation as its buyer sees it now, once it is on disk.';
 
-CREATE FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
+CREATE FUNCTION seckill_private.rebase_feed() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_system_identifier bigint := (select c.system_identifier from pg_control_system() as c);
+  v_last bigint;
+begin
+  if pg_is_in_recovery() then
+    perform seckill_private.raise_error(
+      'SK006', 'the database was restored: call changes once on its primary');
+  end if;
+  lock table seckill_private.pool_slot, seckill_private.movement, seckill_private.reservation
+    in share mode;
+  perform from seckill_private.feed as f
+    where f.system_identifier <> v_system_identifier
+      for update;
+  if not found then
+    return;
+  end if;
+  select greatest(
+           (select max(s.position) from seckill_private.pool_slot as s),
+           (select max(m.position) from seckill_private.movement as m),
+           (select max(r.position) from seckill_private.reservation as r))
+    into v_last;
+  update seckill_private.feed as f
+     set system_identifier = v_system_identifier;
+  if v_last >= seckill_private.feed_horizon() then
+    update seckill_private.feed as f
+       set position_base = v_last,
+           generation = left(gen_random_uuid()::text, 8);
+    update seckill_private.pool_slot as s
+       set position_base = v_last;
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.rebase_feed() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.rebase_feed() IS 'Put the positions to come above those that a restored database brought along.';
+
+CREATE FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
- INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, kind, source, target, quantity, at, actor, note)
-   VALUES (record_drain.p_activity_id, record_drain.p_shard, record_drain.p_pool_id, record_drain.p_slot, record_drain.p_version, 'drain'::text, 'available'::text, 'inventory'::text, record_drain.p_quantity, record_drain.p_now, record_drain.p_actor, record_drain.p_note);
+ INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at, actor, note)
+   VALUES (record_drain.p_activity_id, record_drain.p_shard, record_drain.p_pool_id, record_drain.p_slot, record_drain.p_version, record_drain.p_position, 'drain'::text, 'available'::text, 'inventory'::text, record_drain.p_quantity, record_drain.p_now, record_drain.p_actor, record_drain.p_note);
 END;
 
-ALTER FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write into the ledger that units went on to the inventory to pay what a slot owes.';
+COMMENT ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write into the ledger that units went on to the inventory to pay what a slot owes.';
+
+CREATE FUNCTION seckill_private.refuse_archived(p_activity_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refuse_archived(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) IS 'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
 
 CREATE FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql IMMUTABLE
@@ -4453,17 +5562,20 @@ COMMENT ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.res
 CREATE FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
- INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, kind, quantity, reservation_id, user_id, at, note)  SELECT seckill_private.activity_of((record_event.p_reservation).reservation_id) AS activity_of,
+ SELECT seckill_private.refuse_archived(seckill_private.activity_of((p_reservation).reservation_id)) AS refuse_archived;
+ INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, "position", kind, quantity, reservation_id, user_id, at, note)  SELECT seckill_private.activity_of((record_event.p_reservation).reservation_id) AS activity_of,
              (record_event.p_reservation).shard AS shard,
              l.pool_id,
              l.slot,
+             seckill_private.next_position(s."position", s.position_base) AS next_position,
              record_event.p_kind AS p_kind,
              l.quantity,
              l.reservation_id,
              l.user_id,
              record_event.p_now AS p_now,
              record_event.p_note AS p_note
-            FROM unnest(seckill_private.unit_lines(record_event.p_reservation)) l(pool_id, slot, quantity, reservation_id, user_id);
+            FROM (unnest(seckill_private.unit_lines(record_event.p_reservation)) l(pool_id, slot, quantity, reservation_id, user_id)
+              JOIN seckill_private.pool_slot s ON (((s.pool_id = l.pool_id) AND (s.slot = l.slot))));
 END;
 
 ALTER FUNCTION seckill_private.record_event(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_kind text, p_note text) OWNER TO seckill_owner;
@@ -4720,6 +5832,43 @@ ALTER FUNCTION seckill_private.replay(p_reservation seckill_private.reservation,
 
 COMMENT ON FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'The answer to a request id that was answered before.';
 
+CREATE FUNCTION seckill_private.request_error(p_sqlstate text) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := 'error';
+  v_result.error_code := p_sqlstate;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.request_error(p_sqlstate text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.request_error(p_sqlstate text) IS 'An error of the caller as the answer to his request.';
+
+CREATE FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) RETURNS seckill_private.reservation
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation;
+begin
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id;
+  return v_row;
+end
+$$;
+
+ALTER FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) IS 'The reservation that a request led to; a row of nulls where there is none.';
+
 CREATE FUNCTION seckill_private.require_dimension(p_missing text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4771,10 +5920,8 @@ CREATE FUNCTION seckill_private.require_text(p_name text, p_value text) RETURNS 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if p_value is null or p_value = '' then
-    perform seckill_private.raise_error('SK001', p_name || ' must not be empty');
-  elsif length(p_value) > 200 then
-    perform seckill_private.raise_error('SK001', p_name || ' is longer than 200 characters');
+  if seckill_private.fault_in_text(p_name, p_value) is not null then
+    perform seckill_private.raise_error('SK001', seckill_private.fault_in_text(p_name, p_value));
   end if;
 end
 $$;
@@ -4852,6 +5999,99 @@ CREATE FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_act
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_result seckill.reserve_result := seckill_private.reserve_one(
+    p_now, p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region, p_digests,
+    false);
+begin
+  if v_result.status = 'error' then
+    perform seckill_private.raise_request_error(
+      v_result.error_code, p_activity_id, p_skus, p_request_id, p_region, p_digests);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'The body of seckill.reserve and seckill.reserve_lines, at a given instant (null: the clock).';
+
+CREATE FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) RETURNS SETOF seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_sales seckill_private.sale[];
+  v_requests seckill_private.request[] := p_requests;
+  v_request seckill_private.request;
+  v_pending seckill_private.request[] := '{}';
+  v_results seckill.reserve_result[];
+  v_result seckill.reserve_result;
+  v_refusal seckill.reserve_result;
+  v_refused seckill_private.request;
+  v_pools record;
+  v_left bigint[];
+  v_at integer;
+  v_now timestamptz;
+begin
+  perform seckill_private.lock_buyers(p_requests);
+  v_sales := seckill_private.sales_of(p_requests);
+  perform seckill_private.lock_all_digests(p_requests, v_sales);
+  select * into v_pools from seckill_private.pools_of_batch(p_now, p_requests);
+  v_left := v_pools.available;
+  v_now := v_pools.decided_at;
+  for i in 1 .. cardinality(v_sales) loop
+    v_requests := seckill_private.mark_plain(v_requests, v_sales[i], v_pools.fresh_ids, v_now);
+  end loop;
+  foreach v_request in array v_requests loop
+    v_at := array_position(v_pools.pool_ids, v_request.pool_id);
+    if v_request.error_code is not null then
+      v_results[v_request.ordinal] := seckill_private.request_error(v_request.error_code);
+    elsif v_request.plain and v_left[v_at] >= v_request.quantity then
+      v_left[v_at] := v_left[v_at] - v_request.quantity;
+      v_pending := v_pending || v_request;
+      v_refused := null;
+    elsif v_request.plain and v_request.pool_id = v_refused.pool_id
+          and v_request.quantity = v_refused.quantity then
+      v_results[v_request.ordinal] := v_refusal;
+    else
+      for v_result in
+        select b.*
+          from seckill_private.settle_batch(
+                 v_now, p_now, v_pending, v_request, v_sales, v_pools.locked) as b
+      loop
+        v_results[v_result.ordinal] := v_result;
+      end loop;
+      v_pending := '{}';
+      v_pools.locked := true;
+      v_left := seckill_private.available_of(v_pools.pool_ids);
+      v_refusal := v_results[v_request.ordinal];
+      v_refused := case when v_request.plain and v_refusal.status = 'sold_out' then v_request end;
+    end if;
+  end loop;
+  for v_result in
+    select b.*
+      from seckill_private.settle_batch(
+             v_now, p_now, v_pending, null, v_sales, v_pools.locked) as b
+  loop
+    v_results[v_result.ordinal] := v_result;
+  end loop;
+  for i in 1 .. cardinality(p_requests) loop
+    v_result := v_results[i];
+    v_result.ordinal := i;
+    return next v_result;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) IS 'Reserve a batch of requests at a given instant (null: the clock); the body of seckill.reserve_batch.';
+
+CREATE FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
   v_result seckill.reserve_result;
   v_row seckill_private.reservation;
   v_sale seckill_private.sale;
@@ -4860,16 +6100,24 @@ declare
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
-  v_sale := seckill_private.load_sale(p_activity_id);
-  v_row := seckill_private.find_request(
-    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+  v_sale := seckill_private.find_sale(p_activity_id);
+  if (v_sale.activity).activity_id is null then
+    return seckill_private.request_error('SK002');
+  end if;
+  v_row := seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
   if v_row.reservation_id is not null then
+    if not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+      return seckill_private.request_error('SK004');
+    end if;
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
-  perform seckill_private.require_dimension(
-    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  if array_position(v_pool_ids, null) is not null then
+    return seckill_private.request_error('SK003');
+  elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
+    return seckill_private.request_error('SK001');
+  end if;
   perform seckill_private.lock_digests(p_digests, v_sale.limits);
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
@@ -4883,16 +6131,17 @@ begin
     v_result := seckill_private.refusal(v_check);
   else
     v_result := seckill_private.take_hold(
-      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests);
+      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
+      p_locked);
   end if;
   v_result.replayed := false;
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock); the body of seckill.reserve and seckill.reserve_lines.';
+COMMENT ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the transaction holds slots already.';
 
 CREATE FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text DEFAULT NULL::text) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -5009,12 +6258,12 @@ CREATE FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_versi
  SELECT (COALESCE(max(w.used), (0)::numeric))::bigint AS "coalesce"
     FROM ( SELECT u.dated,
              ( SELECT sum(seckill_private.counted((rolling_peak.p_limit).metric, r.*, rolling_peak.p_only, rolling_peak.p_now)) AS sum
-                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
                    WHERE ((r.reservation_id IS DISTINCT FROM rolling_peak.p_except) AND (r.created_at <= u.dated) AND (r.created_at > (u.dated - u.length)))) AS used,
              u.length
             FROM ( SELECT r.created_at AS dated,
                      make_interval(secs => (EXTRACT(epoch FROM (rolling_peak.p_limit).period))::double precision) AS length
-                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)) u
+                    FROM seckill_private.reservations_of(rolling_peak.p_keys, rolling_peak.p_user_id, rolling_peak.p_activity_id, rolling_peak.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)) u
            WHERE (u.dated <@ rolling_peak.p_window)) w
    WHERE (w.dated >= (lower(rolling_peak.p_window) + w.length));
 END;
@@ -5030,6 +6279,25 @@ CREATE FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp 
 ALTER FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) IS 'What an activity in this state is at an instant: ended, not_started, paused or on_sale.';
+
+CREATE FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) RETURNS seckill_private.sale[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return array(
+    select s
+      from (select distinct r.activity_id
+              from unnest(p_requests) as r
+             where r.error_code is null) as a
+     cross join lateral seckill_private.find_sale(a.activity_id) as s
+     where (s.activity).activity_id is not null);
+end
+$$;
+
+ALTER FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) IS 'The sales that the requests of a batch are about.';
 
 CREATE FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -5164,6 +6432,46 @@ $$;
 ALTER FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) IS 'Set the total of a pool at a given instant (null: the clock); the body of seckill.set_stock_total.';
+
+CREATE FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) RETURNS SETOF seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+  v_request seckill_private.request;
+  v_granted integer[] := '{}';
+  v_short seckill_private.request[] := p_pending;
+begin
+  if cardinality(p_pending) > 0 then
+    for v_result in
+      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales) as g
+    loop
+      v_granted := v_granted || v_result.ordinal;
+      return next v_result;
+    end loop;
+  end if;
+  if cardinality(v_granted) = cardinality(p_pending) then
+    v_short := '{}';
+    v_granted := null;
+  end if;
+  foreach v_request in array v_short || p_next loop
+    if v_request.ordinal is not null
+       and (v_granted is null or v_request.ordinal <> all (v_granted)) then
+      v_result := seckill_private.reserve_one(
+        p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
+        array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
+        p_locked or cardinality(p_pending) > 0);
+      v_result.ordinal := v_request.ordinal;
+      return next v_result;
+    end if;
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) IS 'The answers to the pending requests of a batch and to the one after them.';
 
 CREATE FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) RETURNS void
     LANGUAGE plpgsql
@@ -5364,28 +6672,15 @@ CREATE FUNCTION seckill_private.subject_digests(p_subjects jsonb) RETURNS bytea[
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_salt bytea;
-  v_dimension text;
-  v_value jsonb;
-  v_digests bytea[];
+  v_fault text := seckill_private.fault_in_subjects(p_subjects);
 begin
-  if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
-    perform seckill_private.raise_error('SK001', 'p_subjects must be an object');
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
   end if;
-  select s.salt into strict v_salt from seckill_private.secret as s;
-  for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
-    if cardinality(v_digests) = 8 then
-      perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
-    elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
-      perform seckill_private.raise_error(
-        'SK001', 'a dimension of p_subjects is empty, too long, or "user"');
-    elsif jsonb_typeof(v_value) <> 'string' then
-      perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
-    end if;
-    v_digests := v_digests
-      || seckill_private.subject_digest(v_salt, v_dimension, v_value #>> '{}');
-  end loop;
-  return v_digests;
+  return (
+    select array_agg(seckill_private.subject_digest(s.salt, e.key, e.value))
+      from jsonb_each_text(p_subjects) as e
+     cross join seckill_private.secret as s);
 end
 $$;
 
@@ -5415,7 +6710,7 @@ ALTER FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) IS 'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
-CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5426,6 +6721,7 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
   v_versions bigint[];
 begin
   if cardinality(p_pool_ids) > 1 then
@@ -5434,7 +6730,7 @@ begin
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
   v_versions := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold);
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
   if v_versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
@@ -5453,19 +6749,20 @@ begin
   v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
   insert into seckill_private.reservation (
     buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, pool_ids, slots, quantities, versions, subjects)
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
   values (
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision, v_pool_ids,
-    array_fill(0::smallint, array[cardinality(v_pool_ids)]), v_quantities, v_versions, p_digests);
+    v_result.expires_at, p_sale.limits_revision,
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 CREATE FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) RETURNS text
     LANGUAGE plpgsql
@@ -5517,7 +6814,7 @@ ALTER FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_res
 
 COMMENT ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) IS 'Refund units of a locked, confirmed reservation, and remember the answer.';
 
-CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) RETURNS bigint[]
+CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5526,12 +6823,13 @@ declare
   v_version bigint;
 begin
   if cardinality(p_pool_ids) > 1 then
-    if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
+    if not seckill_private.lock_units(
+         p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
   elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
         < p_quantities[1] then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
     v_version := seckill_private.hold_units(
@@ -5550,9 +6848,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
+COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
 
 CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
     LANGUAGE plpgsql STABLE
@@ -5811,28 +7109,11 @@ CREATE FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_sku text;
-  v_quantity integer;
+  v_fault text := seckill_private.fault_in_request(
+    p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region);
 begin
-  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  if cardinality(p_skus) not between 1 and 50 then
-    perform seckill_private.raise_error('SK001', 'p_skus must have 1 to 50 lines');
-  elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
-     or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
-    perform seckill_private.raise_error('SK001', 'p_skus and p_quantities must be of equal length');
-  end if;
-  foreach v_sku in array coalesce(p_skus, array[null]) loop
-    perform seckill_private.require_text('p_sku', v_sku);
-  end loop;
-  foreach v_quantity in array p_quantities loop
-    if v_quantity is null or v_quantity <= 0 then
-      perform seckill_private.raise_error(
-        'SK001', 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null'));
-    end if;
-  end loop;
-  perform seckill_private.require_text('p_region', p_region);
-  if p_request_id is null then
-    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
   end if;
 end
 $$;
@@ -5978,6 +7259,9 @@ ALTER TABLE ONLY seckill_private.activity
 ALTER TABLE ONLY seckill_private.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
+ALTER TABLE ONLY seckill_private.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY seckill_private.inventory_movement
     ADD CONSTRAINT inventory_movement_pkey PRIMARY KEY (sku, version);
 
@@ -6031,11 +7315,15 @@ ALTER TABLE ONLY seckill_private.stock_release
 
 CREATE UNIQUE INDEX limit_version_current ON seckill_private.limit_version USING btree (activity_id, name) NULLS NOT DISTINCT WHERE (until_revision IS NULL);
 
+CREATE INDEX movement_position ON ONLY seckill_private.movement USING btree ("position");
+
 CREATE INDEX movement_reservation ON ONLY seckill_private.movement USING btree (reservation_id) WHERE (reservation_id IS NOT NULL);
 
 CREATE INDEX ops_entry_activity ON seckill_private.ops_entry USING btree (activity_id, entry_id);
 
 CREATE INDEX reservation_due ON ONLY seckill_private.reservation USING btree (((buyer_key >> 40)), expires_at) WHERE (state = 'held'::text);
+
+CREATE INDEX reservation_position ON ONLY seckill_private.reservation USING btree ("position");
 
 CREATE INDEX reservation_subjects ON ONLY seckill_private.reservation USING gin (subjects) WITH (fastupdate=off) WHERE (subjects IS NOT NULL);
 
@@ -6076,6 +7364,9 @@ GRANT ALL ON FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension tex
 REVOKE ALL ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) TO seckill_app;
 GRANT ALL ON FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region text) TO seckill_read;
@@ -6085,6 +7376,11 @@ GRANT ALL ON FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_va
 
 REVOKE ALL ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason text) TO seckill_app;
+
+REVOKE ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) TO seckill_read;
+GRANT ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) TO seckill_app;
+GRANT ALL ON FUNCTION seckill.changes(p_after text, p_limit integer) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
@@ -6098,6 +7394,9 @@ GRANT ALL ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids
 REVOKE ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor text) TO seckill_ops;
 
@@ -6106,6 +7405,9 @@ GRANT ALL ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) TO secki
 
 REVOKE ALL ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) TO seckill_app;
+
+REVOKE ALL ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text, p_limit integer) TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) TO seckill_app;
@@ -6168,8 +7470,14 @@ GRANT ALL ON FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimens
 REVOKE ALL ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text, p_subjects jsonb) TO seckill_app;
 
+REVOKE ALL ON FUNCTION seckill.reserve_batch(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.reserve_batch(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) TO seckill_app;
+
 REVOKE ALL ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_subjects jsonb) TO seckill_app;
+
+REVOKE ALL ON PROCEDURE seckill.reserve_now(IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer, IN p_request_id uuid, IN p_region text, IN p_subjects jsonb, INOUT status text, INOUT ordinal integer, INOUT reservation_id bigint, INOUT replayed boolean, INOUT state text, INOUT expires_at timestamp with time zone, INOUT limit_name text, INOUT sku text, INOUT remaining bigint, INOUT epoch bigint, INOUT retry text, INOUT retry_at timestamp with time zone, INOUT error_code text) FROM PUBLIC;
+GRANT ALL ON PROCEDURE seckill.reserve_now(IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer, IN p_request_id uuid, IN p_region text, IN p_subjects jsonb, INOUT status text, INOUT ordinal integer, INOUT reservation_id bigint, INOUT replayed boolean, INOUT state text, INOUT expires_at timestamp with time zone, INOUT limit_name text, INOUT sku text, INOUT remaining bigint, INOUT epoch bigint, INOUT retry text, INOUT retry_at timestamp with time zone, INOUT error_code text) TO seckill_app;
 
 REVOKE ALL ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text) TO seckill_ops;
@@ -6212,7 +7520,13 @@ REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM
 
 REVOKE ALL ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.available_of(p_pool_ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.begin_write() FROM PUBLIC;
 
@@ -6278,6 +7592,10 @@ REVOKE ALL ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time 
 
 REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.due_releases(p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
@@ -6296,6 +7614,20 @@ REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_horizon() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.find_pools(p_activity_id bigint, p_skus text[], p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
@@ -6303,6 +7635,8 @@ REVOKE ALL ON FUNCTION seckill_private.find_pool(p_activity_id bigint, p_sku tex
 REVOKE ALL ON FUNCTION seckill_private.find_refund(p_reservation_id bigint, p_request_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.find_sale(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
 
@@ -6314,7 +7648,13 @@ REVOKE ALL ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_
 
 REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -6328,6 +7668,8 @@ REVOKE ALL ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale,
 
 REVOKE ALL ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) FROM PUBLIC;
@@ -6338,9 +7680,15 @@ REVOKE ALL ON FUNCTION seckill_private.load_sale(p_activity_id bigint) FROM PUBL
 
 REVOKE ALL ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_all_digests(p_requests seckill_private.request[], p_sales seckill_private.sale[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.lock_key(p_dimension text, p_value text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) FROM PUBLIC;
 
@@ -6352,9 +7700,13 @@ REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBL
 
 REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
@@ -6394,15 +7746,27 @@ REVOKE ALL ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id b
 
 REVOKE ALL ON FUNCTION seckill_private.pool_balance(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.pools_of_batch(p_now timestamp with time zone, p_requests seckill_private.request[], OUT pool_ids bigint[], OUT fresh_ids bigint[], OUT available bigint[], OUT decided_at timestamp with time zone, OUT locked boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.pools_of_lines(p_activity_id bigint, p_skus text[], p_region text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.post_movements(p_now timestamp with time zone, p_kind text, p_source text, p_target text, p_lines seckill_private.unit_line[], p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_activity_id bigint, p_skus text[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.rebase_feed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.unit_lines(p_reservation seckill_private.reservation) FROM PUBLIC;
 
@@ -6426,6 +7790,10 @@ REVOKE ALL ON FUNCTION seckill_private.remaining(p_units integer[], p_taken inte
 
 REVOKE ALL ON FUNCTION seckill_private.replay(p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.request_error(p_sqlstate text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.require_dimension(p_missing text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLIC;
@@ -6442,6 +7810,10 @@ REVOKE ALL ON FUNCTION seckill_private.reservation_at(p_reservation seckill_priv
 
 REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_activity_id bigint, p_actor text) FROM PUBLIC;
@@ -6455,6 +7827,8 @@ GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at time
 GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_app;
 GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) FROM PUBLIC;
@@ -6464,6 +7838,8 @@ REVOKE ALL ON FUNCTION seckill_private.sees_buyers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION seckill_private.set_releases(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.set_stock_total_at(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_region text, p_total bigint, p_mode text, p_expected_total bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) FROM PUBLIC;
 
@@ -6487,11 +7863,11 @@ REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PU
 
 REVOKE ALL ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
 

@@ -7,6 +7,7 @@
 
 -- Errors, and the arguments every call refuses
 \ir internal/raise_error.sql
+\ir internal/fault_in_text.sql
 \ir internal/require_text.sql
 \ir internal/optional_text.sql
 \ir internal/require_units.sql
@@ -14,6 +15,7 @@
 \ir internal/require_request_id.sql
 \ir internal/require_time_zone.sql
 \ir internal/validate_buyer.sql
+\ir internal/fault_in_request.sql
 \ir internal/validate_request.sql
 \ir internal/merge_lines.sql
 
@@ -23,11 +25,13 @@
 \ir internal/activity_of.sql
 \ir internal/next_reservation_id.sql
 \ir internal/normalize_subject.sql
+\ir internal/fault_in_subjects.sql
 \ir internal/dimension_tag.sql
 \ir internal/subject_digest.sql
 \ir internal/subject_digests.sql
 \ir internal/user_digest.sql
 \ir internal/digest_of.sql
+\ir internal/lock_key.sql
 \ir internal/lock_subject.sql
 \ir internal/lock_digests.sql
 \ir internal/commit_durably.sql
@@ -36,8 +40,10 @@
 \ir internal/now_at.sql
 
 -- What stands: activities, pools, reservations, the ledger
+\ir internal/find_sale.sql
 \ir internal/load_sale.sql
 \ir internal/sale_status.sql
+\ir internal/pools_of_lines.sql
 \ir internal/find_pools.sql
 \ir internal/find_pool.sql
 \ir internal/due_units.sql
@@ -45,6 +51,7 @@
 \ir internal/due_releases.sql
 \ir internal/next_release.sql
 \ir internal/short_pools.sql
+\ir internal/available_of.sql
 \ir internal/pool_balance.sql
 \ir internal/state_at.sql
 \ir internal/lines_of.sql
@@ -108,10 +115,24 @@
 
 -- The life of a reservation
 \ir internal/same_request.sql
+\ir internal/request_row.sql
 \ir internal/find_request.sql
 \ir internal/replay.sql
 \ir internal/take_hold.sql
+\ir internal/request_error.sql
+\ir internal/raise_request_error.sql
+\ir internal/reserve_one.sql
 \ir internal/reserve_at.sql
+\ir internal/read_requests.sql
+\ir internal/lock_buyers.sql
+\ir internal/sales_of.sql
+\ir internal/lock_all_digests.sql
+\ir internal/pools_of_batch.sql
+\ir internal/mark_within.sql
+\ir internal/mark_plain.sql
+\ir internal/grant_plain.sql
+\ir internal/settle_batch.sql
+\ir internal/reserve_batch_at.sql
 \ir internal/show_check.sql
 \ir internal/explain_at.sql
 \ir internal/usage_checks_at.sql
@@ -190,6 +211,8 @@
 -- Public: buying
 \ir buying/reserve.sql
 \ir buying/reserve_lines.sql
+\ir buying/reserve_batch.sql
+\ir buying/reserve_now.sql
 \ir buying/explain.sql
 \ir buying/limit_usage.sql
 \ir buying/confirm.sql

@@ -10,14 +10,7 @@ create or replace function seckill_private.find_pools (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_pool_ids bigint[] := array(
-    select p.pool_id
-      from unnest(p_skus) with ordinality as l (sku, line)
-      left join seckill_private.pool as p
-        on p.activity_id = p_activity_id
-       and p.sku = l.sku
-       and p.region = p_region
-     order by l.line);
+  v_pool_ids bigint[] := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
 begin
   if array_position(v_pool_ids, null) is not null then
     perform seckill_private.raise_error(
@@ -28,5 +21,4 @@ end
 $function$;
 
 comment on function seckill_private.find_pools (bigint, text[], text) is
-  'The pools of some skus in a region of an activity, in the order of the skus; regions are '
-  'matched exactly.';
+  'The same as pools_of_lines, where each must be there.';

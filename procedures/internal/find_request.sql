@@ -13,14 +13,11 @@ create or replace function seckill_private.find_request (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_row seckill_private.reservation;
+  v_row seckill_private.reservation :=
+    seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
-  select r.* into v_row
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.request_id = p_request_id
-     and r.user_id = p_user_id;
-  if found and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  if v_row.reservation_id is not null
+     and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;

@@ -1,11 +1,13 @@
 -- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
--- Its ledger row is the reservation, which the caller writes with the version returned here.
+-- Its ledger row is the reservation, which the caller writes with the version returned here; of
+-- several (p_lines) it is the last one's.
 -- Locks: the slot's row, until the transaction ends.
 create or replace function seckill_private.hold_units (
   p_now timestamptz,
   p_pool_id bigint,
-  p_quantity integer,
-  p_expires_at timestamptz
+  p_quantity bigint,
+  p_expires_at timestamptz,
+  p_lines integer default 1
 )
   returns bigint
   language sql
@@ -14,7 +16,7 @@ begin atomic
   update seckill_private.pool_slot as s
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
-         version = s.version + 1,
+         version = s.version + p_lines,
          position = seckill_private.next_position(s.position, s.position_base),
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
@@ -24,5 +26,6 @@ begin atomic
   returning s.version;
 end;
 
-comment on function seckill_private.hold_units (timestamptz, bigint, integer, timestamptz) is
+comment on function seckill_private.hold_units (
+  timestamptz, bigint, bigint, timestamptz, integer) is
   'Move units of a pool from available to held; the version of that movement, or null when short.';

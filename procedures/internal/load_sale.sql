@@ -1,5 +1,3 @@
--- One statement, so that the limits and the revision that a reservation records belong together.
--- A limit of the activity stands in for the global one of its name. Limits are sorted by name.
 -- Raises: SK002.
 create or replace function seckill_private.load_sale (
   p_activity_id bigint
@@ -10,36 +8,18 @@ create or replace function seckill_private.load_sale (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := seckill_private.find_sale(p_activity_id);
 begin
-  select a,
-         (select array_agg(l order by l.name collate "C")
-            from seckill_private.limit_version as l
-           where l.until_revision is null
-             and (l.activity_id = a.activity_id
-                  or l.activity_id is null
-                     and not exists (
-                       select from seckill_private.limit_version as o
-                        where o.activity_id = a.activity_id
-                          and o.name = l.name
-                          and o.until_revision is null))),
-         (select r.revision from seckill_private.limits_revision as r),
-         (select array_agg(d order by d.dimension collate "C")
-            from seckill_private.list_dimension as d
-           where d.activity_id = a.activity_id)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
-    from seckill_private.activity as a
-   where a.activity_id = p_activity_id;
-  if not found then
-    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
-  elsif (v_sale.activity).dropped_at is not null then
-    perform seckill_private.raise_error(
-      'SK002', format('activity %s was archived at %s', p_activity_id,
-                      (v_sale.activity).archived_at at time zone 'UTC'));
+  if (v_sale.activity).activity_id is null then
+    perform seckill_private.raise_error('SK002', coalesce((
+      select format('activity %s was archived at %s', p_activity_id,
+                    a.archived_at at time zone 'UTC')
+        from seckill_private.activity as a
+       where a.activity_id = p_activity_id), 'activity ' || p_activity_id));
   end if;
   return v_sale;
 end
 $function$;
 
 comment on function seckill_private.load_sale (bigint) is
-  'An activity, the limits that apply in it and its lists, as they stand.';
+  'The same as find_sale, of an activity that must be there.';

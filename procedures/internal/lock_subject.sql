@@ -1,6 +1,6 @@
 -- All that is decided about one subject is decided under this lock, one caller at a time. The
 -- caller reads in a later statement: one that began before the lock was had would not see its last
--- owner's work. The seed is ours alone, so that advisory locks of other programs do not meet ours.
+-- owner's work.
 -- Locks: first of all (procedures/README.md, lock order); held until the transaction ends.
 create or replace function seckill_private.lock_subject (
   p_dimension text,
@@ -10,8 +10,7 @@ create or replace function seckill_private.lock_subject (
   language sql
   volatile
 begin atomic
-  select pg_advisory_xact_lock(
-    hashtextextended((p_dimension || E'\x1f' || p_value) collate "C", 7233173838382854));
+  select pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value));
 end;
 
 comment on function seckill_private.lock_subject (text, text) is

@@ -9,10 +9,8 @@ create or replace function seckill_private.require_text (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if p_value is null or p_value = '' then
-    perform seckill_private.raise_error('SK001', p_name || ' must not be empty');
-  elsif length(p_value) > 200 then
-    perform seckill_private.raise_error('SK001', p_name || ' is longer than 200 characters');
+  if seckill_private.fault_in_text(p_name, p_value) is not null then
+    perform seckill_private.raise_error('SK001', seckill_private.fault_in_text(p_name, p_value));
   end if;
 end
 $function$;

@@ -1,14 +1,5 @@
--- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
---
--- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
---   held. Exact for calls one after another; under concurrency a status was true at some moment
---   during the call.
--- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
---   once more: else a window that is over would open again.
--- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
---   slots, taken last, held shortest.
--- Raises: SK001 (a limit's dimension is missing), SK002, SK003, SK004. A refusal writes nothing and
---   may be tried again with the same request id.
+-- Precedence, locks, refusals: reserve_one, of which this is the form that raises.
+-- Raises: SK001 (a limit's dimension is missing), SK002, SK003, SK004.
 create or replace function seckill_private.reserve_at (
   p_now timestamptz,
   p_activity_id bigint,
@@ -25,45 +16,18 @@ create or replace function seckill_private.reserve_at (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.reserve_result;
-  v_row seckill_private.reservation;
-  v_sale seckill_private.sale;
-  v_check seckill_private.check;
-  v_pool_ids bigint[];
-  v_now timestamptz;
+  v_result seckill.reserve_result := seckill_private.reserve_one(
+    p_now, p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region, p_digests,
+    false);
 begin
-  perform seckill_private.lock_subject('user', p_user_id);
-  v_sale := seckill_private.load_sale(p_activity_id);
-  v_row := seckill_private.find_request(
-    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
-  if v_row.reservation_id is not null then
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
-    return seckill_private.replay(v_row, v_now);
+  if v_result.status = 'error' then
+    perform seckill_private.raise_request_error(
+      v_result.error_code, p_activity_id, p_skus, p_request_id, p_region, p_digests);
   end if;
-  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
-  perform seckill_private.require_dimension(
-    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
-  perform seckill_private.lock_digests(p_digests, v_sale.limits);
-  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
-  v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
-  if v_check.seen_at > v_now then
-    v_now := v_check.seen_at;
-    v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
-  end if;
-  if v_check.answer is not null then
-    v_result := seckill_private.refusal(v_check);
-  else
-    v_result := seckill_private.take_hold(
-      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests);
-  end if;
-  v_result.replayed := false;
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.reserve_at (
   timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
-  'Reserve the lines of an order for one buyer at a given instant (null: the clock); the body of '
-  'seckill.reserve and seckill.reserve_lines.';
+  'The body of seckill.reserve and seckill.reserve_lines, at a given instant (null: the clock).';

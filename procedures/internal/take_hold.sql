@@ -13,7 +13,8 @@ create or replace function seckill_private.take_hold (
   p_quantities integer[],
   p_request_id uuid,
   p_pool_ids bigint[],
-  p_digests bytea[]
+  p_digests bytea[],
+  p_locked boolean
 )
   returns seckill.reserve_result
   language plpgsql
@@ -36,7 +37,7 @@ begin
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
   v_versions := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold);
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
   if v_versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
@@ -68,5 +69,5 @@ $function$;
 
 comment on function seckill_private.take_hold (
   timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
-  bytea[]) is
+  bytea[], boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';

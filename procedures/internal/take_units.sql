@@ -1,13 +1,14 @@
 -- The units of an order, all or none: the versions of the movements, in the order of the pools, or
 -- null when short. One pool needs no lock before its update; of several, all are locked before the
--- first is touched.
+-- first is touched. p_locked: the transaction has the slots already.
 -- Locks: due holds by SKIP LOCKED; slots ascending.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
   p_quantities integer[],
-  p_expires_at timestamptz
+  p_expires_at timestamptz,
+  p_locked boolean
 )
   returns bigint[]
   language plpgsql
@@ -19,12 +20,13 @@ declare
   v_version bigint;
 begin
   if cardinality(p_pool_ids) > 1 then
-    if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
+    if not seckill_private.lock_units(
+         p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
   elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
         < p_quantities[1] then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
     v_version := seckill_private.hold_units(
@@ -44,5 +46,5 @@ end
 $function$;
 
 comment on function seckill_private.take_units (
-  timestamptz, bigint, bigint[], integer[], timestamptz) is
+  timestamptz, bigint, bigint[], integer[], timestamptz, boolean) is
   'Move the units of an order from available to held; the versions of those movements, or null.';

@@ -33,14 +33,15 @@ select name, rule
   from f, lateral (values
     ('is not owned by seckill_owner', proowner <> 'seckill_owner'::regrole),
     ('has no comment', obj_description(oid, 'pg_proc') is null),
-    ('does not pin search_path', not is_pinned and (prosecdef or not is_bound)),
+    ('does not pin search_path', not is_pinned and (prosecdef or not is_bound) and prokind <> 'p'),
     ('of the API is not security definer',
      nspname = 'seckill' and not prosecdef and prokind <> 'p'),
     ('is private and security definer', nspname = 'seckill_private' and prosecdef),
     ('may be executed by PUBLIC', has_function_privilege('public', oid, 'execute')),
     ('has an argument without p_',
      exists (select from generate_series(1, pronargs) as i
-              where proargnames[i] is null or proargnames[i] !~ '^p_[a-z0-9_]+$')),
+              where (proargnames[i] is null or proargnames[i] !~ '^p_[a-z0-9_]+$')
+                and coalesce(proargmodes[i] in ('i', 'v'), true))),
     ('has an overload',
      exists (select from pg_proc o
               where o.pronamespace = f.pronamespace and o.proname = f.proname and o.oid <> f.oid)),

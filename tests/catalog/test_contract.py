@@ -17,7 +17,7 @@ LIST_CALL = (
     "seckill.ops_result",
 )
 
-FUNCTIONS: dict[str, tuple[str, str]] = {
+FUNCTIONS: dict[str, tuple[str, str | None]] = {
     # Buying
     "reserve": (
         "p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer,"
@@ -38,6 +38,26 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         " p_request_id uuid, p_region text DEFAULT '*'::text,"
         " p_subjects jsonb DEFAULT '{}'::jsonb",
         "seckill.reserve_result",
+    ),
+    "reserve_batch": (
+        "p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[],"
+        " p_request_ids uuid[], p_regions text[], p_subjects jsonb[]",
+        "SETOF seckill.reserve_result",
+    ),
+    "reserve_now": (
+        "IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer,"
+        " IN p_request_id uuid, IN p_region text DEFAULT '*'::text,"
+        " IN p_subjects jsonb DEFAULT '{}'::jsonb, INOUT status text DEFAULT NULL::text,"
+        " INOUT ordinal integer DEFAULT NULL::integer,"
+        " INOUT reservation_id bigint DEFAULT NULL::bigint,"
+        " INOUT replayed boolean DEFAULT NULL::boolean, INOUT state text DEFAULT NULL::text,"
+        " INOUT expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone,"
+        " INOUT limit_name text DEFAULT NULL::text, INOUT sku text DEFAULT NULL::text,"
+        " INOUT remaining bigint DEFAULT NULL::bigint, INOUT epoch bigint DEFAULT NULL::bigint,"
+        " INOUT retry text DEFAULT NULL::text,"
+        " INOUT retry_at timestamp with time zone DEFAULT NULL::timestamp with time zone,"
+        " INOUT error_code text DEFAULT NULL::text",
+        None,
     ),
     "explain": (
         "p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer,"

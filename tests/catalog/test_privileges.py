@@ -17,6 +17,8 @@ from tests.fix_sale import open_sale, reserve, violations
 BUYING = {
     "reserve",
     "reserve_lines",
+    "reserve_batch",
+    "reserve_now",
     "explain",
     "limit_usage",
     "confirm",

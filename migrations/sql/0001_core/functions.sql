@@ -38,6 +38,24 @@ $function$;
 comment on function seckill_private.raise_error (text, text) is
   'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
+-- file: procedures/internal/fault_in_text.sql
+-- 200 characters are the most that any text of a caller may have.
+create or replace function seckill_private.fault_in_text (
+  p_name text,
+  p_value text
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when coalesce(p_value, '') = '' then p_name || ' must not be empty'
+  when length(p_value) > 200 then p_name || ' is longer than 200 characters'
+end;
+
+comment on function seckill_private.fault_in_text (text, text) is
+  'What is wrong with a text that has to be given, or null.';
+
 -- file: procedures/internal/require_text.sql
 -- Raises: SK001 when the text is null, empty or longer than 200 characters.
 create or replace function seckill_private.require_text (
@@ -50,10 +68,8 @@ create or replace function seckill_private.require_text (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if p_value is null or p_value = '' then
-    perform seckill_private.raise_error('SK001', p_name || ' must not be empty');
-  elsif length(p_value) > 200 then
-    perform seckill_private.raise_error('SK001', p_name || ' is longer than 200 characters');
+  if seckill_private.fault_in_text(p_name, p_value) is not null then
+    perform seckill_private.raise_error('SK001', seckill_private.fault_in_text(p_name, p_value));
   end if;
 end
 $function$;
@@ -190,6 +206,56 @@ $function$;
 comment on function seckill_private.validate_buyer (bigint, text) is
   'Refuse a null activity and a user id that is null, empty or too long.';
 
+-- file: procedures/internal/fault_in_request.sql
+-- What is wrong with the arguments of a purchase, as a caller should read it. In a batch it is one
+-- row's own answer.
+create or replace function seckill_private.fault_in_request (
+  p_activity_id bigint,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_region text
+)
+  returns text
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sku text;
+  v_quantity integer;
+begin
+  if p_activity_id is null then
+    return 'p_activity_id must not be null';
+  elsif p_request_id is null then
+    return 'p_request_id must not be null';
+  elsif coalesce(cardinality(p_skus), 0) not between 1 and 50 then
+    return 'p_skus must have 1 to 50 lines';
+  elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
+     or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
+    return 'p_skus and p_quantities must be of equal length';
+  end if;
+  foreach v_quantity in array p_quantities loop
+    if v_quantity is null or v_quantity <= 0 then
+      return 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null');
+    end if;
+  end loop;
+  foreach v_sku in array p_skus loop
+    if seckill_private.fault_in_text('p_sku', v_sku) is not null then
+      return seckill_private.fault_in_text('p_sku', v_sku);
+    end if;
+  end loop;
+  return coalesce(
+    seckill_private.fault_in_text('p_user_id', p_user_id),
+    seckill_private.fault_in_text('p_region', p_region));
+end
+$function$;
+
+comment on function seckill_private.fault_in_request (
+  bigint, text, text[], integer[], uuid, text) is
+  'Why no sale could take a purchase with these arguments, or null.';
+
 -- file: procedures/internal/validate_request.sql
 -- Raises: SK001.
 create or replace function seckill_private.validate_request (
@@ -206,28 +272,11 @@ create or replace function seckill_private.validate_request (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_sku text;
-  v_quantity integer;
+  v_fault text := seckill_private.fault_in_request(
+    p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region);
 begin
-  perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  if cardinality(p_skus) not between 1 and 50 then
-    perform seckill_private.raise_error('SK001', 'p_skus must have 1 to 50 lines');
-  elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
-     or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
-    perform seckill_private.raise_error('SK001', 'p_skus and p_quantities must be of equal length');
-  end if;
-  foreach v_sku in array coalesce(p_skus, array[null]) loop
-    perform seckill_private.require_text('p_sku', v_sku);
-  end loop;
-  foreach v_quantity in array p_quantities loop
-    if v_quantity is null or v_quantity <= 0 then
-      perform seckill_private.raise_error(
-        'SK001', 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null'));
-    end if;
-  end loop;
-  perform seckill_private.require_text('p_region', p_region);
-  if p_request_id is null then
-    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
   end if;
 end
 $function$;
@@ -343,6 +392,46 @@ return lower(btrim(normalize(p_value, NFKC), E' \t\n\r\f\x0b'));
 comment on function seckill_private.normalize_subject (text) is
   'A subject''s value as it is compared: NFKC-normalised, trimmed of white space, lower case.';
 
+-- file: procedures/internal/fault_in_subjects.sql
+-- An object of texts, 8 at most, none of them the user, who has an argument of his own.
+create or replace function seckill_private.fault_in_subjects (
+  p_subjects jsonb
+)
+  returns text
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_dimension text;
+  v_value jsonb;
+  v_fault text;
+begin
+  if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
+    return 'p_subjects must be an object';
+  elsif (select count(*) from jsonb_object_keys(p_subjects)) > 8 then
+    return 'p_subjects has more than 8 dimensions';
+  end if;
+  for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
+    if v_dimension in ('', 'user') or length(v_dimension) > 200 then
+      return 'a dimension of p_subjects is empty, too long, or "user"';
+    elsif jsonb_typeof(v_value) <> 'string' then
+      return 'a value of p_subjects is not a text';
+    end if;
+    v_fault := seckill_private.fault_in_text(
+      'a value of ' || quote_ident(v_dimension),
+      seckill_private.normalize_subject(v_value #>> '{}'));
+    if v_fault is not null then
+      return v_fault;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
+comment on function seckill_private.fault_in_subjects (jsonb) is
+  'What is wrong with the subjects of a request, or null.';
+
 -- file: procedures/internal/dimension_tag.sql
 -- Not salted: names of dimensions are no secret, and limits are matched by them.
 create or replace function seckill_private.dimension_tag (
@@ -399,28 +488,15 @@ create or replace function seckill_private.subject_digests (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_salt bytea;
-  v_dimension text;
-  v_value jsonb;
-  v_digests bytea[];
+  v_fault text := seckill_private.fault_in_subjects(p_subjects);
 begin
-  if p_subjects is null or jsonb_typeof(p_subjects) <> 'object' then
-    perform seckill_private.raise_error('SK001', 'p_subjects must be an object');
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
   end if;
-  select s.salt into strict v_salt from seckill_private.secret as s;
-  for v_dimension, v_value in select e.key, e.value from jsonb_each(p_subjects) as e loop
-    if cardinality(v_digests) = 8 then
-      perform seckill_private.raise_error('SK001', 'p_subjects has more than 8 dimensions');
-    elsif v_dimension in ('', 'user') or length(v_dimension) > 200 then
-      perform seckill_private.raise_error(
-        'SK001', 'a dimension of p_subjects is empty, too long, or "user"');
-    elsif jsonb_typeof(v_value) <> 'string' then
-      perform seckill_private.raise_error('SK001', 'a value of p_subjects is not a text');
-    end if;
-    v_digests := v_digests
-      || seckill_private.subject_digest(v_salt, v_dimension, v_value #>> '{}');
-  end loop;
-  return v_digests;
+  return (
+    select array_agg(seckill_private.subject_digest(s.salt, e.key, e.value))
+      from jsonb_each_text(p_subjects) as e
+     cross join seckill_private.secret as s);
 end
 $function$;
 
@@ -463,10 +539,25 @@ end;
 comment on function seckill_private.digest_of (bytea[], text) is
   'The digest of a dimension among those of a request; null where it carries none.';
 
+-- file: procedures/internal/lock_key.sql
+-- The seed is ours alone, so that advisory locks of other programs do not meet ours.
+create or replace function seckill_private.lock_key (
+  p_dimension text,
+  p_value text
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return hashtextextended((p_dimension || E'\x1f' || p_value) collate "C", 7233173838382854);
+
+comment on function seckill_private.lock_key (text, text) is
+  'The advisory lock of a subject.';
+
 -- file: procedures/internal/lock_subject.sql
 -- All that is decided about one subject is decided under this lock, one caller at a time. The
 -- caller reads in a later statement: one that began before the lock was had would not see its last
--- owner's work. The seed is ours alone, so that advisory locks of other programs do not meet ours.
+-- owner's work.
 -- Locks: first of all (procedures/README.md, lock order); held until the transaction ends.
 create or replace function seckill_private.lock_subject (
   p_dimension text,
@@ -476,8 +567,7 @@ create or replace function seckill_private.lock_subject (
   language sql
   volatile
 begin atomic
-  select pg_advisory_xact_lock(
-    hashtextextended((p_dimension || E'\x1f' || p_value) collate "C", 7233173838382854));
+  select pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value));
 end;
 
 comment on function seckill_private.lock_subject (text, text) is
@@ -617,11 +707,10 @@ comment on function seckill_private.now_at (timestamptz, bigint[], bigint, text)
   'The instant of a decision: the clock, but never before what these pools and this user have '
   'seen.';
 
--- file: procedures/internal/load_sale.sql
+-- file: procedures/internal/find_sale.sql
 -- One statement, so that the limits and the revision that a reservation records belong together.
 -- A limit of the activity stands in for the global one of its name. Limits are sorted by name.
--- Raises: SK002.
-create or replace function seckill_private.load_sale (
+create or replace function seckill_private.find_sale (
   p_activity_id bigint
 )
   returns seckill_private.sale
@@ -649,20 +738,42 @@ begin
            where d.activity_id = a.activity_id)
     into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
     from seckill_private.activity as a
-   where a.activity_id = p_activity_id;
-  if not found then
-    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
-  elsif (v_sale.activity).dropped_at is not null then
-    perform seckill_private.raise_error(
-      'SK002', format('activity %s was archived at %s', p_activity_id,
-                      (v_sale.activity).archived_at at time zone 'UTC'));
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null;
+  return v_sale;
+end
+$function$;
+
+comment on function seckill_private.find_sale (bigint) is
+  'An activity, the limits that apply in it and its lists, as they stand; nulls where there is '
+  'none.';
+
+-- file: procedures/internal/load_sale.sql
+-- Raises: SK002.
+create or replace function seckill_private.load_sale (
+  p_activity_id bigint
+)
+  returns seckill_private.sale
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sale seckill_private.sale := seckill_private.find_sale(p_activity_id);
+begin
+  if (v_sale.activity).activity_id is null then
+    perform seckill_private.raise_error('SK002', coalesce((
+      select format('activity %s was archived at %s', p_activity_id,
+                    a.archived_at at time zone 'UTC')
+        from seckill_private.activity as a
+       where a.activity_id = p_activity_id), 'activity ' || p_activity_id));
   end if;
   return v_sale;
 end
 $function$;
 
 comment on function seckill_private.load_sale (bigint) is
-  'An activity, the limits that apply in it and its lists, as they stand.';
+  'The same as find_sale, of an activity that must be there.';
 
 -- file: procedures/internal/sale_status.sql
 -- Precedence: ended, not_started, paused, on_sale.
@@ -689,6 +800,34 @@ comment on function seckill_private.sale_status (text, timestamptz, timestamptz,
 grant execute on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz)
    to seckill_read, seckill_app, seckill_ops;
 
+-- file: procedures/internal/pools_of_lines.sql
+-- Regions are matched exactly.
+create or replace function seckill_private.pools_of_lines (
+  p_activity_id bigint,
+  p_skus text[],
+  p_region text
+)
+  returns bigint[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return array(
+    select p.pool_id
+      from unnest(p_skus) with ordinality as l (sku, line)
+      left join seckill_private.pool as p
+        on p.activity_id = p_activity_id
+       and p.sku = l.sku
+       and p.region = p_region
+     order by l.line);
+end
+$function$;
+
+comment on function seckill_private.pools_of_lines (bigint, text[], text) is
+  'The pools of some skus in a region of an activity, in the order of the skus; null for one that '
+  'is not there.';
+
 -- file: procedures/internal/find_pools.sql
 -- Raises: SK003.
 create or replace function seckill_private.find_pools (
@@ -702,14 +841,7 @@ create or replace function seckill_private.find_pools (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_pool_ids bigint[] := array(
-    select p.pool_id
-      from unnest(p_skus) with ordinality as l (sku, line)
-      left join seckill_private.pool as p
-        on p.activity_id = p_activity_id
-       and p.sku = l.sku
-       and p.region = p_region
-     order by l.line);
+  v_pool_ids bigint[] := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
 begin
   if array_position(v_pool_ids, null) is not null then
     perform seckill_private.raise_error(
@@ -720,8 +852,7 @@ end
 $function$;
 
 comment on function seckill_private.find_pools (bigint, text[], text) is
-  'The pools of some skus in a region of an activity, in the order of the skus; regions are '
-  'matched exactly.';
+  'The same as pools_of_lines, where each must be there.';
 
 -- file: procedures/internal/find_pool.sql
 -- Raises: SK003.
@@ -845,6 +976,26 @@ end;
 
 comment on function seckill_private.short_pools (bigint[], bigint[]) is
   'Those of some pools whose counter of available units is too low; null where none is.';
+
+-- file: procedures/internal/available_of.sql
+-- A lower bound: ended holds and due releases are not in it.
+create or replace function seckill_private.available_of (
+  p_pool_ids bigint[]
+)
+  returns bigint[]
+  language sql
+  stable
+begin atomic
+  select array(
+    select (select sum(s.available)::bigint
+              from seckill_private.pool_slot as s
+             where s.pool_id = p.pool_id)
+      from unnest(p_pool_ids) with ordinality as p (pool_id, ordinal)
+     order by p.ordinal);
+end;
+
+comment on function seckill_private.available_of (bigint[]) is
+  'The stored counters of available units of some pools, in their order.';
 
 -- file: procedures/internal/pool_balance.sql
 -- What a pool holds at an instant: the counters, with the units of ended holds given back, to the
@@ -2713,7 +2864,8 @@ create or replace function seckill_private.lock_units (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
-  p_quantities bigint[]
+  p_quantities bigint[],
+  p_locked boolean default false
 )
   returns boolean
   language plpgsql
@@ -2721,25 +2873,29 @@ create or replace function seckill_private.lock_units (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
-  perform seckill_private.lock_slots(p_pool_ids);
+  if not p_locked then
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.lock_slots(p_pool_ids);
+  end if;
   perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
   return seckill_private.short_pools(p_pool_ids, p_quantities) is null;
 end
 $function$;
 
-comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], bigint[]) is
+comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], bigint[], boolean) is
   'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 -- file: procedures/internal/hold_units.sql
 -- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
--- Its ledger row is the reservation, which the caller writes with the version returned here.
+-- Its ledger row is the reservation, which the caller writes with the version returned here; of
+-- several (p_lines) it is the last one's.
 -- Locks: the slot's row, until the transaction ends.
 create or replace function seckill_private.hold_units (
   p_now timestamptz,
   p_pool_id bigint,
-  p_quantity integer,
-  p_expires_at timestamptz
+  p_quantity bigint,
+  p_expires_at timestamptz,
+  p_lines integer default 1
 )
   returns bigint
   language sql
@@ -2748,7 +2904,7 @@ begin atomic
   update seckill_private.pool_slot as s
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
-         version = s.version + 1,
+         version = s.version + p_lines,
          position = seckill_private.next_position(s.position, s.position_base),
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
@@ -2758,20 +2914,22 @@ begin atomic
   returning s.version;
 end;
 
-comment on function seckill_private.hold_units (timestamptz, bigint, integer, timestamptz) is
+comment on function seckill_private.hold_units (
+  timestamptz, bigint, bigint, timestamptz, integer) is
   'Move units of a pool from available to held; the version of that movement, or null when short.';
 
 -- file: procedures/internal/take_units.sql
 -- The units of an order, all or none: the versions of the movements, in the order of the pools, or
 -- null when short. One pool needs no lock before its update; of several, all are locked before the
--- first is touched.
+-- first is touched. p_locked: the transaction has the slots already.
 -- Locks: due holds by SKIP LOCKED; slots ascending.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
   p_quantities integer[],
-  p_expires_at timestamptz
+  p_expires_at timestamptz,
+  p_locked boolean
 )
   returns bigint[]
   language plpgsql
@@ -2783,12 +2941,13 @@ declare
   v_version bigint;
 begin
   if cardinality(p_pool_ids) > 1 then
-    if not seckill_private.lock_units(p_now, p_activity_id, p_pool_ids, p_quantities) then
+    if not seckill_private.lock_units(
+         p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
   elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
         < p_quantities[1] then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
     v_version := seckill_private.hold_units(
@@ -2808,7 +2967,7 @@ end
 $function$;
 
 comment on function seckill_private.take_units (
-  timestamptz, bigint, bigint[], integer[], timestamptz) is
+  timestamptz, bigint, bigint[], integer[], timestamptz, boolean) is
   'Move the units of an order from available to held; the versions of those movements, or null.';
 
 -- file: procedures/internal/hold_position.sql
@@ -2957,6 +3116,33 @@ comment on function seckill_private.same_request (
   seckill_private.reservation, text, text[], integer[]) is
   'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
 
+-- file: procedures/internal/request_row.sql
+-- Two users of one activity may share a key, hence the second look at the user.
+create or replace function seckill_private.request_row (
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid
+)
+  returns seckill_private.reservation
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+begin
+  select r.* into v_row
+    from seckill_private.reservation as r
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+     and r.request_id = p_request_id
+     and r.user_id = p_user_id;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.request_row (bigint, text, uuid) is
+  'The reservation that a request led to; a row of nulls where there is none.';
+
 -- file: procedures/internal/find_request.sql
 -- Raises: SK004 when the request id stands for another region or other lines.
 create or replace function seckill_private.find_request (
@@ -2973,14 +3159,11 @@ create or replace function seckill_private.find_request (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_row seckill_private.reservation;
+  v_row seckill_private.reservation :=
+    seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
-  select r.* into v_row
-    from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-     and r.request_id = p_request_id
-     and r.user_id = p_user_id;
-  if found and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  if v_row.reservation_id is not null
+     and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;
@@ -3034,7 +3217,8 @@ create or replace function seckill_private.take_hold (
   p_quantities integer[],
   p_request_id uuid,
   p_pool_ids bigint[],
-  p_digests bytea[]
+  p_digests bytea[],
+  p_locked boolean
 )
   returns seckill.reserve_result
   language plpgsql
@@ -3057,7 +3241,7 @@ begin
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
   v_versions := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold);
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
   if v_versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
@@ -3089,11 +3273,68 @@ $function$;
 
 comment on function seckill_private.take_hold (
   timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
-  bytea[]) is
+  bytea[], boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
--- file: procedures/internal/reserve_at.sql
+-- file: procedures/internal/request_error.sql
+-- As reserve_batch shows it. A single call raises the error instead (raise_request_error).
+create or replace function seckill_private.request_error (
+  p_sqlstate text
+)
+  returns seckill.reserve_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := 'error';
+  v_result.error_code := p_sqlstate;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.request_error (text) is
+  'An error of the caller as the answer to his request.';
+
+-- file: procedures/internal/raise_request_error.sql
+-- Raises: the error of reserve_one that p_sqlstate names, with its detail.
+create or replace function seckill_private.raise_request_error (
+  p_sqlstate text,
+  p_activity_id bigint,
+  p_skus text[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[]
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  case p_sqlstate
+    when 'SK001' then
+      perform seckill_private.require_dimension(seckill_private.missing_dimension(
+        (seckill_private.load_sale(p_activity_id)).limits, p_skus, p_digests));
+    when 'SK002' then
+      perform seckill_private.load_sale(p_activity_id);
+    when 'SK003' then
+      perform seckill_private.find_pools(p_activity_id, p_skus, p_region);
+    else
+      perform seckill_private.raise_error(p_sqlstate, 'request ' || p_request_id);
+  end case;
+end
+$function$;
+
+comment on function seckill_private.raise_request_error (
+  text, bigint, text[], uuid, text, bytea[]) is
+  'Raise what reserve_one answered as an error.';
+
+-- file: procedures/internal/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
+-- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
 --
 -- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
 --   held. Exact for calls one after another; under concurrency a status was true at some moment
@@ -3102,8 +3343,81 @@ comment on function seckill_private.take_hold (
 --   once more: else a window that is over would open again.
 -- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
 --   slots, taken last, held shortest.
--- Raises: SK001 (a limit's dimension is missing), SK002, SK003, SK004. A refusal writes nothing and
---   may be tried again with the same request id.
+-- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),
+--   so that one of them in a batch costs no subtransaction. A refusal writes nothing and may be
+--   tried again with the same request id.
+create or replace function seckill_private.reserve_one (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[],
+  p_locked boolean
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_row seckill_private.reservation;
+  v_sale seckill_private.sale;
+  v_check seckill_private.check;
+  v_pool_ids bigint[];
+  v_now timestamptz;
+begin
+  perform seckill_private.lock_subject('user', p_user_id);
+  v_sale := seckill_private.find_sale(p_activity_id);
+  if (v_sale.activity).activity_id is null then
+    return seckill_private.request_error('SK002');
+  end if;
+  v_row := seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
+  if v_row.reservation_id is not null then
+    if not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+      return seckill_private.request_error('SK004');
+    end if;
+    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
+    return seckill_private.replay(v_row, v_now);
+  end if;
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  if array_position(v_pool_ids, null) is not null then
+    return seckill_private.request_error('SK003');
+  elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
+    return seckill_private.request_error('SK001');
+  end if;
+  perform seckill_private.lock_digests(p_digests, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_check := seckill_private.decide(
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  if v_check.seen_at > v_now then
+    v_now := v_check.seen_at;
+    v_check := seckill_private.decide(
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  end if;
+  if v_check.answer is not null then
+    v_result := seckill_private.refusal(v_check);
+  else
+    v_result := seckill_private.take_hold(
+      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
+      p_locked);
+  end if;
+  v_result.replayed := false;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.reserve_one (
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean) is
+  'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the '
+  'transaction holds slots already.';
+
+-- file: procedures/internal/reserve_at.sql
+-- Precedence, locks, refusals: reserve_one, of which this is the form that raises.
+-- Raises: SK001 (a limit's dimension is missing), SK002, SK003, SK004.
 create or replace function seckill_private.reserve_at (
   p_now timestamptz,
   p_activity_id bigint,
@@ -3120,48 +3434,514 @@ create or replace function seckill_private.reserve_at (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.reserve_result;
-  v_row seckill_private.reservation;
-  v_sale seckill_private.sale;
-  v_check seckill_private.check;
-  v_pool_ids bigint[];
-  v_now timestamptz;
+  v_result seckill.reserve_result := seckill_private.reserve_one(
+    p_now, p_activity_id, p_user_id, p_skus, p_quantities, p_request_id, p_region, p_digests,
+    false);
 begin
-  perform seckill_private.lock_subject('user', p_user_id);
-  v_sale := seckill_private.load_sale(p_activity_id);
-  v_row := seckill_private.find_request(
-    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
-  if v_row.reservation_id is not null then
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
-    return seckill_private.replay(v_row, v_now);
+  if v_result.status = 'error' then
+    perform seckill_private.raise_request_error(
+      v_result.error_code, p_activity_id, p_skus, p_request_id, p_region, p_digests);
   end if;
-  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
-  perform seckill_private.require_dimension(
-    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
-  perform seckill_private.lock_digests(p_digests, v_sale.limits);
-  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
-  v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
-  if v_check.seen_at > v_now then
-    v_now := v_check.seen_at;
-    v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
-  end if;
-  if v_check.answer is not null then
-    v_result := seckill_private.refusal(v_check);
-  else
-    v_result := seckill_private.take_hold(
-      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests);
-  end if;
-  v_result.replayed := false;
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.reserve_at (
   timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
-  'Reserve the lines of an order for one buyer at a given instant (null: the clock); the body of '
-  'seckill.reserve and seckill.reserve_lines.';
+  'The body of seckill.reserve and seckill.reserve_lines, at a given instant (null: the clock).';
+
+-- file: procedures/internal/read_requests.sql
+-- Parallel arrays as requests, with what is wrong with each and its pool, where it has one.
+create or replace function seckill_private.read_requests (
+  p_activity_ids bigint[],
+  p_user_ids text[],
+  p_skus text[],
+  p_quantities integer[],
+  p_request_ids uuid[],
+  p_regions text[],
+  p_subjects jsonb[]
+)
+  returns seckill_private.request[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return array(
+    select row(
+             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
+             case
+               when f.fault is null and r.subjects <> '{}'
+                 then seckill_private.subject_digests(r.subjects)
+             end,
+             case when f.fault is not null then 'SK001' end,
+             (select p.pool_id
+                from seckill_private.pool as p
+               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region),
+             false)::seckill_private.request
+      from unnest(
+             p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions, p_subjects
+           ) with ordinality as r (
+             activity_id, user_id, sku, quantity, request_id, region, subjects, ordinal)
+     cross join lateral (
+             select coalesce(
+                      seckill_private.fault_in_request(
+                        r.activity_id, r.user_id, array[r.sku], array[r.quantity], r.request_id,
+                        r.region),
+                      case
+                        when r.subjects is distinct from '{}'
+                          then seckill_private.fault_in_subjects(r.subjects)
+                      end) as fault
+            offset 0) as f
+     order by r.ordinal);
+end
+$function$;
+
+comment on function seckill_private.read_requests (
+  bigint[], text[], text[], integer[], uuid[], text[], jsonb[]) is
+  'The requests of a batch.';
+
+-- file: procedures/internal/lock_buyers.sql
+-- Locks: the users of a batch, ascending by their locks' keys.
+create or replace function seckill_private.lock_buyers (
+  p_requests seckill_private.request[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform pg_advisory_xact_lock(k.key)
+     from (select distinct seckill_private.lock_key('user', r.user_id) as key
+             from unnest(p_requests) as r
+            where r.error_code is null
+            order by key
+           offset 0) as k;
+end
+$function$;
+
+comment on function seckill_private.lock_buyers (seckill_private.request[]) is
+  'Take the advisory locks of all users of a batch.';
+
+-- file: procedures/internal/sales_of.sql
+-- An activity that does not exist is not among them.
+create or replace function seckill_private.sales_of (
+  p_requests seckill_private.request[]
+)
+  returns seckill_private.sale[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return array(
+    select s
+      from (select distinct r.activity_id
+              from unnest(p_requests) as r
+             where r.error_code is null) as a
+     cross join lateral seckill_private.find_sale(a.activity_id) as s
+     where (s.activity).activity_id is not null);
+end
+$function$;
+
+comment on function seckill_private.sales_of (seckill_private.request[]) is
+  'The sales that the requests of a batch are about.';
+
+-- file: procedures/internal/lock_all_digests.sql
+-- Locks: the subjects of a batch beside its users, as lock_digests does, by the limits of all its
+-- sales.
+create or replace function seckill_private.lock_all_digests (
+  p_requests seckill_private.request[],
+  p_sales seckill_private.sale[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest
+            from unnest(p_requests) as r
+           cross join lateral unnest(r.digests) as d (digest)),
+    array(select l
+            from unnest(p_sales) as s
+           cross join lateral unnest(s.limits) as l));
+end
+$function$;
+
+comment on function seckill_private.lock_all_digests (
+  seckill_private.request[], seckill_private.sale[]) is
+  'Take the advisory locks of the subjects of a batch.';
+
+-- file: procedures/internal/pools_of_batch.sql
+-- Locks: the slots of the pools, where there are several.
+-- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
+-- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
+-- requests are decided one by one, each at its own time.
+create or replace function seckill_private.pools_of_batch (
+  p_now timestamptz,
+  p_requests seckill_private.request[],
+  out pool_ids bigint[],
+  out fresh_ids bigint[],
+  out available bigint[],
+  out decided_at timestamptz,
+  out locked boolean
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_clock timestamptz;
+begin
+  pool_ids := array(
+    select distinct r.pool_id
+      from unnest(p_requests) as r
+     where r.pool_id is not null and r.error_code is null
+     order by r.pool_id);
+  locked := cardinality(pool_ids) > 1;
+  if locked then
+    perform seckill_private.lock_slots(pool_ids);
+  end if;
+  v_clock := coalesce(p_now, clock_timestamp());
+  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
+         greatest(v_clock, max(s.seen_at) filter (
+           where s.seen_at < v_clock + interval '1 second'))
+    into fresh_ids, decided_at
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (pool_ids);
+  available := seckill_private.available_of(pool_ids);
+end
+$function$;
+
+comment on function seckill_private.pools_of_batch (timestamptz, seckill_private.request[]) is
+  'The pools of a batch, ascending: what is available in each, and the instant of the decision.';
+
+-- file: procedures/internal/mark_within.sql
+-- The same use as limit_use_of counts, for all requests of a batch in one statement.
+create or replace function seckill_private.mark_within (
+  p_requests seckill_private.request[],
+  p_limit seckill_private.limit_version,
+  p_activity seckill_private.activity,
+  p_now timestamptz
+)
+  returns seckill_private.request[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_now);
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, p_activity.activity_id);
+  v_by_user boolean := p_limit.dimension = 'user';
+  v_by_end boolean := p_limit.metric = 'expired_holds';
+begin
+  return array(
+    select row(
+             q.ordinal, q.activity_id, q.user_id, q.sku, q.quantity, q.request_id, q.region,
+             q.digests, q.error_code, q.pool_id,
+             q.plain and (
+               not q.covered
+               or case when v_by_user then true else q.digest is not null and q.times = 1 end
+                  and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
+                      <= p_limit.maximum
+                  and coalesce(u.seen_at <= p_now, true)))::seckill_private.request
+      from (select d.*, count(*) over (partition by d.digest) as times
+              from (select r.*,
+                           r.activity_id = p_activity.activity_id
+                           and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                           case when not v_by_user
+                             then seckill_private.digest_of(r.digests, p_limit.dimension)
+                           end as digest
+                      from unnest(p_requests) as r) as d) as q
+     cross join lateral (
+             select coalesce(sum(
+                      case
+                        when case when v_by_end then o.expires_at else o.created_at end <@ v_window
+                          then seckill_private.counted(p_limit.metric, o, v_only, p_now)
+                        else 0
+                      end), 0) as used,
+                    max(greatest(o.created_at, o.resolved_at)) as seen_at
+               from seckill_private.reservations_of(
+                      case when v_by_user and q.plain and q.covered then array[
+                        seckill_private.buyer_key(p_activity.activity_id, q.user_id)] end,
+                      q.user_id, p_activity.activity_id,
+                      case when q.plain and q.covered then q.digest end) as o) as u
+     order by q.ordinal);
+end
+$function$;
+
+comment on function seckill_private.mark_within (
+  seckill_private.request[], seckill_private.limit_version, seckill_private.activity,
+  timestamptz) is
+  'Leave those requests of a batch marked as plain for which a limit has room.';
+
+-- file: procedures/internal/mark_plain.sql
+-- Finds, with one look for the whole batch, the requests of a sale that may be granted while
+-- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
+-- other request of the batch has the same user or limited subject, no row has seen a later time,
+-- and every limit has room. The others are decided one by one (reserve_one), by the same rules.
+create or replace function seckill_private.mark_plain (
+  p_requests seckill_private.request[],
+  p_sale seckill_private.sale,
+  p_fresh_pool_ids bigint[],
+  p_now timestamptz
+)
+  returns seckill_private.request[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity seckill_private.activity := p_sale.activity;
+  v_limit seckill_private.limit_version;
+  v_requests seckill_private.request[];
+begin
+  if p_sale.lists is not null
+     or seckill_private.sale_status(
+          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
+     or exists (select from unnest(p_sale.limits) as l
+                 where seckill_private.crosses_activities(l)) then
+    return p_requests;
+  end if;
+  v_requests := array(
+    select row(
+             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
+             r.digests, r.error_code, r.pool_id,
+             r.plain or r.activity_id = v_activity.activity_id and r.error_code is null
+               and r.times = 1
+               and r.pool_id = any (p_fresh_pool_ids)
+               and (select coalesce(bool_and(
+                             o.request_id <> r.request_id
+                             and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now),
+                           true)
+                      from seckill_private.reservation as o
+                     where o.buyer_key
+                           = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+                       and o.user_id = r.user_id))::seckill_private.request
+      from (select u.*, count(*) over (partition by u.user_id) as times
+              from unnest(p_requests) as u) as r
+     order by r.ordinal);
+  foreach v_limit in array coalesce(p_sale.limits, '{}') loop
+    v_requests := seckill_private.mark_within(v_requests, v_limit, v_activity, p_now);
+  end loop;
+  return v_requests;
+end
+$function$;
+
+comment on function seckill_private.mark_plain (
+  seckill_private.request[], seckill_private.sale, bigint[], timestamptz) is
+  'Mark the requests of a batch that nothing but want of units can refuse.';
+
+-- file: procedures/internal/grant_plain.sql
+-- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
+-- the answer had too few units left in its pool after all. p_clock is what tests pass; null
+-- means the clock.
+-- Locks: slots ascending.
+create or replace function seckill_private.grant_plain (
+  p_now timestamptz,
+  p_clock timestamptz,
+  p_requests seckill_private.request[],
+  p_sales seckill_private.sale[]
+)
+  returns setof seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_version bigint;
+  v_position bigint;
+  v_ids bigint[];
+begin
+  v_result.status := 'held';
+  v_result.state := 'held';
+  v_result.replayed := false;
+  for v_pool in
+    select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
+           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           min(s.limits_revision) as limits_revision,
+           make_interval(secs => min((s.activity).hold_seconds)) as hold
+      from unnest(p_requests) as r
+      join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
+     group by r.pool_id
+     order by r.pool_id
+  loop
+    v_version := seckill_private.hold_units(
+      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    continue when v_version is null;
+    v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
+    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
+    v_ids := array(
+      select seckill_private.next_reservation_id(v_pool.activity_id)
+        from generate_series(1, v_pool.lines));
+    insert into seckill_private.reservation (
+      buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
+      limits_revision, position, pool_ids, slots, quantities, versions, subjects)
+    select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
+           seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
+           v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
+           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           r.digests
+      from unnest(v_pool.requests) with ordinality as r (
+             ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
+             pool_id, plain, line);
+    for v_line in 1 .. v_pool.lines loop
+      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.reservation_id := v_ids[v_line];
+      return next v_result;
+    end loop;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.grant_plain (
+  timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[]) is
+  'Take the units of plain requests and write their reservations; the answers.';
+
+-- file: procedures/internal/settle_batch.sql
+-- Grants what is pending, then decides one by one what was short after all, and the request that
+-- made it necessary.
+create or replace function seckill_private.settle_batch (
+  p_now timestamptz,
+  p_clock timestamptz,
+  p_pending seckill_private.request[],
+  p_next seckill_private.request,
+  p_sales seckill_private.sale[],
+  p_locked boolean
+)
+  returns setof seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_request seckill_private.request;
+  v_granted integer[] := '{}';
+  v_short seckill_private.request[] := p_pending;
+begin
+  if cardinality(p_pending) > 0 then
+    for v_result in
+      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales) as g
+    loop
+      v_granted := v_granted || v_result.ordinal;
+      return next v_result;
+    end loop;
+  end if;
+  if cardinality(v_granted) = cardinality(p_pending) then
+    v_short := '{}';
+    v_granted := null;
+  end if;
+  foreach v_request in array v_short || p_next loop
+    if v_request.ordinal is not null
+       and (v_granted is null or v_request.ordinal <> all (v_granted)) then
+      v_result := seckill_private.reserve_one(
+        p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
+        array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
+        p_locked or cardinality(p_pending) > 0);
+      v_result.ordinal := v_request.ordinal;
+      return next v_result;
+    end if;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.settle_batch (
+  timestamptz, timestamptz, seckill_private.request[], seckill_private.request,
+  seckill_private.sale[], boolean) is
+  'The answers to the pending requests of a batch and to the one after them.';
+
+-- file: procedures/internal/reserve_batch_at.sql
+-- The requests of a batch, answered as if they had come one after another in their order. A request
+-- that only want of units can refuse (mark_plain) waits until the next one that has to be looked at
+-- by itself, or the end; then all that wait are granted with one update of each slot (grant_plain).
+-- Counting units in memory is safe: the update is conditional, and what it refuses is decided anew.
+-- Pools are few in a batch. Those of several are locked before the first request, since locks on
+-- slots are waited for in ascending order only.
+-- Locks: the users, the other subjects, due holds by SKIP LOCKED, slots ascending.
+create or replace function seckill_private.reserve_batch_at (
+  p_now timestamptz,
+  p_requests seckill_private.request[]
+)
+  returns setof seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sales seckill_private.sale[];
+  v_requests seckill_private.request[] := p_requests;
+  v_request seckill_private.request;
+  v_pending seckill_private.request[] := '{}';
+  v_results seckill.reserve_result[];
+  v_result seckill.reserve_result;
+  v_refusal seckill.reserve_result;
+  v_refused seckill_private.request;
+  v_pools record;
+  v_left bigint[];
+  v_at integer;
+  v_now timestamptz;
+begin
+  perform seckill_private.lock_buyers(p_requests);
+  v_sales := seckill_private.sales_of(p_requests);
+  perform seckill_private.lock_all_digests(p_requests, v_sales);
+  select * into v_pools from seckill_private.pools_of_batch(p_now, p_requests);
+  v_left := v_pools.available;
+  v_now := v_pools.decided_at;
+  for i in 1 .. cardinality(v_sales) loop
+    v_requests := seckill_private.mark_plain(v_requests, v_sales[i], v_pools.fresh_ids, v_now);
+  end loop;
+  foreach v_request in array v_requests loop
+    v_at := array_position(v_pools.pool_ids, v_request.pool_id);
+    if v_request.error_code is not null then
+      v_results[v_request.ordinal] := seckill_private.request_error(v_request.error_code);
+    elsif v_request.plain and v_left[v_at] >= v_request.quantity then
+      v_left[v_at] := v_left[v_at] - v_request.quantity;
+      v_pending := v_pending || v_request;
+      v_refused := null;
+    elsif v_request.plain and v_request.pool_id = v_refused.pool_id
+          and v_request.quantity = v_refused.quantity then
+      v_results[v_request.ordinal] := v_refusal;
+    else
+      for v_result in
+        select b.*
+          from seckill_private.settle_batch(
+                 v_now, p_now, v_pending, v_request, v_sales, v_pools.locked) as b
+      loop
+        v_results[v_result.ordinal] := v_result;
+      end loop;
+      v_pending := '{}';
+      v_pools.locked := true;
+      v_left := seckill_private.available_of(v_pools.pool_ids);
+      v_refusal := v_results[v_request.ordinal];
+      v_refused := case when v_request.plain and v_refusal.status = 'sold_out' then v_request end;
+    end if;
+  end loop;
+  for v_result in
+    select b.*
+      from seckill_private.settle_batch(
+             v_now, p_now, v_pending, null, v_sales, v_pools.locked) as b
+  loop
+    v_results[v_result.ordinal] := v_result;
+  end loop;
+  for i in 1 .. cardinality(p_requests) loop
+    v_result := v_results[i];
+    v_result.ordinal := i;
+    return next v_result;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.reserve_batch_at (timestamptz, seckill_private.request[]) is
+  'Reserve a batch of requests at a given instant (null: the clock); the body of '
+  'seckill.reserve_batch.';
 
 -- file: procedures/internal/show_check.sql
 -- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
@@ -6264,6 +7044,125 @@ comment on function seckill.reserve_lines (
   'are left. Raises SK001 to SK005; 55P03 after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) to seckill_app;
+
+-- file: procedures/buying/reserve_batch.sql
+-- Precedence, locks and refusals of each: seckill_private.reserve_one.
+create or replace function seckill.reserve_batch (
+  p_activity_ids bigint[],
+  p_user_ids text[],
+  p_skus text[],
+  p_quantities integer[],
+  p_request_ids uuid[],
+  p_regions text[],
+  p_subjects jsonb[]
+)
+  returns setof seckill.reserve_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_requests integer := cardinality(p_activity_ids);
+begin
+  perform seckill_private.begin_write();
+  if (v_requests = all (array[
+       cardinality(p_user_ids), cardinality(p_skus), cardinality(p_quantities),
+       cardinality(p_request_ids), cardinality(p_regions), cardinality(p_subjects)]))
+     is not true then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif v_requests > 500 then
+    perform seckill_private.raise_error('SK001', 'a batch takes 500 requests');
+  end if;
+  return query
+    select b.*
+      from seckill_private.reserve_batch_at(
+             null, seckill_private.read_requests(
+               p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions,
+               p_subjects)) as b;
+end
+$function$;
+
+comment on function seckill.reserve_batch (
+  bigint[], text[], text[], integer[], uuid[], text[], jsonb[]) is
+  'Reserve for up to 500 buyers in one transaction: the arrays are parallel, one line a request. '
+  'One row for each, in their order (ordinal), as seckill.reserve would answer them one after '
+  'another. A request that it would refuse with SK001 to SK004 gets status error and the code in '
+  'error_code, and the others go on. Every limit and list holds inside the batch too. Raises SK001 '
+  '(arrays that are null, of unequal length or too long), SK005; 55P03 after five seconds of '
+  'waiting for a lock, when nothing happened.';
+grant execute on function seckill.reserve_batch (
+  bigint[], text[], text[], integer[], uuid[], text[], jsonb[]) to seckill_app;
+
+-- file: procedures/buying/reserve_now.sql
+-- The hot row is locked until a commit is on disk. Here the first commit does not wait for that,
+-- so the next buyer has the row three to five times sooner; then a second, tiny one does, and
+-- its flush takes the first along, to a synchronous standby too. Only after that the answer is
+-- given. The second commit is the one that ends the call: after an explicit one a wait for the
+-- standby that was cancelled would still be answered as held. A procedure that commits can be
+-- neither security definer nor carry a SET clause, so all is done in seckill.reserve, and every
+-- name is written in full. A refusal wrote nothing, and a replay waits for the disk by itself.
+create or replace procedure seckill.reserve_now (
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_region text default '*',
+  p_subjects jsonb default '{}',
+  inout status text default null,
+  inout ordinal integer default null,
+  inout reservation_id bigint default null,
+  inout replayed boolean default null,
+  inout state text default null,
+  inout expires_at timestamptz default null,
+  inout limit_name text default null,
+  inout sku text default null,
+  inout remaining bigint default null,
+  inout epoch bigint default null,
+  inout retry text default null,
+  inout retry_at timestamptz default null,
+  inout error_code text default null
+)
+  language plpgsql
+as $function$
+begin
+  select r.status, r.ordinal, r.reservation_id, r.replayed, r.state, r.expires_at, r.limit_name,
+         r.sku, r.remaining, r.epoch, r.retry, r.retry_at, r.error_code
+    into reserve_now.status, reserve_now.ordinal, reserve_now.reservation_id,
+         reserve_now.replayed, reserve_now.state, reserve_now.expires_at, reserve_now.limit_name,
+         reserve_now.sku, reserve_now.remaining, reserve_now.epoch, reserve_now.retry,
+         reserve_now.retry_at, reserve_now.error_code
+    from seckill.reserve(
+           p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
+           p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
+           p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
+           p_subjects => reserve_now.p_subjects) as r;
+  if reserve_now.status operator(pg_catalog.=) 'held' and not reserve_now.replayed then
+    set local synchronous_commit = off;
+    commit;
+    if pg_catalog.current_setting('synchronous_commit')
+       operator(pg_catalog.<>) all (array['on', 'remote_apply']) then
+      set local synchronous_commit = on;
+    end if;
+    perform pg_catalog.pg_logical_emit_message(true, '', '');
+  end if;
+end
+$function$;
+
+comment on procedure seckill.reserve_now (
+  bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
+  text, text, bigint, bigint, text, timestamptz, text) is
+  'reserve for callers in autocommit: call seckill.reserve_now(…) with its arguments, and the row '
+  'it returns has its fields. It lets the next buyer have the row before its own commit is on '
+  'disk, and answers only once it is. Cannot run inside a transaction block, a multi-statement '
+  'string or a pipeline (2D000). Leave out the arguments without p_. Raises as reserve.';
+grant execute on procedure seckill.reserve_now (
+  bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
+  text, text, bigint, bigint, text, timestamptz, text) to seckill_app;
 
 -- file: procedures/buying/explain.sql
 -- Nothing is locked and nothing written, so it may be called beside a rush, in any transaction.

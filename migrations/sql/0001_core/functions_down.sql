@@ -139,6 +139,12 @@ drop function if exists seckill.limit_usage;
 -- file: procedures/buying/explain.sql (dropped)
 drop function if exists seckill.explain;
 
+-- file: procedures/buying/reserve_now.sql (dropped)
+drop procedure if exists seckill.reserve_now;
+
+-- file: procedures/buying/reserve_batch.sql (dropped)
+drop function if exists seckill.reserve_batch;
+
 -- file: procedures/buying/reserve_lines.sql (dropped)
 drop function if exists seckill.reserve_lines;
 
@@ -355,8 +361,47 @@ drop function if exists seckill_private.explain_at;
 -- file: procedures/internal/show_check.sql (dropped)
 drop function if exists seckill_private.show_check;
 
+-- file: procedures/internal/reserve_batch_at.sql (dropped)
+drop function if exists seckill_private.reserve_batch_at;
+
+-- file: procedures/internal/settle_batch.sql (dropped)
+drop function if exists seckill_private.settle_batch;
+
+-- file: procedures/internal/grant_plain.sql (dropped)
+drop function if exists seckill_private.grant_plain;
+
+-- file: procedures/internal/mark_plain.sql (dropped)
+drop function if exists seckill_private.mark_plain;
+
+-- file: procedures/internal/mark_within.sql (dropped)
+drop function if exists seckill_private.mark_within;
+
+-- file: procedures/internal/pools_of_batch.sql (dropped)
+drop function if exists seckill_private.pools_of_batch;
+
+-- file: procedures/internal/lock_all_digests.sql (dropped)
+drop function if exists seckill_private.lock_all_digests;
+
+-- file: procedures/internal/sales_of.sql (dropped)
+drop function if exists seckill_private.sales_of;
+
+-- file: procedures/internal/lock_buyers.sql (dropped)
+drop function if exists seckill_private.lock_buyers;
+
+-- file: procedures/internal/read_requests.sql (dropped)
+drop function if exists seckill_private.read_requests;
+
 -- file: procedures/internal/reserve_at.sql (dropped)
 drop function if exists seckill_private.reserve_at;
+
+-- file: procedures/internal/reserve_one.sql (dropped)
+drop function if exists seckill_private.reserve_one;
+
+-- file: procedures/internal/raise_request_error.sql (dropped)
+drop function if exists seckill_private.raise_request_error;
+
+-- file: procedures/internal/request_error.sql (dropped)
+drop function if exists seckill_private.request_error;
 
 -- file: procedures/internal/take_hold.sql (dropped)
 drop function if exists seckill_private.take_hold;
@@ -366,6 +411,9 @@ drop function if exists seckill_private.replay;
 
 -- file: procedures/internal/find_request.sql (dropped)
 drop function if exists seckill_private.find_request;
+
+-- file: procedures/internal/request_row.sql (dropped)
+drop function if exists seckill_private.request_row;
 
 -- file: procedures/internal/same_request.sql (dropped)
 drop function if exists seckill_private.same_request;
@@ -538,6 +586,9 @@ drop function if exists seckill_private.state_at;
 -- file: procedures/internal/pool_balance.sql (dropped)
 drop function if exists seckill_private.pool_balance;
 
+-- file: procedures/internal/available_of.sql (dropped)
+drop function if exists seckill_private.available_of;
+
 -- file: procedures/internal/short_pools.sql (dropped)
 drop function if exists seckill_private.short_pools;
 
@@ -559,11 +610,17 @@ drop function if exists seckill_private.find_pool;
 -- file: procedures/internal/find_pools.sql (dropped)
 drop function if exists seckill_private.find_pools;
 
+-- file: procedures/internal/pools_of_lines.sql (dropped)
+drop function if exists seckill_private.pools_of_lines;
+
 -- file: procedures/internal/sale_status.sql (dropped)
 drop function if exists seckill_private.sale_status;
 
 -- file: procedures/internal/load_sale.sql (dropped)
 drop function if exists seckill_private.load_sale;
+
+-- file: procedures/internal/find_sale.sql (dropped)
+drop function if exists seckill_private.find_sale;
 
 -- file: procedures/internal/now_at.sql (dropped)
 drop function if exists seckill_private.now_at;
@@ -583,6 +640,9 @@ drop function if exists seckill_private.lock_digests;
 -- file: procedures/internal/lock_subject.sql (dropped)
 drop function if exists seckill_private.lock_subject;
 
+-- file: procedures/internal/lock_key.sql (dropped)
+drop function if exists seckill_private.lock_key;
+
 -- file: procedures/internal/digest_of.sql (dropped)
 drop function if exists seckill_private.digest_of;
 
@@ -597,6 +657,9 @@ drop function if exists seckill_private.subject_digest;
 
 -- file: procedures/internal/dimension_tag.sql (dropped)
 drop function if exists seckill_private.dimension_tag;
+
+-- file: procedures/internal/fault_in_subjects.sql (dropped)
+drop function if exists seckill_private.fault_in_subjects;
 
 -- file: procedures/internal/normalize_subject.sql (dropped)
 drop function if exists seckill_private.normalize_subject;
@@ -619,6 +682,9 @@ drop function if exists seckill_private.merge_lines;
 -- file: procedures/internal/validate_request.sql (dropped)
 drop function if exists seckill_private.validate_request;
 
+-- file: procedures/internal/fault_in_request.sql (dropped)
+drop function if exists seckill_private.fault_in_request;
+
 -- file: procedures/internal/validate_buyer.sql (dropped)
 drop function if exists seckill_private.validate_buyer;
 
@@ -639,6 +705,9 @@ drop function if exists seckill_private.optional_text;
 
 -- file: procedures/internal/require_text.sql (dropped)
 drop function if exists seckill_private.require_text;
+
+-- file: procedures/internal/fault_in_text.sql (dropped)
+drop function if exists seckill_private.fault_in_text;
 
 -- file: procedures/internal/raise_error.sql (dropped)
 drop function if exists seckill_private.raise_error;

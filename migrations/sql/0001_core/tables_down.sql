@@ -10,6 +10,7 @@ drop type
   seckill_private.feed_place,
   seckill_private.limit_use,
   seckill_private.check,
+  seckill_private.request,
   seckill_private.unit_line,
   seckill.ops_entry,
   seckill.check_result,

@@ -187,6 +187,23 @@ create type seckill_private.sale as (
 comment on type seckill_private.sale is
   'An activity, the limits that apply in it and its lists, read in one snapshot.';
 
+create type seckill_private.request as (
+  ordinal integer,
+  activity_id bigint,
+  user_id text,
+  sku text,
+  quantity integer,
+  request_id uuid,
+  region text,
+  digests bytea[],
+  error_code text,
+  pool_id bigint,
+  plain boolean
+);
+comment on type seckill_private.request is
+  'A request of a batch. error_code: why it is none. plain: it may be granted without another look '
+  'while its pool has the units.';
+
 create type seckill_private.check as (
   answer text,
   check_name text,

@@ -1,0 +1,66 @@
+-- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
+-- the answer had too few units left in its pool after all. p_clock is what tests pass; null
+-- means the clock.
+-- Locks: slots ascending.
+create or replace function seckill_private.grant_plain (
+  p_now timestamptz,
+  p_clock timestamptz,
+  p_requests seckill_private.request[],
+  p_sales seckill_private.sale[]
+)
+  returns setof seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_version bigint;
+  v_position bigint;
+  v_ids bigint[];
+begin
+  v_result.status := 'held';
+  v_result.state := 'held';
+  v_result.replayed := false;
+  for v_pool in
+    select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
+           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           min(s.limits_revision) as limits_revision,
+           make_interval(secs => min((s.activity).hold_seconds)) as hold
+      from unnest(p_requests) as r
+      join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
+     group by r.pool_id
+     order by r.pool_id
+  loop
+    v_version := seckill_private.hold_units(
+      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    continue when v_version is null;
+    v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
+    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
+    v_ids := array(
+      select seckill_private.next_reservation_id(v_pool.activity_id)
+        from generate_series(1, v_pool.lines));
+    insert into seckill_private.reservation (
+      buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
+      limits_revision, position, pool_ids, slots, quantities, versions, subjects)
+    select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
+           seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
+           v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
+           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           r.digests
+      from unnest(v_pool.requests) with ordinality as r (
+             ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
+             pool_id, plain, line);
+    for v_line in 1 .. v_pool.lines loop
+      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.reservation_id := v_ids[v_line];
+      return next v_result;
+    end loop;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.grant_plain (
+  timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[]) is
+  'Take the units of plain requests and write their reservations; the answers.';

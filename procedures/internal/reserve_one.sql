@@ -1,0 +1,81 @@
+-- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
+-- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
+--
+-- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
+--   held. Exact for calls one after another; under concurrency a status was true at some moment
+--   during the call.
+-- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
+--   once more: else a window that is over would open again.
+-- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
+--   slots, taken last, held shortest.
+-- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),
+--   so that one of them in a batch costs no subtransaction. A refusal writes nothing and may be
+--   tried again with the same request id.
+create or replace function seckill_private.reserve_one (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[],
+  p_locked boolean
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_row seckill_private.reservation;
+  v_sale seckill_private.sale;
+  v_check seckill_private.check;
+  v_pool_ids bigint[];
+  v_now timestamptz;
+begin
+  perform seckill_private.lock_subject('user', p_user_id);
+  v_sale := seckill_private.find_sale(p_activity_id);
+  if (v_sale.activity).activity_id is null then
+    return seckill_private.request_error('SK002');
+  end if;
+  v_row := seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
+  if v_row.reservation_id is not null then
+    if not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+      return seckill_private.request_error('SK004');
+    end if;
+    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
+    return seckill_private.replay(v_row, v_now);
+  end if;
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  if array_position(v_pool_ids, null) is not null then
+    return seckill_private.request_error('SK003');
+  elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
+    return seckill_private.request_error('SK001');
+  end if;
+  perform seckill_private.lock_digests(p_digests, v_sale.limits);
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_check := seckill_private.decide(
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  if v_check.seen_at > v_now then
+    v_now := v_check.seen_at;
+    v_check := seckill_private.decide(
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+  end if;
+  if v_check.answer is not null then
+    v_result := seckill_private.refusal(v_check);
+  else
+    v_result := seckill_private.take_hold(
+      v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
+      p_locked);
+  end if;
+  v_result.replayed := false;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.reserve_one (
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean) is
+  'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the '
+  'transaction holds slots already.';
