@@ -385,6 +385,8 @@ COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_q
 CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -587,6 +589,7 @@ CREATE FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigin
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -658,6 +661,8 @@ COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp w
 CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '100ms'
     AS $$
 declare
@@ -788,6 +793,8 @@ COMMENT ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku 
 CREATE FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.archived_row
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
@@ -1202,6 +1209,7 @@ CREATE FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus t
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1521,6 +1529,8 @@ COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimen
 CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare

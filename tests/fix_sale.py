@@ -340,3 +340,44 @@ def violations(connection: Connection[Any], sale: Sale) -> list[Row]:
     return connection.execute(
         "select * from seckill.reconcile(p_activity_id => %s)", [sale.activity_id]
     ).fetchall()
+
+
+def reserve_batch(
+    connection: Connection[Any],
+    *requests: tuple[Sale, str],
+    quantity: int = 1,
+    subjects: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """seckill.reserve_batch: (sale, user) each, with new request ids and the same subjects."""
+    return connection.execute(
+        """
+        select * from seckill.reserve_batch(
+                 p_activity_ids => %(activities)s, p_user_ids => %(users)s, p_skus => %(skus)s,
+                 p_quantities => %(quantities)s::integer[], p_request_ids => %(requests)s,
+                 p_regions => %(regions)s, p_subjects => %(subjects)s::jsonb[])""",
+        {
+            "activities": [sale.activity_id for sale, _ in requests],
+            "users": [user for _, user in requests],
+            "skus": [sale.sku for sale, _ in requests],
+            "quantities": [quantity] * len(requests),
+            "requests": [uuid4() for _ in requests],
+            "regions": [sale.region for sale, _ in requests],
+            "subjects": [json.dumps(dict(subjects or {}))] * len(requests),
+        },
+    ).fetchall()
+
+
+def reserve_now(connection: Connection[Any], sale: Sale, *, user: str = "ann") -> Row:
+    """Call seckill.reserve_now, on an autocommit connection."""
+    return one(
+        connection,
+        """
+        call seckill.reserve_now(
+               p_activity_id => %(activity_id)s, p_user_id => %(user)s, p_sku => %(sku)s,
+               p_quantity => 1, p_request_id => %(request_id)s, p_region => %(region)s)""",
+        activity_id=sale.activity_id,
+        user=user,
+        sku=sale.sku,
+        request_id=uuid4(),
+        region=sale.region,
+    )

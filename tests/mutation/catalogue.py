@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.concurrency import checks_resolution, checks_single, checks_stampede
 from tests.fix_database import Database
+from tests.mutation.catalogue_batch import BATCHES
 from tests.mutation.catalogue_books import BOOKS, SWEEPS
 from tests.mutation.catalogue_feed import FEED
 from tests.mutation.catalogue_life import LIFE
@@ -33,7 +34,7 @@ def crowd(check: Callable[..., None]) -> Callable[[Database], None]:
 
 
 NO_BUYER_LOCK = Edit(
-    "reserve_at", "  perform seckill_private.lock_subject('user', p_user_id);\n", ""
+    "reserve_one", "  perform seckill_private.lock_subject('user', p_user_id);\n", ""
 )
 NO_RESOLUTION_LOCKS = (
     Edit("lock_reservation", "  perform seckill_private.lock_subject('user', p_user_id);\n", ""),
@@ -82,7 +83,7 @@ begin
     ),
     Mutation(
         "a hold that no movement is counted for",
-        (Edit("hold_units", "version = s.version + 1", "version = s.version"),),
+        (Edit("hold_units", "version = s.version + p_lines", "version = s.version"),),
         caught_by=crowd(checks_stampede.last_unit),
         symptom="reconcile: .*I2.*movements",
     ),
@@ -91,7 +92,7 @@ begin
         (
             NO_BUYER_LOCK,
             Edit(
-                "reserve_at",
+                "reserve_one",
                 """\
   v_check := seckill_private.decide(
     v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
@@ -292,7 +293,7 @@ RESOLUTIONS = [
     ),
 ]
 
-MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE, *LIMITS, *LINES, *FEED]
+MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE, *LIMITS, *LINES, *FEED, *BATCHES]
 
 HEAD = """\
 # Known-bad variants

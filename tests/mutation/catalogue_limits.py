@@ -22,7 +22,7 @@ LIMITS = [
         "a shared subject that is not locked",
         (
             Edit(
-                "reserve_at",
+                "reserve_one",
                 "  perform seckill_private.lock_digests(p_digests, v_sale.limits);\n",
                 "",
             ),

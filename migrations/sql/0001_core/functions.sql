@@ -7311,6 +7311,7 @@ create or replace function seckill.refund (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7349,6 +7350,7 @@ create or replace function seckill.confirm_batch (
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7924,6 +7926,8 @@ create or replace function seckill.set_stock_total (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8441,6 +8445,8 @@ create or replace function seckill.archive_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8508,6 +8514,8 @@ create or replace function seckill.export_activity (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set timezone = 'UTC'
 as $function$
 declare
@@ -8563,6 +8571,8 @@ create or replace function seckill.drop_archived (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set lock_timeout = '100ms'
 as $function$
 declare

@@ -1,0 +1,131 @@
+"""Batches, side by side and within: limits hold, the last units are sold once, nobody deadlocks."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from uuid import uuid4
+
+from tests.concurrency.books import require_books, require_statuses, require_units
+from tests.concurrency.checks_durable import (
+    TRIES,
+    flushed_beyond,
+    resting_wal_writer,
+    written,
+)
+from tests.concurrency.sessions import (
+    Gate,
+    describe,
+    require,
+    require_equal,
+    sessions_of,
+    stampede,
+)
+from tests.fix_database import Database
+from tests.fix_sale import (
+    Sale,
+    add_units,
+    open_sale,
+    reserve,
+    reserve_batch,
+    reserve_now,
+    set_limit,
+)
+
+
+def duplicates_in_a_batch(db: Database) -> None:
+    """One user, and one phone of several users, several times in one batch: the limits hold."""
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        sale = open_sale(operator, units=20, limit=1, sku=f"twice_{uuid4()}")
+        answers = reserve_batch(buyer, (sale, "ann"), (sale, "bob"), (sale, "ann"))
+        require_equal(
+            [row.status for row in answers], ["held", "held", "limit_exceeded"], "one user twice"
+        )
+        set_limit(operator, sale, "phone", maximum=2, dimension="phone")
+        users = [(sale, f"user {number}") for number in range(5)]
+        answers = reserve_batch(buyer, *users, subjects={"phone": "1"})
+        require_statuses(answers, {"held": 2, "limit_exceeded": 3})
+    require_books(db, sale)
+
+
+def last_units_in_batches(db: Database, sessions: int = 6) -> None:
+    """Batches at once want more than there is: exactly all is sold, and each is told so."""
+    with db.connect("operator") as operator:
+        sale = open_sale(operator, units=25, sku=f"batches_{uuid4()}")
+    calls = [
+        functools.partial(_batch, users=[(sale, f"u{session}-{number}") for number in range(10)])
+        for session in range(sessions)
+    ]
+    with sessions_of(db, sessions) as windows, Gate(db) as gate:
+        gate.lock_slots(sale)
+        batches = stampede(db, windows, gate, calls)
+    errors = [describe(batch) for batch in batches if isinstance(batch, Exception)]
+    require_equal(errors, [], "errors")
+    seen = Counter(row.status for batch in batches for row in batch)
+    require_equal(seen, {"held": 25, "sold_out": 10 * sessions - 25}, "answers")
+    require_units(db, sale, available=0, held=25)
+    require_books(db, sale)
+
+
+def batches_in_opposite_orders(db: Database, sessions: int = 6) -> None:
+    """The same users and two pools, listed forwards and backwards: nobody deadlocks."""
+    with db.connect("operator") as operator:
+        sale = open_sale(operator, units=1000, sku=f"first_{uuid4()}")
+        other = Sale(sale.activity_id, f"second_{uuid4()}", "*")
+        add_units(operator, other, 1000)
+    users = [(pool, f"user {number}") for number in range(20) for pool in (sale, other)]
+    calls = [
+        functools.partial(_batch, users=users if session % 2 else users[::-1])
+        for session in range(sessions)
+    ]
+    with sessions_of(db, sessions) as windows, Gate(db) as gate:
+        gate.lock_slots(sale)
+        batches = stampede(db, windows, gate, calls)
+    errors = [describe(batch) for batch in batches if isinstance(batch, Exception)]
+    require_equal(errors, [], "errors")
+    require_units(db, sale, available=1000 - 20 * sessions, held=20 * sessions)
+    require_books(db, sale)
+
+
+def a_batch_beside_single_calls(db: Database, sessions: int = 6) -> None:
+    """A batch of one user's requests and his single clicks at once: one unit, as the limit says."""
+    with db.connect("operator") as operator:
+        sale = open_sale(operator, units=50, limit=1, sku=f"mixed_{uuid4()}")
+    calls = [functools.partial(_batch, users=[(sale, "ann"), (sale, "bob")])] * (sessions // 2) + [
+        functools.partial(_single, sale=sale, user="ann")
+    ] * (sessions - sessions // 2)
+    with sessions_of(db, sessions) as windows, Gate(db) as gate:
+        gate.lock_slots(sale)
+        batches = stampede(db, windows, gate, calls)
+    held = sum(row.status == "held" for batch in batches for row in batch)
+    require_equal(held, 2, "units of two users with a limit of one")
+    require_books(db, sale)
+
+
+def early_release_is_durable(db: Database) -> None:
+    """reserve_now lets go of the row early, and answers from disk all the same."""
+    with (
+        db.connect("operator", direct=True) as operator,
+        db.connect("buyer", direct=True) as buyer,
+        resting_wal_writer(db) as superuser,
+    ):
+        sale = open_sale(operator, units=100, sku=f"early_{uuid4()}")
+        for level in ("on", "off", "local"):
+            buyer.execute(f"set synchronous_commit = {level}".encode())
+            for number in range(TRIES):
+                before = written(superuser)
+                answer = reserve_now(buyer, sale, user=f"{level} {number}")
+                require_equal(answer.status, "held", "reserve_now")
+                require(
+                    flushed_beyond(superuser, before),
+                    "reserve_now answered before its commit was on disk",
+                )
+    require_books(db, sale)
+
+
+def _batch(connection: object, users: list[tuple[Sale, str]]) -> object:
+    return reserve_batch(connection, *users)  # type: ignore[arg-type]
+
+
+def _single(connection: object, sale: Sale, user: str) -> object:
+    return [reserve(connection, sale, user=user)]  # type: ignore[arg-type]

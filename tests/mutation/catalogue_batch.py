@@ -1,0 +1,66 @@
+"""Known-bad variants of batches and of early lock release (catalogue.py)."""
+
+from __future__ import annotations
+
+from tests.concurrency import checks_batch
+from tests.mutation.planting import Edit, Mutation
+
+BATCHES = [
+    Mutation(
+        "a batch that ignores duplicates of one user",
+        (Edit("mark_plain", "               and r.times = 1\n", ""),),
+        caught_by=checks_batch.duplicates_in_a_batch,
+        symptom=r"one user twice: \['held', 'held', 'held'\]",
+    ),
+    Mutation(
+        "a batch that ignores duplicates of one phone",
+        (Edit("mark_within", "q.digest is not null and q.times = 1 end", "true end"),),
+        caught_by=checks_batch.duplicates_in_a_batch,
+        symptom="answers: {'held': 5}",
+    ),
+    Mutation(
+        "a batch that grants what it counted in memory",
+        (Edit("hold_units", "\n     and s.available >= p_quantity", ""),),
+        caught_by=checks_batch.last_units_in_batches,
+        symptom="errors: .*'23514'",
+    ),
+    Mutation(
+        "users of a batch locked in its order",
+        (
+            Edit(
+                "lock_buyers",
+                """\
+     from (select distinct seckill_private.lock_key('user', r.user_id) as key
+             from unnest(p_requests) as r
+            where r.error_code is null
+            order by key
+           offset 0) as k;""",
+                """\
+     from (select seckill_private.lock_key('user', r.user_id) as key
+             from unnest(p_requests) as r
+            where r.error_code is null
+           offset 0) as k;""",
+            ),
+        ),
+        caught_by=checks_batch.batches_in_opposite_orders,
+        symptom="40P01",
+    ),
+    Mutation(
+        "a batch that does not lock its users",
+        (Edit("reserve_batch_at", "  perform seckill_private.lock_buyers(p_requests);\n", ""),),
+        caught_by=checks_batch.a_batch_beside_single_calls,
+        symptom="units of two users with a limit of one: [3-8]",
+    ),
+    Mutation(
+        "early lock release without the second write",
+        (
+            Edit(
+                "reserve_now",
+                "    perform pg_catalog.pg_logical_emit_message(true, '', '');\n",
+                "",
+            ),
+        ),
+        caught_by=checks_batch.early_release_is_durable,
+        symptom="answered before its commit was on disk",
+    ),
+]

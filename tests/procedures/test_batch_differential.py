@@ -1,0 +1,232 @@
+"""A batch answers as its requests would one after another, and leaves the same books.
+
+Random sequences of requests, cut into random batches, run against one sale; the same requests run
+one by one against its twin. Both get the same instants. SECKILL_BATCH_SEQUENCES and _SEED ask for
+more or others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from tests.fix_database import Database
+from tests.fix_sale import Row, Sale, one, violations
+from tests.procedures.instants import (
+    OPENS,
+    another_pool,
+    cancel_at,
+    confirm_at,
+    new_name,
+    sale_between,
+)
+
+SEQUENCES = int(os.environ.get("SECKILL_BATCH_SEQUENCES", "60"))
+SEED = int(os.environ.get("SECKILL_BATCH_SEED", "20301111"))
+ANSWER = (
+    "status",
+    "replayed",
+    "state",
+    "expires_at",
+    "limit_name",
+    "sku",
+    "remaining",
+    "epoch",
+    "retry",
+    "retry_at",
+    "error_code",
+)
+RULES = [
+    ("user", "units", "activity", 2),
+    ("user", "orders", "day", 1),
+    ("phone", "units", "activity", 2),
+    ("address", "orders", "activity", 3),
+    ("user", "open_holds", "activity", 1),
+    ("phone", "expired_holds", "activity", 1),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, the same for both sales but for the activity."""
+
+    user: str
+    sku: str
+    quantity: int
+    request: int
+    subjects: str
+    unknown: bool
+
+
+def a_request(dice: random.Random, skus: list[str], known: list[Request]) -> Request:
+    """A buyer, perhaps one with an old request id, an unknown sku, or nonsense."""
+    if known and dice.random() < 0.12:
+        old = dice.choice(known)
+        again = dice.random() < 0.7
+        return old if again else Request(old.user, dice.choice(skus), 2, old.request, "{}", False)
+    subjects: dict[str, Any] = {}
+    if dice.random() < 0.9:
+        subjects["phone"] = f"p{dice.randrange(12)}"
+    if dice.random() < 0.5:
+        subjects["address"] = f"a{dice.randrange(4)}"
+    sku = dice.choice([*skus, *skus, *skus, "no such sku"])
+    quantity = dice.choice([1, 1, 1, 1, 2, 3, 0])
+    text = json.dumps(subjects) if dice.random() > 0.03 else "[]"
+    return Request(
+        f"u{dice.randrange(25)}", sku, quantity, dice.randrange(10**9), text, dice.random() < 0.02
+    )
+
+
+def batch_of(superuser: Connection[Any], sale: Sale, at: Any, requests: list[Request]) -> list[Row]:
+    """The body of seckill.reserve_batch at an instant."""
+    return superuser.execute(
+        """
+        select * from seckill_private.reserve_batch_at(
+                 %(at)s, seckill_private.read_requests(
+                   %(activities)s::bigint[], %(users)s::text[], %(skus)s::text[],
+                   %(quantities)s::integer[], %(requests)s::uuid[], %(regions)s::text[],
+                   %(subjects)s::jsonb[]))""",
+        {
+            "at": at,
+            "activities": [8_000_000 if r.unknown else sale.activity_id for r in requests],
+            "users": [r.user for r in requests],
+            "skus": [r.sku for r in requests],
+            "quantities": [r.quantity for r in requests],
+            "requests": [UUID(int=r.request) for r in requests],
+            "regions": ["*"] * len(requests),
+            "subjects": [r.subjects for r in requests],
+        },
+    ).fetchall()
+
+
+def single_of(superuser: Connection[Any], sale: Sale, at: Any, request: Request) -> Row | str:
+    """What seckill.reserve does, at an instant: its answer, or the SQLSTATE."""
+    arguments = {
+        "at": at,
+        "activity": 8_000_000 if request.unknown else sale.activity_id,
+        "user": request.user,
+        "sku": request.sku,
+        "quantity": request.quantity,
+        "request": UUID(int=request.request),
+        "subjects": request.subjects,
+    }
+    try:
+        superuser.execute(
+            """
+            select seckill_private.validate_request(
+                     %(activity)s::bigint, %(user)s, array[%(sku)s]::text[],
+                     array[%(quantity)s]::integer[], %(request)s, '*')""",
+            arguments,
+        )
+        return one(
+            superuser,
+            """
+            select * from seckill_private.reserve_at(
+                     %(at)s, %(activity)s::bigint, %(user)s, array[%(sku)s]::text[],
+                     array[%(quantity)s]::integer[], %(request)s, '*',
+                     seckill_private.subject_digests(%(subjects)s))""",
+            **arguments,
+        )
+    except psycopg.Error as error:
+        return str(error.sqlstate)
+
+
+def answer_of(row: Row) -> tuple[Any, ...]:
+    """What can be compared; reservation ids differ."""
+    return tuple(getattr(row, name) for name in ANSWER)
+
+
+def books_of(superuser: Connection[Any], sale: Sale) -> list[Row]:
+    """Reservations and slots, without what names the activity."""
+    return superuser.execute(
+        """
+        select p.sku, s.total, s.available, s.held, s.sold, s.version, s.epoch,
+               (select array_agg((r.user_id, r.request_id, r.state, r.created_at, r.expires_at,
+                                  r.quantities, r.versions, r.subjects)::text order by r.versions)
+                  from seckill_private.reservation as r
+                 where r.pool_ids = array[p.pool_id]) as reservations
+          from seckill_private.pool as p
+          join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+         where p.activity_id = %s
+         order by p.sku""",
+        [sale.activity_id],
+    ).fetchall()
+
+
+def twins(operator: Connection[Any], superuser: Connection[Any], dice: random.Random) -> list[Sale]:
+    """Two sales of the same skus, units and rules."""
+    skus = sorted(new_name() for _ in range(dice.choice([1, 1, 2, 3])))
+    units = [dice.choice([2, 5, 12, 40]) for _ in skus]
+    rules = dice.sample(RULES, dice.randrange(4))
+    lists = dice.random() < 0.2
+    made: list[Sale] = []
+    for _ in range(2):
+        sale = sale_between(
+            operator, superuser, sku=skus[0], units=units[0], hold=timedelta(minutes=5)
+        )
+        for sku, count in zip(skus[1:], units[1:], strict=True):
+            another_pool(operator, superuser, sale, units=count, sku=sku)
+        for dimension, metric, window, maximum in rules:
+            one(
+                operator,
+                """
+                select status from seckill.set_limit(
+                         p_activity_id => %(id)s, p_name => %(name)s, p_dimension => %(dimension)s,
+                         p_metric => %(metric)s, p_window => %(window)s, p_maximum => %(maximum)s,
+                         p_required => %(required)s)""",
+                id=sale.activity_id,
+                name=f"{dimension} {metric}",
+                dimension=dimension,
+                metric=metric,
+                window=window,
+                maximum=maximum,
+                required=dimension == "phone",
+            )
+        if lists:
+            one(
+                operator,
+                "select status from seckill.block(%(id)s, 'user', array['u1', 'u2'])",
+                id=sale.activity_id,
+            )
+        made.append(sale)
+    return made
+
+
+@pytest.mark.parametrize("number", range(SEQUENCES))
+def test_a_batch_is_its_requests_one_after_another(
+    operator: Connection[Any], superuser: Connection[Any], shop: Database, number: int
+) -> None:
+    dice = random.Random(f"{SEED} {number}")
+    batched, single = twins(operator, superuser, dice)
+    skus = [row.sku for row in books_of(superuser, batched)]
+    known: list[Request] = []
+    at = OPENS
+    for _ in range(dice.randrange(2, 6)):
+        at += dice.choice([timedelta(0), timedelta(minutes=1), timedelta(minutes=6)])
+        requests = [a_request(dice, skus, known) for _ in range(dice.choice([1, 4, 12, 30]))]
+        known += requests
+        by_batch = batch_of(superuser, batched, at, requests)
+        one_by_one = [single_of(superuser, single, at, request) for request in requests]
+        for place, (mine, twin) in enumerate(zip(by_batch, one_by_one, strict=True), start=1):
+            if isinstance(twin, str):
+                assert (mine.status, mine.ordinal, mine.error_code) == ("error", place, twin)
+                continue
+            assert mine.ordinal == place
+            assert answer_of(mine) == answer_of(twin)
+            if mine.status == "held" and not mine.replayed and dice.random() < 0.4:
+                settle = dice.choice([confirm_at, cancel_at])
+                user = requests[mine.ordinal - 1].user
+                for row in (mine, twin):
+                    settle(superuser, row.reservation_id, at, user=user)
+        assert books_of(superuser, batched) == books_of(superuser, single)
+    assert violations(operator, batched) == []
+    assert violations(operator, single) == []
