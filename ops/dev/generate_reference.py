@@ -78,15 +78,19 @@ class Function:
 
     name: str
     arguments: list[str] | None
-    result: str
+    result: str | None
     comment: str | None
     roles: list[str] | None
 
     def markdown(self) -> str:
         """Its part of the reference."""
-        arguments = ",\n".join(f"  {plain(argument)}" for argument in self.arguments or [])
+        given = self.arguments or []
+        if self.result is None:  # the rest of a procedure's are what it answers
+            given = [argument for argument in given if argument.startswith("p_")]
+        arguments = ",\n".join(f"  {plain(argument)}" for argument in given)
         head = f"seckill.{self.name} (\n{arguments}\n)" if arguments else f"seckill.{self.name} ()"
-        result = self.result.replace("SETOF ", "setof ")
+        result = "one row by call" if self.result is None else self.result
+        result = result.replace("SETOF ", "setof ")
         roles = ", ".join(f"`{role}`" for role in self.roles or ["no role"])
         return (
             f"### {self.name}\n\n```sql\n{head}\n  returns {result}\n```\n\n"
