@@ -319,6 +319,7 @@ CREATE FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_v
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -336,6 +337,7 @@ CREATE FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quant
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -387,6 +389,7 @@ CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFA
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -440,6 +443,7 @@ CREATE FUNCTION seckill.availability(p_activity_id bigint, p_sku text, p_region 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 declare
   v_result seckill.availability_result;
@@ -474,6 +478,7 @@ CREATE FUNCTION seckill.block(p_activity_id bigint, p_dimension text, p_values t
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -491,6 +496,7 @@ CREATE FUNCTION seckill.cancel(p_user_id text, p_reservation_id bigint, p_reason
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -509,6 +515,7 @@ CREATE FUNCTION seckill.changes(p_after text DEFAULT NULL::text, p_limit integer
     SET lock_timeout TO '5s'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'
     AS $$
@@ -551,6 +558,7 @@ CREATE FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text DEFAUL
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -573,6 +581,7 @@ CREATE FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payme
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -590,6 +599,7 @@ CREATE FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigin
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -623,6 +633,7 @@ CREATE FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -663,6 +674,7 @@ CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFA
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '100ms'
     AS $$
 declare
@@ -720,6 +732,7 @@ CREATE FUNCTION seckill.drop_limit(p_activity_id bigint, p_name text, p_actor te
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -755,6 +768,7 @@ CREATE FUNCTION seckill.expire_due(p_limit integer DEFAULT 1000, p_actor text DE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -774,6 +788,7 @@ CREATE FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 begin
   perform seckill_private.validate_request(
@@ -795,6 +810,7 @@ CREATE FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_aft
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
@@ -837,6 +853,7 @@ CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -869,6 +886,7 @@ CREATE FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint)
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 declare
   v_row seckill_private.reservation;
@@ -960,6 +978,7 @@ CREATE FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subj
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
@@ -1013,6 +1032,7 @@ CREATE FUNCTION seckill.list_reservations(p_user_id text, p_activity_id bigint D
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
@@ -1040,6 +1060,7 @@ CREATE FUNCTION seckill.move_stock(p_activity_id bigint, p_sku text, p_quantity 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1088,6 +1109,7 @@ CREATE FUNCTION seckill.open_activity(p_activity_id bigint, p_actor text DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1125,6 +1147,7 @@ CREATE FUNCTION seckill.pause_activity(p_activity_id bigint, p_actor text DEFAUL
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1142,6 +1165,7 @@ CREATE FUNCTION seckill.receive_stock(p_sku text, p_quantity bigint, p_request_i
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1210,6 +1234,7 @@ CREATE FUNCTION seckill.refund(p_user_id text, p_reservation_id bigint, p_skus t
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1230,6 +1255,7 @@ CREATE FUNCTION seckill.remove_eligible(p_activity_id bigint, p_dimension text, 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1247,6 +1273,7 @@ CREATE FUNCTION seckill.require_eligibility(p_activity_id bigint, p_dimension te
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1286,6 +1313,7 @@ CREATE FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1315,6 +1343,7 @@ CREATE FUNCTION seckill.reserve_batch(p_activity_ids bigint[], p_user_ids text[]
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1347,6 +1376,7 @@ CREATE FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, p_sk
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1405,6 +1435,7 @@ CREATE FUNCTION seckill.resume_activity(p_activity_id bigint, p_actor text DEFAU
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1422,6 +1453,7 @@ CREATE FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_reg
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1482,6 +1514,7 @@ CREATE FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1531,6 +1564,7 @@ CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_tota
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -1621,6 +1655,7 @@ CREATE FUNCTION seckill.unblock(p_activity_id bigint, p_dimension text, p_values
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 begin
@@ -1638,6 +1673,7 @@ CREATE FUNCTION seckill.update_activity(p_activity_id bigint, p_name text DEFAUL
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare

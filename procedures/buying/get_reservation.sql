@@ -10,6 +10,7 @@ create or replace function seckill.get_reservation (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 declare
   v_row seckill_private.reservation;

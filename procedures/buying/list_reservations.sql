@@ -11,6 +11,7 @@ create or replace function seckill.list_reservations (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);

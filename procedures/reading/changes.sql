@@ -21,6 +21,7 @@ create or replace function seckill.changes (
   set lock_timeout = '5s'
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set enable_bitmapscan = off
   set enable_sort = off
 as $function$

@@ -15,6 +15,7 @@ create or replace function seckill.schedule_release (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare

@@ -6952,7 +6952,9 @@ comment on function seckill_private.check_limits (bigint) is
 -- file: procedures/buying/reserve.sql
 -- Precedence, locks and refusals: seckill_private.reserve_at.
 -- Plans are made once and kept (plan_cache_mode), and by an index (enable_seqscan): a table that is
--- empty when the first buyer comes has 100,000 rows a minute later. So all that buy or run a sale.
+-- empty when the first buyer comes has 100,000 rows a minute later. Before PostgreSQL 18 a small
+-- table that has to be read whole then looks so costly that its plan is compiled, hence jit. So all
+-- that buy or run a sale.
 create or replace function seckill.reserve (
   p_activity_id bigint,
   p_user_id text,
@@ -6969,6 +6971,7 @@ create or replace function seckill.reserve (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7018,6 +7021,7 @@ create or replace function seckill.reserve_lines (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7063,6 +7067,7 @@ create or replace function seckill.reserve_batch (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7182,6 +7187,7 @@ create or replace function seckill.explain (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 begin
   perform seckill_private.validate_request(
@@ -7217,6 +7223,7 @@ create or replace function seckill.limit_usage (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
@@ -7247,6 +7254,7 @@ create or replace function seckill.confirm (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7280,6 +7288,7 @@ create or replace function seckill.cancel (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7312,6 +7321,7 @@ create or replace function seckill.refund (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7351,6 +7361,7 @@ create or replace function seckill.confirm_batch (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7399,6 +7410,7 @@ create or replace function seckill.availability (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 declare
   v_result seckill.availability_result;
@@ -7443,6 +7455,7 @@ create or replace function seckill.get_reservation (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 declare
   v_row seckill_private.reservation;
@@ -7485,6 +7498,7 @@ create or replace function seckill.find_reservation (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7529,6 +7543,7 @@ create or replace function seckill.list_reservations (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $function$
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
@@ -7571,6 +7586,7 @@ create or replace function seckill.create_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7629,6 +7645,7 @@ create or replace function seckill.update_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7686,6 +7703,7 @@ create or replace function seckill.open_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7712,6 +7730,7 @@ create or replace function seckill.pause_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7739,6 +7758,7 @@ create or replace function seckill.resume_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -7765,6 +7785,7 @@ create or replace function seckill.close_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7800,6 +7821,7 @@ create or replace function seckill.receive_stock (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7859,6 +7881,7 @@ create or replace function seckill.allocate_stock (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7928,6 +7951,7 @@ create or replace function seckill.set_stock_total (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -7999,6 +8023,7 @@ create or replace function seckill.set_limit (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8069,6 +8094,7 @@ create or replace function seckill.drop_limit (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8117,6 +8143,7 @@ create or replace function seckill.require_eligibility (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8168,6 +8195,7 @@ create or replace function seckill.add_eligible (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -8198,6 +8226,7 @@ create or replace function seckill.remove_eligible (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -8228,6 +8257,7 @@ create or replace function seckill.block (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -8258,6 +8288,7 @@ create or replace function seckill.unblock (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -8292,6 +8323,7 @@ create or replace function seckill.move_stock (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8357,6 +8389,7 @@ create or replace function seckill.schedule_release (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8419,6 +8452,7 @@ create or replace function seckill.expire_due (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 begin
@@ -8447,6 +8481,7 @@ create or replace function seckill.archive_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8516,6 +8551,7 @@ create or replace function seckill.export_activity (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set timezone = 'UTC'
 as $function$
 declare
@@ -8573,6 +8609,7 @@ create or replace function seckill.drop_archived (
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set lock_timeout = '100ms'
 as $function$
 declare
@@ -8867,6 +8904,7 @@ create or replace function seckill.changes (
   set lock_timeout = '5s'
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
   set enable_bitmapscan = off
   set enable_sort = off
 as $function$
