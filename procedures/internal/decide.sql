@@ -24,14 +24,18 @@ declare
   v_is_short boolean :=
     seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
-  select c.* into v_check
-    from seckill_private.gate_checks(
-           p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
-           case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
-           p_now) as c
-   where c.answer is not null
-   limit 1;
-  if found or p_sale.limits is null then
+  if v_is_short or p_sale.lists is not null then
+    select c.* into v_check
+      from seckill_private.gate_checks(
+             p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
+             case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+             p_now) as c
+     where c.answer is not null
+     limit 1;
+  else
+    v_check := seckill_private.sale_check(p_sale.activity, p_now);
+  end if;
+  if v_check.answer is not null or p_sale.limits is null then
     return v_check;
   end if;
   for v_limit_check in

@@ -54,7 +54,9 @@ begin
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
     return seckill_private.request_error('SK001');
   end if;
-  perform seckill_private.lock_digests(p_digests, v_sale.limits);
+  if p_digests is not null then
+    perform seckill_private.lock_digests(p_digests, v_sale.limits);
+  end if;
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
     v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);

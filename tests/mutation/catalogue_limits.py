@@ -23,7 +23,7 @@ LIMITS = [
         (
             Edit(
                 "reserve_one",
-                "  perform seckill_private.lock_digests(p_digests, v_sale.limits);\n",
+                "    perform seckill_private.lock_digests(p_digests, v_sale.limits);\n",
                 "",
             ),
         ),

@@ -1,6 +1,6 @@
 """The real purchase log against a calculation that owes nothing to the database.
 
-The first 20,000 lines; SECKILL_REPLAY_LINES asks for more. The log has 69,659, and .ci/run takes all.
+The first 20,000 lines; SECKILL_REPLAY_LINES asks for more. The log has 69,659; .ci/run takes all.
 """
 
 from __future__ import annotations
