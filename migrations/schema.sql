@@ -4353,15 +4353,18 @@ CREATE FUNCTION seckill_private.load_sale(p_activity_id bigint) RETURNS seckill_
     AS $$
 declare
   v_sale seckill_private.sale := seckill_private.find_sale(p_activity_id);
+  v_archived_at timestamptz;
 begin
-  if (v_sale.activity).activity_id is null then
-    perform seckill_private.raise_error('SK002', coalesce((
-      select format('activity %s was archived at %s', p_activity_id,
-                    a.archived_at at time zone 'UTC')
-        from seckill_private.activity as a
-       where a.activity_id = p_activity_id), 'activity ' || p_activity_id));
+  if (v_sale.activity).activity_id is not null then
+    return v_sale;
   end if;
-  return v_sale;
+  -- Apart from the error, whose context would show the query.
+  select a.archived_at into v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id;
+  perform seckill_private.raise_error(
+    'SK002', 'activity ' || p_activity_id
+             || coalesce(' was archived at ' || (v_archived_at at time zone 'UTC'), ''));
 end
 $$;
 
