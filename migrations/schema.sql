@@ -387,9 +387,6 @@ COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_q
 CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off'
     SET lock_timeout TO '5s'
     AS $$
 declare
@@ -672,9 +669,6 @@ COMMENT ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp w
 CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFAULT 1000, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off'
     SET lock_timeout TO '100ms'
     AS $$
 declare
@@ -808,9 +802,6 @@ COMMENT ON FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku 
 CREATE FUNCTION seckill.export_activity(p_activity_id bigint, p_part text, p_after text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.archived_row
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off'
     SET "TimeZone" TO 'UTC'
     AS $$
 declare

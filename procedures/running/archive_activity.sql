@@ -8,9 +8,6 @@ create or replace function seckill.archive_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare

@@ -11,9 +11,6 @@ create or replace function seckill.drop_archived (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
   set lock_timeout = '100ms'
 as $function$
 declare

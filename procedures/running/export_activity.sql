@@ -12,9 +12,6 @@ create or replace function seckill.export_activity (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
   set timezone = 'UTC'
 as $function$
 declare

@@ -8488,9 +8488,6 @@ create or replace function seckill.archive_activity (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
   set lock_timeout = '5s'
 as $function$
 declare
@@ -8558,9 +8555,6 @@ create or replace function seckill.export_activity (
   stable
   security definer
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
   set timezone = 'UTC'
 as $function$
 declare
@@ -8616,9 +8610,6 @@ create or replace function seckill.drop_archived (
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
   set lock_timeout = '100ms'
 as $function$
 declare
