@@ -62,7 +62,34 @@ def drop(connection: Connection[Any], sale: Sale, _held: int) -> Any:
     return one(connection, "select * from seckill.drop_limit(%(id)s, 'any')", id=sale.activity_id)
 
 
+def call(arguments: str) -> Call:
+    """Call the function that stands before the bracket; ids, sku and user are filled in."""
+
+    def run(connection: Connection[Any], sale: Sale, held: int) -> Any:
+        named = {"id": sale.activity_id, "sku": sale.sku, "held": held, "new": uuid4()}
+        return connection.execute(f"select * from seckill.{arguments}".encode(), named).fetchall()
+
+    return run
+
+
 WRITES: dict[str, Call] = {
+    "reserve_lines": call("reserve_lines(%(id)s, 'bob', array[%(sku)s], array[1], %(new)s)"),
+    "reserve_batch": call(
+        "reserve_batch(array[%(id)s]::bigint[], array['bob'], array[%(sku)s], array[1],"
+        " array[%(new)s]::uuid[], array['*'], array['{}']::jsonb[])"
+    ),
+    "confirm_batch": call("confirm_batch(array['ann'], array[%(held)s]::bigint[], array['p'])"),
+    "refund": call("refund('ann', %(held)s)"),
+    "set_stock_total": call("set_stock_total(%(id)s, %(sku)s, 1, 'floor')"),
+    "move_stock": call("move_stock(%(id)s, %(sku)s, 1, '*', 'north', %(new)s)"),
+    "schedule_release": call("schedule_release(%(id)s, %(sku)s, '*', '{}', '{}')"),
+    "require_eligibility": call("require_eligibility(%(id)s, 'user', true)"),
+    "add_eligible": call("add_eligible(%(id)s, 'user', array['ann'])"),
+    "remove_eligible": call("remove_eligible(%(id)s, 'user', array['ann'])"),
+    "block": call("block(%(id)s, 'user', array['ann'])"),
+    "unblock": call("unblock(%(id)s, 'user', array['ann'])"),
+    "archive_activity": call("archive_activity(%(id)s)"),
+    "drop_archived": call("drop_archived(%(id)s)"),
     "reserve": lambda c, sale, _: reserve(c, sale, user="bob"),
     "confirm": lambda c, _, held: confirm(c, held),
     "cancel": lambda c, _, held: cancel(c, held),
@@ -80,6 +107,12 @@ WRITES: dict[str, Call] = {
 }
 
 READS: dict[str, Call] = {
+    "explain": call("explain(%(id)s, 'bob', %(sku)s, 1, %(new)s)"),
+    "limit_usage": call("limit_usage(%(id)s, 'ann')"),
+    "limit_usage_at": call("limit_usage_at(%(id)s, 'ann', now())"),
+    "stock_at": call("stock_at(%(id)s, %(sku)s, now())"),
+    "ops_history": call("ops_history(%(id)s)"),
+    "changes": call("changes()"),
     "availability": lambda c, sale, _: availability(c, sale),
     "get_reservation": lambda c, _, held: get_reservation(c, held),
     "find_reservation": lambda c, sale, held: one(
@@ -122,7 +155,9 @@ def test_every_public_function_is_in_the_tables(superuser):
         "select proname from pg_proc where pronamespace = 'seckill'::regnamespace"
     ).fetchall()
     public = {name for name in WRITES | READS if not name.startswith("view")}
-    assert public == {row.proname for row in rows}
+    # reserve_now cannot run in a transaction of the caller's at all; export_activity wants an
+    # archived sale (test_archive.py).
+    assert public | {"reserve_now", "export_activity"} == {row.proname for row in rows}
 
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
