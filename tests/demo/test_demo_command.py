@@ -140,7 +140,8 @@ def test_limits_on_three_dimensions(run: Run) -> None:
 
 
 def test_limits_are_shown_by_name(run: Run) -> None:
-    done = run("demo", "--limits", "--buyers", 300, "--units", 30, "--hold-seconds", 1)
+    # So many units that nobody is refused for want of them before a limit says no.
+    done = run("demo", "--limits", "--buyers", 300, "--units", 300, "--hold-seconds", 1)
     assert done.status == 0, done.err
     for words in ("refused: over 3 an address", "addresses that got more than 3"):
         assert words in done.out

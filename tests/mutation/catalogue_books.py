@@ -19,8 +19,16 @@ SWEEPS = [
         symptom="a buyer waited for a sweeper",
     ),
     Mutation(
-        "the same, and a deadlock with it",
-        (Edit("pick_due_holds", "for update skip locked", "for update"),),
+        "the same with the slots in hand, and a deadlock with it",
+        (
+            Edit("pick_due_holds", "for update skip locked", "for update"),
+            Edit(
+                "settle_short",
+                "  v_lines := seckill_private.pick_due_holds(",
+                "  perform seckill_private.lock_slots(p_pool_ids);\n"
+                "  v_lines := seckill_private.pick_due_holds(",
+            ),
+        ),
         caught_by=checks_order.payment_never_waits_for_a_hold,
         symptom="40P01",
     ),

@@ -7,6 +7,7 @@ what is no number or date at all can be tried.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -65,6 +65,7 @@ def worker(
     from seckill.worker.run import Options, work
 
     both = sweep == relay
+    usable = usable_dsn(dsn)
     if relay and not redis_url:
         fail("--relay needs --redis-url or SECKILL_REDIS_URL", ExitCode.USAGE)
     if cursor_file is not None and not cursor_file.parent.is_dir():
@@ -72,7 +73,7 @@ def worker(
     if both and not redis_url:
         note("no --redis-url and no SECKILL_REDIS_URL: sweeping only")
     options = Options(
-        usable_dsn(dsn),
+        usable,
         sweep=sweep or both,
         redis_url=redis_url if relay or both else None,
         once=once,
