@@ -549,7 +549,7 @@ DROP_ARCHIVED = Call(
 HISTORY = Call(
     """
     select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
-           login, note
+           login, note, source, target
       from seckill.history(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -591,7 +591,7 @@ LIMIT_USAGE_AT = Call(
 CHANGES = Call(
     """
     select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
-           login, note
+           login, note, source, target
       from seckill.changes(
              p_after => %(after)s,
              p_limit => %(limit)s::integer)

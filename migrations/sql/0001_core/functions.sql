@@ -6527,7 +6527,8 @@ create or replace function seckill_private.feed_rows (
 )
   returns table (
     place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
-    reservation_id bigint, user_id text, actor text, login text, note text
+    reservation_id bigint, user_id text, actor text, login text, note text,
+    source text, target text
   )
   language plpgsql
   volatile
@@ -6538,7 +6539,7 @@ begin
     with hold as (
       select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
              r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
-             null::text, null::text
+             null::text, null::text, 'available', 'held'
         from seckill_private.reservation as r
        cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
                as u (pool_id, slot, version, quantity)
@@ -6553,7 +6554,7 @@ begin
       select row(m.position, m.pool_id, m.slot, e.version, e.event_id
              )::seckill_private.feed_place as place,
              m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
-             m.login, m.note
+             m.login, m.note, m.source, m.target
         from seckill_private.movement as m
        cross join lateral (
                select coalesce(m.version, 9223372036854775807) as version,
@@ -8763,7 +8764,7 @@ begin
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
            l.quantity, l.actor, l.login,
-           case when v_sees then l.note end
+           case when v_sees then l.note end, l.source, l.target
       from seckill_private.ledger_of(p_activity_id) as l
       join seckill_private.pool as p on p.pool_id = l.pool_id
      where (p_sku is null or p.sku = p_sku)
@@ -8926,7 +8927,7 @@ begin
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor, c.login,
-           case when v_named then c.note end
+           case when v_named then c.note end, c.source, c.target
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
