@@ -35,8 +35,9 @@ def test_a_batch_answers_each_in_its_place(db: Database, operator: Connection[An
         assert answers[3].error_code == "SK003"
         assert answers[4].replayed
         assert answers[4].reservation_id == answers[1].reservation_id
+        short: dict[str, Any] = batch | {"skus": [sale.sku]}
         with pytest.raises(InvalidArgument):
-            client.reserve_batch(**batch | {"skus": [sale.sku]})
+            client.reserve_batch(**short)
         # The whole batch again: who has units still has them.
         again = client.reserve_batch(**batch)
         assert [a.replayed for a in again] == [True, True, False, None, True]
@@ -53,5 +54,6 @@ def test_early_release_answers_like_reserve(db: Database, operator: Connection[A
         assert (again.reservation_id, again.replayed) == (held.reservation_id, True)
         refused = client.reserve_now(user_id="ann", **call)
         assert (refused.status, refused.limit_name) == ("limit_exceeded", "units_per_user")
+        unknown: dict[str, Any] = call | {"sku": "no such sku"}
         with pytest.raises(UnknownPool):
-            client.reserve_now(user_id="ann", **call | {"sku": "no such sku"})
+            client.reserve_now(user_id="ann", **unknown)

@@ -33,8 +33,9 @@ async def test_a_batch_answers_each_in_its_place(db: Database, operator: Connect
         assert answers[3].error_code == "SK003"
         assert answers[4].replayed
         assert answers[4].reservation_id == answers[1].reservation_id
+        short: dict[str, Any] = batch | {"skus": [sale.sku]}
         with pytest.raises(InvalidArgument):
-            await client.reserve_batch(**batch | {"skus": [sale.sku]})
+            await client.reserve_batch(**short)
         # The whole batch again: who has units still has them.
         again = await client.reserve_batch(**batch)
         assert [a.replayed for a in again] == [True, True, False, None, True]
@@ -51,5 +52,6 @@ async def test_early_release_answers_like_reserve(db: Database, operator: Connec
         assert (again.reservation_id, again.replayed) == (held.reservation_id, True)
         refused = await client.reserve_now(user_id="ann", **call)
         assert (refused.status, refused.limit_name) == ("limit_exceeded", "units_per_user")
+        unknown: dict[str, Any] = call | {"sku": "no such sku"}
         with pytest.raises(UnknownPool):
-            await client.reserve_now(user_id="ann", **call | {"sku": "no such sku"})
+            await client.reserve_now(user_id="ann", **unknown)

@@ -159,8 +159,9 @@ def whole_feed(operator: Connection[Any]) -> list[Row]:
 
 def replay(life: Life, rows: list[Row], pool: Sale, at: datetime, ends: dict[int, datetime]) -> Any:
     """total, available, held and sold of a pool at an instant, by the feed."""
-    units = dict.fromkeys(("available", "held", "sold", "unreleased", "inventory"), 0)
-    units["written_off"] = owed = released = 0
+    accounts = ("available", "held", "sold", "unreleased", "inventory", "written_off")
+    units: dict[str, int] = dict.fromkeys(accounts, 0)
+    owed = released = 0
     open_holds: dict[int, int] = {}
     done_at = rows[0].at
     for row in rows:
