@@ -3953,7 +3953,8 @@ comment on function seckill_private.reserve_batch_at (timestamptz, seckill_priva
   'seckill.reserve_batch.';
 
 -- file: procedures/internal/show_check.sql
--- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
+-- resets_at of a failed check is when its answer can first change by itself. What only the decision
+-- needs (sku, epoch, seen_at) is left out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )
@@ -3972,7 +3973,7 @@ begin
   v_result.used := p_check.used;
   v_result.maximum := p_check.maximum;
   v_result.remaining := p_check.remaining;
-  v_result.resets_at := p_check.resets_at;
+  v_result.resets_at := coalesce(p_check.retry_at, p_check.resets_at);
   v_result.retry := p_check.retry;
   return v_result;
 end
@@ -6187,8 +6188,8 @@ begin
     from unnest(p_values) as v (value)
    cross join seckill_private.secret as s;
   perform seckill_private.lock_activity(p_activity_id);
-  perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
   if p_add then
+    perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
     insert into seckill_private.listed_subject (activity_id, list, subject)
     select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
     on conflict do nothing;
@@ -8068,7 +8069,9 @@ begin
   insert into seckill_private.limit_version select v_new.*;
   perform seckill_private.ops_record(
     'set_limit', p_activity_id, null,
-    jsonb_strip_nulls(to_jsonb(v_new) - array['activity_id', 'since_revision']),
+    jsonb_strip_nulls(
+      to_jsonb(v_new) - array['activity_id', 'since_revision', 'window_kind']
+      || jsonb_build_object('window', v_new.window_kind)),
     to_jsonb(v_result), p_actor);
   return v_result;
 end
