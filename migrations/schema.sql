@@ -4442,23 +4442,23 @@ ALTER FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_
 
 COMMENT ON FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) IS 'Lock the slots of a reservation; whether they have its units available once more.';
 
-CREATE FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) RETURNS void
+CREATE FUNCTION seckill_private.lock_buyers(p_user_ids text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   perform pg_advisory_xact_lock(k.key)
-     from (select distinct seckill_private.lock_key('user', r.user_id) as key
-             from unnest(p_requests) as r
-            where r.error_code is null
+     from (select distinct seckill_private.lock_key('user', u.user_id) as key
+             from unnest(p_user_ids) as u (user_id)
+            where u.user_id is not null
             order by key
            offset 0) as k;
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_buyers(p_user_ids text[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) IS 'Take the advisory locks of all users of a batch.';
+COMMENT ON FUNCTION seckill_private.lock_buyers(p_user_ids text[]) IS 'Take the advisory locks of all users of a batch.';
 
 CREATE FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) RETURNS void
     LANGUAGE plpgsql
@@ -4538,17 +4538,11 @@ declare
     select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
       from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
      where i.id is not null and i.user_id is not null);
-  v_user_id text;
   v_soon timestamptz;
   v_late seckill_private.reservation[];
   v_pool_ids bigint[];
 begin
-  for v_user_id in
-    select distinct u.user_id collate "C" as user_id from unnest(p_user_ids) as u (user_id)
-     where u.user_id is not null order by user_id
-  loop
-    perform seckill_private.lock_subject('user', v_user_id);
-  end loop;
+  perform seckill_private.lock_buyers(p_user_ids);
   v_rows := array(
     select r
       from seckill_private.reservation as r
@@ -6081,7 +6075,8 @@ declare
   v_at integer;
   v_now timestamptz;
 begin
-  perform seckill_private.lock_buyers(p_requests);
+  perform seckill_private.lock_buyers(
+    array(select r.user_id from unnest(p_requests) as r where r.error_code is null));
   v_sales := seckill_private.sales_of(p_requests);
   perform seckill_private.lock_all_digests(p_requests, v_sales);
   select * into v_pools from seckill_private.pools_of_batch(p_now, p_requests);
@@ -7734,7 +7729,7 @@ REVOKE ALL ON FUNCTION seckill_private.lock_all_digests(p_requests seckill_priva
 
 REVOKE ALL ON FUNCTION seckill_private.lock_available(p_now timestamp with time zone, p_activity_id bigint, p_reservation seckill_private.reservation) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_buyers(p_requests seckill_private.request[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_buyers(p_user_ids text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_digests(p_digests bytea[], p_limits seckill_private.limit_version[]) FROM PUBLIC;
 

@@ -33,6 +33,7 @@
 \ir internal/digest_of.sql
 \ir internal/lock_key.sql
 \ir internal/lock_subject.sql
+\ir internal/lock_buyers.sql
 \ir internal/lock_digests.sql
 \ir internal/commit_durably.sql
 \ir internal/begin_write.sql
@@ -124,7 +125,6 @@
 \ir internal/reserve_one.sql
 \ir internal/reserve_at.sql
 \ir internal/read_requests.sql
-\ir internal/lock_buyers.sql
 \ir internal/sales_of.sql
 \ir internal/lock_all_digests.sql
 \ir internal/pools_of_batch.sql

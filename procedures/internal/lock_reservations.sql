@@ -23,17 +23,11 @@ declare
     select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
       from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
      where i.id is not null and i.user_id is not null);
-  v_user_id text;
   v_soon timestamptz;
   v_late seckill_private.reservation[];
   v_pool_ids bigint[];
 begin
-  for v_user_id in
-    select distinct u.user_id collate "C" as user_id from unnest(p_user_ids) as u (user_id)
-     where u.user_id is not null order by user_id
-  loop
-    perform seckill_private.lock_subject('user', v_user_id);
-  end loop;
+  perform seckill_private.lock_buyers(p_user_ids);
   v_rows := array(
     select r
       from seckill_private.reservation as r

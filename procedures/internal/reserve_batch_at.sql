@@ -28,7 +28,8 @@ declare
   v_at integer;
   v_now timestamptz;
 begin
-  perform seckill_private.lock_buyers(p_requests);
+  perform seckill_private.lock_buyers(
+    array(select r.user_id from unnest(p_requests) as r where r.error_code is null));
   v_sales := seckill_private.sales_of(p_requests);
   perform seckill_private.lock_all_digests(p_requests, v_sales);
   select * into v_pools from seckill_private.pools_of_batch(p_now, p_requests);

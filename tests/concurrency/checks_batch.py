@@ -20,11 +20,13 @@ from tests.concurrency.sessions import (
     require_equal,
     sessions_of,
     stampede,
+    use_short_fuses,
 )
-from tests.fix_database import Database
+from tests.fix_database import Database, together
 from tests.fix_sale import (
     Sale,
     add_units,
+    confirm_batch,
     open_sale,
     reserve,
     reserve_batch,
@@ -84,6 +86,32 @@ def batches_in_opposite_orders(db: Database, sessions: int = 6) -> None:
     errors = [describe(batch) for batch in batches if isinstance(batch, Exception)]
     require_equal(errors, [], "errors")
     require_units(db, sale, available=1000 - 20 * sessions, held=20 * sessions)
+    require_books(db, sale)
+
+
+def purchases_beside_payments(db: Database, rounds: int = 25) -> None:
+    """Batches of purchases and of payments of the same buyers at once: nobody deadlocks."""
+    use_short_fuses(db)
+    with db.connect("operator") as operator, db.connect("buyer", direct=True) as buyer:
+        sale = open_sale(operator, units=100_000, sku=f"paid_{uuid4()}")
+        users = [f"user {number}" for number in range(60)]
+        held = reserve_batch(buyer, *((sale, user) for user in users))
+
+    def buy() -> None:
+        with db.connect("buyer", direct=True) as buyer:
+            for _ in range(rounds):
+                reserve_batch(buyer, *((sale, user) for user in users))
+
+    def pay() -> None:
+        payments = [
+            (user, row.reservation_id, "paid") for user, row in zip(users, held, strict=True)
+        ]
+        with db.connect("buyer", direct=True) as buyer:
+            for _ in range(rounds):
+                confirm_batch(buyer, payments)
+
+    errors = [describe(answer) for answer in together([buy, pay] * 3) if answer is not None]
+    require_equal(errors, [], "errors")
     require_books(db, sale)
 
 

@@ -17,6 +17,7 @@ from tests.fix_database import Database
         checks.duplicates_in_a_batch,
         checks.last_units_in_batches,
         checks.batches_in_opposite_orders,
+        checks.purchases_beside_payments,
         checks.a_batch_beside_single_calls,
         checks.early_release_is_durable,
     ],

@@ -30,15 +30,15 @@ BATCHES = [
             Edit(
                 "lock_buyers",
                 """\
-     from (select distinct seckill_private.lock_key('user', r.user_id) as key
-             from unnest(p_requests) as r
-            where r.error_code is null
+     from (select distinct seckill_private.lock_key('user', u.user_id) as key
+             from unnest(p_user_ids) as u (user_id)
+            where u.user_id is not null
             order by key
            offset 0) as k;""",
                 """\
-     from (select seckill_private.lock_key('user', r.user_id) as key
-             from unnest(p_requests) as r
-            where r.error_code is null
+     from (select seckill_private.lock_key('user', u.user_id) as key
+             from unnest(p_user_ids) as u (user_id)
+            where u.user_id is not null
            offset 0) as k;""",
             ),
         ),
@@ -46,8 +46,30 @@ BATCHES = [
         symptom="40P01",
     ),
     Mutation(
+        "payments whose users are locked in an order of their own",
+        (
+            Edit(
+                "lock_reservations",
+                "  perform seckill_private.lock_buyers(p_user_ids);\n",
+                "  perform seckill_private.lock_subject('user', u.user_id)\n"
+                "     from (select user_id from unnest(p_user_ids) as i (user_id)\n"
+                "            order by user_id offset 0) as u;\n",
+            ),
+        ),
+        caught_by=checks_batch.purchases_beside_payments,
+        symptom="errors: .*'40P01'",
+    ),
+    Mutation(
         "a batch that does not lock its users",
-        (Edit("reserve_batch_at", "  perform seckill_private.lock_buyers(p_requests);\n", ""),),
+        (
+            Edit(
+                "reserve_batch_at",
+                "  perform seckill_private.lock_buyers(\n"
+                "    array(select r.user_id from unnest(p_requests) as r"
+                " where r.error_code is null));\n",
+                "",
+            ),
+        ),
         caught_by=checks_batch.a_batch_beside_single_calls,
         symptom="units of two users with a limit of one: [3-8]",
     ),

@@ -146,9 +146,9 @@ LIFE = [
         (
             Edit(
                 "lock_reservations",
-                'select distinct u.user_id collate "C" as user_id from unnest(p_user_ids)'
-                " as u (user_id)\n     where u.user_id is not null order by user_id",
-                "select u.user_id from unnest(p_user_ids) as u (user_id)",
+                "  perform seckill_private.lock_buyers(p_user_ids);\n",
+                "  perform seckill_private.lock_subject('user', u.user_id)\n"
+                "     from unnest(p_user_ids) as u (user_id);\n",
             ),
         ),
         caught_by=checks_life.batches_in_opposite_orders,

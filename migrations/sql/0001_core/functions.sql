@@ -573,6 +573,30 @@ end;
 comment on function seckill_private.lock_subject (text, text) is
   'Take the transaction-level advisory lock of a subject.';
 
+-- file: procedures/internal/lock_buyers.sql
+-- The one order of users: a batch of purchases and one of payments may have the same buyers.
+-- Locks: users, ascending by their locks' keys.
+create or replace function seckill_private.lock_buyers (
+  p_user_ids text[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform pg_advisory_xact_lock(k.key)
+     from (select distinct seckill_private.lock_key('user', u.user_id) as key
+             from unnest(p_user_ids) as u (user_id)
+            where u.user_id is not null
+            order by key
+           offset 0) as k;
+end
+$function$;
+
+comment on function seckill_private.lock_buyers (text[]) is
+  'Take the advisory locks of all users of a batch.';
+
 -- file: procedures/internal/lock_digests.sql
 -- The subjects of a request beside the user. One that a limit is set on is locked for this caller
 -- alone. The others are locked too, but shared: nobody waits for his neighbour at the same address,
@@ -3510,29 +3534,6 @@ comment on function seckill_private.read_requests (
   bigint[], text[], text[], integer[], uuid[], text[], jsonb[]) is
   'The requests of a batch.';
 
--- file: procedures/internal/lock_buyers.sql
--- Locks: the users of a batch, ascending by their locks' keys.
-create or replace function seckill_private.lock_buyers (
-  p_requests seckill_private.request[]
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  perform pg_advisory_xact_lock(k.key)
-     from (select distinct seckill_private.lock_key('user', r.user_id) as key
-             from unnest(p_requests) as r
-            where r.error_code is null
-            order by key
-           offset 0) as k;
-end
-$function$;
-
-comment on function seckill_private.lock_buyers (seckill_private.request[]) is
-  'Take the advisory locks of all users of a batch.';
-
 -- file: procedures/internal/sales_of.sql
 -- An activity that does not exist is not among them.
 create or replace function seckill_private.sales_of (
@@ -3898,7 +3899,8 @@ declare
   v_at integer;
   v_now timestamptz;
 begin
-  perform seckill_private.lock_buyers(p_requests);
+  perform seckill_private.lock_buyers(
+    array(select r.user_id from unnest(p_requests) as r where r.error_code is null));
   v_sales := seckill_private.sales_of(p_requests);
   perform seckill_private.lock_all_digests(p_requests, v_sales);
   select * into v_pools from seckill_private.pools_of_batch(p_now, p_requests);
@@ -4511,17 +4513,11 @@ declare
     select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
       from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
      where i.id is not null and i.user_id is not null);
-  v_user_id text;
   v_soon timestamptz;
   v_late seckill_private.reservation[];
   v_pool_ids bigint[];
 begin
-  for v_user_id in
-    select distinct u.user_id collate "C" as user_id from unnest(p_user_ids) as u (user_id)
-     where u.user_id is not null order by user_id
-  loop
-    perform seckill_private.lock_subject('user', v_user_id);
-  end loop;
+  perform seckill_private.lock_buyers(p_user_ids);
   v_rows := array(
     select r
       from seckill_private.reservation as r

@@ -385,9 +385,6 @@ drop function if exists seckill_private.lock_all_digests;
 -- file: procedures/internal/sales_of.sql (dropped)
 drop function if exists seckill_private.sales_of;
 
--- file: procedures/internal/lock_buyers.sql (dropped)
-drop function if exists seckill_private.lock_buyers;
-
 -- file: procedures/internal/read_requests.sql (dropped)
 drop function if exists seckill_private.read_requests;
 
@@ -636,6 +633,9 @@ drop function if exists seckill_private.commit_durably;
 
 -- file: procedures/internal/lock_digests.sql (dropped)
 drop function if exists seckill_private.lock_digests;
+
+-- file: procedures/internal/lock_buyers.sql (dropped)
+drop function if exists seckill_private.lock_buyers;
 
 -- file: procedures/internal/lock_subject.sql (dropped)
 drop function if exists seckill_private.lock_subject;
