@@ -160,7 +160,7 @@ def test_ctrl_c_ends_all_of_it(tmp_path: Path) -> None:
         assert alive == []
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 @pytest.mark.parametrize(

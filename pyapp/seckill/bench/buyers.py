@@ -93,7 +93,7 @@ def redis_buyers(
         )
         redis = Redis(connection_pool=pool)
         try:
-            await redis.flushall()
+            await redis.delete("stock", "bought")
             await redis.set("stock", 1_000_000_000)
             script = redis.register_script(_LUA)
 

@@ -91,7 +91,11 @@ def bench(
         json_file.write_text(json.dumps(as_json(report), indent=2) + "\n", encoding="utf-8")
     if html is not None:
         html.write_text(page(report), encoding="utf-8")
-    Console(highlight=False).print(report_table(report))
+    console = Console(highlight=False)
+    # In a file or a pipe, as wide as the lines want to be.
+    if not console.is_terminal:
+        console.width = 120
+    console.print(report_table(report))
 
 
 def _options(
