@@ -78,6 +78,9 @@ def wanted(options: Options) -> Iterator[Wanted]:
     yield Wanted("soldout", f"sold_out ÷ select 1, {crowd} callers", sold_out, one, 0.3, 0.45)
     limits = ("limits", "three limits ÷ none, batch of 500", "three_limits@1")
     yield Wanted(*limits, ("no_limit@1",), 0.5, 0.7)
+    # What the subjects themselves cost is in both sides of the ratio above, and in one of this.
+    plain = "three limits and subjects ÷ one limit a user, batch of 500"
+    yield Wanted("limits", plain, "three_limits@1", ("batch@1",))
     yield Wanted("batch", flown.format(1), "batch@1", insert)
     for callers in options.callers:
         at = f"{callers} caller{'s' if callers > 1 else ''}"
