@@ -47,12 +47,14 @@ CREATE TYPE seckill.change AS (
 	quantity bigint,
 	actor text,
 	login text,
-	note text
+	note text,
+	source text,
+	target text
 );
 
 ALTER TYPE seckill.change OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), move, schedule, release, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). cursor: what changes goes on after; null in history.';
+COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), move, schedule, release, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). source, target: the accounts of the pool between which the units went (inventory, available, held, sold, unreleased, written_off); null where none moved. cursor: what changes goes on after; null in history.';
 
 CREATE TYPE seckill.check_result AS (
 	status text,
@@ -534,7 +536,7 @@ begin
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor, c.login,
-           case when v_named then c.note end
+           case when v_named then c.note end, c.source, c.target
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;
@@ -923,7 +925,7 @@ begin
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
            l.quantity, l.actor, l.login,
-           case when v_sees then l.note end
+           case when v_sees then l.note end, l.source, l.target
       from seckill_private.ledger_of(p_activity_id) as l
       join seckill_private.pool as p on p.pool_id = l.pool_id
      where (p_sku is null or p.sku = p_sku)
@@ -1540,7 +1542,9 @@ begin
   insert into seckill_private.limit_version select v_new.*;
   perform seckill_private.ops_record(
     'set_limit', p_activity_id, null,
-    jsonb_strip_nulls(to_jsonb(v_new) - array['activity_id', 'since_revision']),
+    jsonb_strip_nulls(
+      to_jsonb(v_new) - array['activity_id', 'since_revision', 'window_kind']
+      || jsonb_build_object('window', v_new.window_kind)),
     to_jsonb(v_result), p_actor);
   return v_result;
 end
@@ -2100,8 +2104,8 @@ begin
     from unnest(p_values) as v (value)
    cross join seckill_private.secret as s;
   perform seckill_private.lock_activity(p_activity_id);
-  perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
   if p_add then
+    perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
     insert into seckill_private.listed_subject (activity_id, list, subject)
     select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
     on conflict do nothing;
@@ -3585,7 +3589,7 @@ ALTER FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor 
 
 COMMENT ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) IS 'The place in the feed that a cursor stands for.';
 
-CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text)
+CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text, source text, target text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3594,7 +3598,7 @@ begin
     with hold as (
       select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
              r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
-             null::text, null::text
+             null::text, null::text, 'available', 'held'
         from seckill_private.reservation as r
        cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
                as u (pool_id, slot, version, quantity)
@@ -3609,7 +3613,7 @@ begin
       select row(m.position, m.pool_id, m.slot, e.version, e.event_id
              )::seckill_private.feed_place as place,
              m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
-             m.login, m.note
+             m.login, m.note, m.source, m.target
         from seckill_private.movement as m
        cross join lateral (
                select coalesce(m.version, 9223372036854775807) as version,
@@ -6619,7 +6623,7 @@ begin
   v_result.used := p_check.used;
   v_result.maximum := p_check.maximum;
   v_result.remaining := p_check.remaining;
-  v_result.resets_at := p_check.resets_at;
+  v_result.resets_at := coalesce(p_check.retry_at, p_check.resets_at);
   v_result.retry := p_check.retry;
   return v_result;
 end

@@ -22,6 +22,7 @@ PAIRS = {
     "tests/flag/test_client_flag_async.py": "tests/flag/test_client_flag.py",
     "tests/client/test_client_async.py": "tests/client/test_client.py",
     "tests/client/test_books_async.py": "tests/client/test_books.py",
+    "tests/client/test_speed_async.py": "tests/client/test_speed.py",
     "tests/client/test_faults_async.py": "tests/client/test_faults.py",
     "tests/client/test_join_async.py": "tests/client/test_join.py",
     "tests/client/test_limits_async.py": "tests/client/test_limits.py",

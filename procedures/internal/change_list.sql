@@ -37,8 +37,8 @@ begin
     from unnest(p_values) as v (value)
    cross join seckill_private.secret as s;
   perform seckill_private.lock_activity(p_activity_id);
-  perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
   if p_add then
+    perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
     insert into seckill_private.listed_subject (activity_id, list, subject)
     select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
     on conflict do nothing;

@@ -13,7 +13,8 @@ create or replace function seckill_private.feed_rows (
 )
   returns table (
     place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
-    reservation_id bigint, user_id text, actor text, login text, note text
+    reservation_id bigint, user_id text, actor text, login text, note text,
+    source text, target text
   )
   language plpgsql
   volatile
@@ -24,7 +25,7 @@ begin
     with hold as (
       select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
              r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
-             null::text, null::text
+             null::text, null::text, 'available', 'held'
         from seckill_private.reservation as r
        cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
                as u (pool_id, slot, version, quantity)
@@ -39,7 +40,7 @@ begin
       select row(m.position, m.pool_id, m.slot, e.version, e.event_id
              )::seckill_private.feed_place as place,
              m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
-             m.login, m.note
+             m.login, m.note, m.source, m.target
         from seckill_private.movement as m
        cross join lateral (
                select coalesce(m.version, 9223372036854775807) as version,

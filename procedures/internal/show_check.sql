@@ -1,4 +1,5 @@
--- What only the decision needs (sku, epoch, retry_at, seen_at) is left out.
+-- resets_at of a failed check is when its answer can first change by itself. What only the decision
+-- needs (sku, epoch, seen_at) is left out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )
@@ -17,7 +18,7 @@ begin
   v_result.used := p_check.used;
   v_result.maximum := p_check.maximum;
   v_result.remaining := p_check.remaining;
-  v_result.resets_at := p_check.resets_at;
+  v_result.resets_at := coalesce(p_check.retry_at, p_check.resets_at);
   v_result.retry := p_check.retry;
   return v_result;
 end

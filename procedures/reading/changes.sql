@@ -43,7 +43,7 @@ begin
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
            p.sku, p.region, case when v_named then c.reservation_id end,
            case when v_named then c.user_id end, c.quantity, c.actor, c.login,
-           case when v_named then c.note end
+           case when v_named then c.note end, c.source, c.target
       from seckill_private.feed_rows(v_after, v_horizon, p_limit) as c
       join seckill_private.pool as p on p.pool_id = (c.place).pool_id
      order by c.place;

@@ -29,7 +29,7 @@ begin
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
            l.quantity, l.actor, l.login,
-           case when v_sees then l.note end
+           case when v_sees then l.note end, l.source, l.target
       from seckill_private.ledger_of(p_activity_id) as l
       join seckill_private.pool as p on p.pool_id = l.pool_id
      where (p_sku is null or p.sku = p_sku)

@@ -56,7 +56,9 @@ begin
   insert into seckill_private.limit_version select v_new.*;
   perform seckill_private.ops_record(
     'set_limit', p_activity_id, null,
-    jsonb_strip_nulls(to_jsonb(v_new) - array['activity_id', 'since_revision']),
+    jsonb_strip_nulls(
+      to_jsonb(v_new) - array['activity_id', 'since_revision', 'window_kind']
+      || jsonb_build_object('window', v_new.window_kind)),
     to_jsonb(v_result), p_actor);
   return v_result;
 end

@@ -116,6 +116,40 @@ RESERVE_LINES = Call(
     lambda answer: answer.status == "held",  # as in RESERVE
 )
 
+RESERVE_BATCH = Call(
+    """
+    select status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku,
+           remaining, epoch, retry, retry_at, error_code
+      from seckill.reserve_batch(
+             p_activity_ids => %(activity_ids)s::bigint[],
+             p_user_ids => %(user_ids)s::text[],
+             p_skus => %(skus)s::text[],
+             p_quantities => %(quantities)s::integer[],
+             p_request_ids => %(request_ids)s::uuid[],
+             p_regions => %(regions)s::text[],
+             p_subjects => %(subjects)s::jsonb[])
+    """,
+    class_row(ReserveResult),
+    "repeatable",
+    lambda answer: answer.status == "held",  # as in RESERVE
+)
+
+RESERVE_NOW = Call(
+    """
+    call seckill.reserve_now(
+           p_activity_id => %(activity_id)s::bigint,
+           p_user_id => %(user_id)s,
+           p_sku => %(sku)s,
+           p_quantity => %(quantity)s::integer,
+           p_request_id => %(request_id)s,
+           p_region => %(region)s,
+           p_subjects => %(subjects)s)
+    """,
+    class_row(ReserveResult),
+    "repeatable",
+    lambda answer: answer.status == "held",  # as in RESERVE
+)
+
 CONFIRM = Call(
     """
     select status, reservation_id, replayed, late, error_code
@@ -549,7 +583,7 @@ DROP_ARCHIVED = Call(
 HISTORY = Call(
     """
     select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
-           login, note
+           login, note, source, target
       from seckill.history(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -591,7 +625,7 @@ LIMIT_USAGE_AT = Call(
 CHANGES = Call(
     """
     select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
-           login, note
+           login, note, source, target
       from seckill.changes(
              p_after => %(after)s,
              p_limit => %(limit)s::integer)

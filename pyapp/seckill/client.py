@@ -165,6 +165,90 @@ class Client(Core):
             first_try=first_try or request_id is None,
         )
 
+    def reserve_batch(
+        self,
+        *,
+        activity_ids: Sequence[int],
+        user_ids: Sequence[str],
+        skus: Sequence[str],
+        quantities: Sequence[int],
+        request_ids: Sequence[UUID],
+        regions: Sequence[str],
+        subjects: Sequence[Mapping[str, str]],
+        connection: Join | None = None,
+    ) -> list[ReserveResult]:
+        """Hold units for up to 500 buyers in one transaction; one answer each, in their order.
+
+        Each is answered as `reserve` would, one after another. One that `reserve` would raise an
+        error for has status `error` and the SQLSTATE in `error_code`; the others go on. The
+        sold-out flag is not asked.
+
+        Args:
+            activity_ids: the sales.
+            user_ids: the buyers, taken exactly.
+            skus: what, one line each.
+            quantities: units of each.
+            request_ids: the buyers' clicks, made before the first try.
+            regions: of the pools.
+            subjects: further dimensions of each buyer.
+
+        Raises:
+            InvalidArgument: sequences of unequal length, or of more than 500.
+            WrongIsolation: the caller's transaction is not READ COMMITTED.
+        """
+        parameters = {
+            "activity_ids": activity_ids,
+            "user_ids": user_ids,
+            "skus": skus,
+            "quantities": quantities,
+            "request_ids": request_ids,
+            "regions": regions,
+            "subjects": subjects,
+        }
+        return self._rows(_calls.RESERVE_BATCH, parameters, connection)
+
+    def reserve_now(
+        self,
+        *,
+        activity_id: int,
+        user_id: str,
+        sku: str,
+        quantity: int,
+        request_id: UUID | None = None,
+        region: str = "*",
+        subjects: Mapping[str, str] = _NO_SUBJECTS,
+        connection: Join | None = None,
+    ) -> ReserveResult:
+        """`reserve`, with early lock release: for single calls on one hot pool.
+
+        The next buyer has the row before this commit is on disk; the answer is given once it is.
+        The sold-out flag is not asked.
+
+        Args:
+            activity_id: the sale.
+            user_id: the buyer, taken exactly.
+            sku: what.
+            quantity: units, 1 or more.
+            request_id: the buyer's click, as in `reserve`.
+            region: of the pool.
+            subjects: further dimensions of the buyer; stored as digests.
+            connection: in autocommit; a transaction of the caller's is an error (2D000).
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+            RequestConflict: the request id stands for another request.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "user_id": user_id,
+            "sku": sku,
+            "quantity": quantity,
+            "request_id": request_id or uuid4(),
+            "region": region,
+            "subjects": subjects,
+        }
+        return self._one(_calls.RESERVE_NOW, parameters, connection)
+
     def confirm(
         self,
         *,

@@ -304,6 +304,8 @@ class Change:
         actor: who asked, else the database login.
         login: the database login; None for a hold, whose buyer asked.
         note: why: a reason, a payment, a request id. Only operators and readers see it.
+        source, target: the accounts of the pool between which the units went: `inventory`,
+            `available`, `held`, `sold`, `unreleased`, `written_off`. None where none moved.
     """
 
     cursor: str | None
@@ -318,6 +320,8 @@ class Change:
     actor: str | None
     login: str | None
     note: str | None
+    source: str | None
+    target: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,7 @@ TYPES: dict[str, str] = {
     " quantity bigint, total bigint",
     "change": "cursor text, at timestamp with time zone, kind text, activity_id bigint,"
     " sku text, region text, reservation_id bigint, user_id text, quantity bigint, actor text,"
-    " login text, note text",
+    " login text, note text, source text, target text",
     "archived_row": "cursor text, data jsonb",
     "check_result": "status text, check_name text, limit_name text, dimension text, used bigint,"
     " maximum bigint, remaining bigint, resets_at timestamp with time zone, retry text",

@@ -150,5 +150,5 @@ def test_history_is_a_timeline(ops: Run, sale: int) -> None:
     assert said[0] == "10 phone came from the inventory, by seckill_operator"
     assert said[1] == f"ann holds 1 phone, reservation {number}"
     assert said[2] == (f"ann paid for 1 phone, reservation {number}, by seckill_operator: pay-ann")
-    assert said[3].startswith(f"ann was refunded: 1 phone are free, reservation {number}, by ")
+    assert said[3].startswith(f"ann was refunded: 1 phone free again, reservation {number}, by ")
     assert "why" in ops("history", sale, "--table").out

@@ -18,6 +18,7 @@ from seckill import AsyncClient, Client, UnknownStatus, _calls, results
 MADE_UP = {
     ("reserve", "request_id"),
     ("reserve_lines", "request_id"),
+    ("reserve_now", "request_id"),
     ("explain", "request_id"),
 }
 # The client's own: a promise about the request id, for the sold-out flag.
@@ -62,7 +63,8 @@ def catalogue(connection: Connection[Any]) -> dict[str, list[tuple[str, object]]
     found: dict[str, list[tuple[str, object]]] = {}
     for function, parameter, default in rows:
         parameters = found.setdefault(function, [])
-        if parameter is not None:
+        # What a procedure answers stands among its parameters.
+        if parameter is not None and parameter.startswith("p_"):
             value = ... if default is None else value_of(default)
             parameters.append((parameter.removeprefix("p_"), value))
     return found
@@ -139,7 +141,9 @@ def test_the_sql_of_a_call(name: str, superuser: Connection[Any]) -> None:
     found = re.match(r"select (.*) from ", sql)
     method = inspect.signature(getattr(Client, function), eval_str=False)
     answer = method.return_annotation.removeprefix("list[").removesuffix("]")
-    if hasattr(results, answer):
+    if sql.startswith("call "):  # a procedure's row has its columns by itself
+        assert found is None
+    elif hasattr(results, answer):
         assert found is not None
         fields = [field.name for field in dataclasses.fields(getattr(results, answer))]
         assert found[1].split(", ") == fields

@@ -108,9 +108,12 @@ class Operators(Walk):
                 change_list(self.operator, call, self.sales[number], dimension, [text])
             return
         answer = change_list(self.operator, call, self.sales[number], dimension, [text])
-        blocked = self.model.activities[number].blocked[dimension]
-        assert answer.quantity == ((text in blocked) != block)
-        (blocked.add if block else blocked.discard)(text)
+        blocked = self.model.activities[number].blocked
+        assert answer.quantity == ((text in blocked.get(dimension, ())) != block)
+        if block:
+            blocked[dimension].add(text)
+        elif dimension in blocked:
+            blocked[dimension].discard(text)
 
     @rule(
         number=sales,

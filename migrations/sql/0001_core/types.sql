@@ -100,7 +100,9 @@ create type seckill.change as (
   quantity bigint,
   actor text,
   login text,
-  note text
+  note text,
+  source text,
+  target text
 );
 comment on type seckill.change is
   'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, '
@@ -109,7 +111,9 @@ comment on type seckill.change is
   'movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut '
   'still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null '
   'for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a '
-  'payment, a request id). cursor: what changes goes on after; null in history.';
+  'payment, a request id). source, target: the accounts of the pool between which the units went '
+  '(inventory, available, held, sold, unreleased, written_off); null where none moved. cursor: what '
+  'changes goes on after; null in history.';
 
 create type seckill.violation as (
   invariant text,

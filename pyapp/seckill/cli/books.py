@@ -85,9 +85,7 @@ def history(
     user_id: Annotated[
         str | None, typer.Option("--user", metavar="USER", help="Only of this buyer.")
     ] = None,
-    limit: Annotated[
-        int, typer.Option(help="Show at most so many, newest first; up to 10000.")
-    ] = 100,
+    limit: Annotated[int, typer.Option(help="Only the newest so many; up to 10000.")] = 100,
     table: Annotated[bool, typer.Option("--table", help="Columns instead of sentences.")] = False,
     dsn: Dsn = None,
     as_json: Json = False,
@@ -130,9 +128,7 @@ def ops_history(
     activity_id: Annotated[
         int | None, typer.Argument(metavar="ACTIVITY", help="Only of this one. Default: all.")
     ] = None,
-    limit: Annotated[
-        int, typer.Option(help="Show at most so many, newest first; up to 10000.")
-    ] = 100,
+    limit: Annotated[int, typer.Option(help="Only the newest so many; up to 10000.")] = 100,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
@@ -181,10 +177,10 @@ _SENTENCES = {
     "confirm": "{user} paid for {units}",
     "late_confirm": "{user} paid late for {units}, taken again",
     "cancel": "{user} gave {units} back",
-    "expire": "the hold of {user} ended: {units} are free",
-    "revoke": "the hold of {user} was revoked: {units} are free",
-    "refund": "{user} was refunded: {units} are free",
-    "write_off": "{user} was refunded: {units} are written off",
+    "expire": "the hold of {user} ended: {units} free again",
+    "revoke": "the hold of {user} was revoked: {units} free again",
+    "refund": "{user} was refunded: {units} free again",
+    "write_off": "{user} was refunded: {units} written off",
     "cut": "{units} went to the inventory: the total was cut",
     "drain": "{units} that came back went to the inventory, for an earlier cut",
     "close": "{units} went to the inventory: the sale was closed",
@@ -245,9 +241,11 @@ def reconcile(
             ["activity", "invariant", "where", "expected", "actual"],
             [list(row.values()) for row in found],
         )
-        say(f"Wrong: the books disagree in {len(found)} places.", good=False)
+        places = "place" if len(found) == 1 else "places"
+        say(f"Wrong: the books disagree in {len(found)} {places}.", good=False)
     elif activity_id is None:
-        say(f"Right: the books of {len(ids)} activities agree.", good=True)
+        noun = "activity" if len(ids) == 1 else "activities"
+        say(f"Right: the books of {len(ids)} {noun} agree.", good=True)
     else:
         say(f"Right: the books of activity {activity_id} agree.", good=True)
     outcome(not found)

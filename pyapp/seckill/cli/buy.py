@@ -59,7 +59,7 @@ REFUND_EPILOG = examples(
 CANCEL_EPILOG = examples('seckill cancel ann 8589934593 --reason "changed her mind"')
 
 _HOPE = {
-    "final": "final",
+    "final": "no waiting helps",
     "not_yet": "try later",
     "may_return": "units or room are held unpaid and may return",
     "busy": "others are just taking ended holds back: try again after a short pause",

@@ -13,7 +13,7 @@ import psycopg
 
 from seckill.demo.calls import Acknowledged
 
-# A unit is sold when the ledger moves it there; nothing takes it back in this release.
+# A unit is sold when the ledger moves it there; nobody in the crowd asks for a refund.
 _SOLD = """
 select coalesce(sum(case when target = 'sold' then quantity else -quantity end), 0)::bigint
   from seckill_private.movement
