@@ -22,7 +22,7 @@ from tests.fix_database import Database, wait_for_lock
 
 SECKILL = (sys.executable, "-P", "-m", "seckill")
 # Commands of others, which have tests of their own.
-OTHERS = {"up", "demo", "test", "replay"}
+OTHERS = {"up", "demo", "test", "replay", "bench"}
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], bool]]:

@@ -20,6 +20,7 @@ from seckill.cli import (
     _common,
     activity,
     archive,
+    bench,
     books,
     buy,
     demo,
@@ -73,6 +74,7 @@ def _seckill(  # pyright: ignore[reportUnusedFunction]  # Typer calls it
 
 app.command("up")(up.up)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("replay", epilog=replay.EPILOG)(replay.replay)
 app.command("test", context_settings=test.CONTEXT)(test.test)
 

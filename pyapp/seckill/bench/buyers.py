@@ -1,0 +1,109 @@
+"""2,000 buyers in one Python process: AsyncClient, and redis-py with a Lua script."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from uuid import uuid4
+
+from seckill.bench.load import BenchError, Interrupted, Rate
+from seckill.bench.scripts import SKU
+from seckill.client_async import AsyncClient
+
+BUYERS = 2_000
+POOL_SIZES = (16, 64, 256)
+_CONNECTIONS = 8
+_LOOK_S = 0.05
+
+# The usual advice: check and decrement in one script, and a set of those who have bought.
+_LUA = """
+if redis.call('sismember', KEYS[2], ARGV[1]) == 1 then return 2 end
+if tonumber(redis.call('get', KEYS[1])) < 1 then return 0 end
+redis.call('decr', KEYS[1])
+redis.call('sadd', KEYS[2], ARGV[1])
+return 1
+"""
+
+Buy = Callable[[str], Awaitable[bool]]
+
+
+async def _crowd(buy: Buy, buyers: int, seconds: float, stop: threading.Event) -> Rate:
+    """Each buyer buys again and again, as somebody new each time, until the time is over."""
+    run, numbers = uuid4().hex, itertools.count()
+    began = monotonic()
+    bought = 0
+
+    async def buyer() -> None:
+        nonlocal bought
+        while monotonic() - began < seconds:
+            if not await buy(f"{run}-{next(numbers)}"):
+                raise BenchError("a buyer was refused who must not be")
+            bought += 1
+
+    crowd = asyncio.gather(*(buyer() for _ in range(buyers)))
+    while not crowd.done():
+        await asyncio.wait([crowd], timeout=_LOOK_S)
+        if stop.is_set():
+            crowd.cancel()
+            await asyncio.gather(crowd, return_exceptions=True)
+            raise Interrupted
+    await crowd  # for its error
+    return Rate(bought, bought / (monotonic() - began))
+
+
+def seckill_buyers(
+    dsn: str, activity_id: int, buyers: int, seconds: float, stop: threading.Event
+) -> Rate:
+    """Buyers who call AsyncClient.reserve."""
+
+    async def run() -> Rate:
+        async with AsyncClient(dsn, max_size=_CONNECTIONS, timeout_ms=60_000, flag="") as client:
+
+            async def buy(user_id: str) -> bool:
+                said = await client.reserve(
+                    activity_id=activity_id,
+                    user_id=user_id,
+                    sku=SKU,
+                    quantity=1,
+                    request_id=uuid4(),
+                )
+                return said.status == "held"
+
+            await buy(f"first-{uuid4()}")  # connect
+            return await _crowd(buy, buyers, seconds, stop)
+
+    return asyncio.run(run())
+
+
+def redis_buyers(
+    socket: str, connections: int, buyers: int, seconds: float, stop: threading.Event
+) -> Rate:
+    """Buyers who call the script through redis-py."""
+    from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
+
+    async def run() -> Rate:
+        pool = BlockingConnectionPool(
+            connection_class=UnixDomainSocketConnection,
+            path=socket,
+            max_connections=connections,
+            timeout=60,
+        )
+        redis = Redis(connection_pool=pool)
+        try:
+            await redis.delete("stock", "bought")
+            await redis.set("stock", 1_000_000_000)
+            script = redis.register_script(_LUA)
+
+            async def buy(user_id: str) -> bool:
+                return await script(keys=["stock", "bought"], args=[user_id]) == 1
+
+            await buy("first")
+            return await _crowd(buy, buyers, seconds, stop)
+        finally:
+            await redis.aclose()
+            await pool.disconnect()
+
+    return asyncio.run(run())

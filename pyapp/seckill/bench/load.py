@@ -1,0 +1,124 @@
+"""pgbench for a few seconds."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+_LOOK_S = 0.05
+# pgbench ends by itself; a call that waits for a lock may keep it this much longer.
+_GRACE_S = 30.0
+_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+}
+
+
+class BenchError(Exception):
+    """A measure that cannot count, in one line."""
+
+
+class Interrupted(Exception):
+    """The user wants it to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What was done: calls in all, and calls a second."""
+
+    calls: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A run of pgbench.
+
+    Attributes:
+        dsn: whom to call, as whom.
+        script: what a call is.
+        callers: at a time.
+        prepared: send prepared statements; not through an old PgBouncer.
+        activity_id: the sale, for scripts that have one.
+    """
+
+    dsn: str
+    script: str
+    callers: int
+    prepared: bool
+    activity_id: int = 0
+
+    def run(self, bindir: Path, seconds: int, stop: threading.Event) -> Rate:
+        """Call for so many seconds.
+
+        Raises:
+            BenchError: a call failed.
+            Interrupted: `stop` was set.
+        """
+        with tempfile.TemporaryDirectory(prefix="seckill-bench-") as scratch:
+            (Path(scratch) / "script.sql").write_text(self.script, encoding="utf-8")
+            words = [
+                *("-n", "-f", "script.sql", "-T", str(seconds), "-c", str(self.callers)),
+                *("-j", str(min(self.callers, 2)), "-D", f"activity={self.activity_id}"),
+                *("-M", "prepared" if self.prepared else "simple"),
+            ]
+            child = subprocess.Popen(
+                [bindir / "pgbench", *words],
+                cwd=scratch,
+                env=_environment(self.dsn),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # Ctrl-C reaches only us
+            )
+            try:
+                said = _wait(child, seconds + _GRACE_S, stop)
+            finally:
+                if child.poll() is None:
+                    child.kill()
+                    child.communicate()
+        return _rate(said, child.returncode)
+
+
+def _environment(dsn: str) -> dict[str, str]:
+    # The password must not be seen in the list of processes.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    for word, value in conninfo_to_dict(dsn).items():
+        if word not in _VARIABLES:
+            raise BenchError(f"pgbench is not told {word}: leave it out of the DSN")
+        kept[_VARIABLES[word]] = str(value)
+    return kept | {"LC_ALL": "C"}
+
+
+def _wait(child: subprocess.Popen[str], longest_s: float, stop: threading.Event) -> str:
+    for _ in range(int(longest_s / _LOOK_S)):
+        try:
+            return child.communicate(timeout=_LOOK_S)[0]
+        except subprocess.TimeoutExpired:
+            if stop.is_set():
+                raise Interrupted from None
+    raise BenchError(f"pgbench was not done after {longest_s:.0f} seconds")
+
+
+def _rate(said: str, status: int) -> Rate:
+    calls = re.search(r"actually processed: (\d+)", said)
+    failed = re.search(r"failed transactions: (\d+)", said)
+    per_second = re.search(r"tps = ([\d.]+)", said)
+    if status != 0 or calls is None or per_second is None or (failed and failed[1] != "0"):
+        wrong = [line for line in said.splitlines() if "rror" in line] or said.splitlines()[-1:]
+        raise BenchError(f"pgbench: {wrong[0] if wrong else f'exit status {status}'}")
+    if calls[1] == "0":
+        raise BenchError("not one call was answered in time: give more --seconds")
+    return Rate(int(calls[1]), float(per_second[1]))
