@@ -3,7 +3,8 @@
 A *target* names a server version and a way to it, such as `18-pooled`. Tests that use `db` run on
 the targets of their directory: everything on 18 (embedded) through PgBouncer with one server
 connection, the migrations and the catalogue also on 15 (Debian's), directly, and in CI the contract
-(tests/procedures) too. A test chooses others by `@pytest.mark.targets("18-direct")`; a person by `--pg 15` or `--target`.
+(tests/procedures) too. A test chooses others by `@pytest.mark.targets("18-direct")`; a person by
+`--pg 15` or `--target`.
 """
 
 from __future__ import annotations
