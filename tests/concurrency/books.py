@@ -39,12 +39,18 @@ def require_books(db: Database, *sales: Sale) -> None:
 
 
 def require_conserved(connection: Connection[Any], sku: str) -> None:
-    """Every unit that was received is in the inventory or in one pool, in one statement's view."""
+    """Every unit that was received is in the inventory or in one pool, in one statement's view.
+
+    Or was written off, which the ledger tells.
+    """
     row = connection.execute(
         """
         select (select coalesce(sum(s.total), 0) from seckill_private.pool_slot s
                   join seckill_private.pool p on p.pool_id = s.pool_id where p.sku = i.sku)
-               + i.quantity as units,
+               + i.quantity
+               + (select coalesce(sum(m.quantity), 0) from seckill_private.movement m
+                    join seckill_private.pool p on p.pool_id = m.pool_id
+                   where p.sku = i.sku and m.target = 'written_off') as units,
                (select sum(m.delta) from seckill_private.inventory_movement m
                  where m.sku = i.sku and m.kind = 'receive') as received
           from seckill_private.inventory i where i.sku = %s""",
