@@ -235,7 +235,7 @@ def _connections(url: str, timeout_s: float) -> tuple[Any, type[Exception]]:
         from redis.exceptions import NoScriptError
     except ImportError as error:
         raise ImportError(
-            "the sold-out flag needs redis-py: pip install 'seckill[redis]'"
+            "the sold-out flag needs redis-py: pip install redis"
         ) from error
     pool: Any = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
         url,

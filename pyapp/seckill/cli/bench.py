@@ -117,7 +117,7 @@ def _options(
     if seconds is not None:
         options = replace(options, seconds=seconds)
     if "asyncio" in options.scenarios and importlib.util.find_spec("redis") is None:
-        fail("scenario asyncio needs redis-py: pip install 'seckill[redis]', or choose others")
+        fail("scenario asyncio needs redis-py: pip install redis, or choose others")
     return options
 
 

@@ -132,7 +132,7 @@ def _require_redis() -> None:
 
     find_valkey()  # says what is missing before anything is made
     if importlib.util.find_spec("redis") is None:
-        fail("the sold-out flag needs redis-py: pip install 'seckill[redis]'")
+        fail("the sold-out flag needs redis-py: pip install redis")
 
 
 def _view() -> View:
