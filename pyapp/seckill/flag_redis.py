@@ -234,9 +234,7 @@ def _connections(url: str, timeout_s: float) -> tuple[Any, type[Exception]]:
         from redis.backoff import NoBackoff
         from redis.exceptions import NoScriptError
     except ImportError as error:
-        raise ImportError(
-            "the sold-out flag needs redis-py: pip install redis"
-        ) from error
+        raise ImportError("the sold-out flag needs redis-py: pip install redis") from error
     pool: Any = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
         url,
         max_connections=_CONNECTIONS,
