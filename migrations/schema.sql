@@ -6618,7 +6618,9 @@ begin
   v_result.used := p_check.used;
   v_result.maximum := p_check.maximum;
   v_result.remaining := p_check.remaining;
-  v_result.resets_at := coalesce(p_check.resets_at, p_check.retry_at);
+  v_result.resets_at := case when p_check.check_name = 'limit'
+    then p_check.resets_at else p_check.retry_at
+  end;
   v_result.retry := p_check.retry;
   return v_result;
 end

@@ -1,5 +1,5 @@
--- What resets nothing (a sale that has not begun) shows when its answer can first change by itself.
--- What only the decision needs (sku, epoch, seen_at) is left out.
+-- resets_at of a limit is its window's, as in seckill.limit_usage_at; of any other check when its
+-- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )
@@ -18,7 +18,9 @@ begin
   v_result.used := p_check.used;
   v_result.maximum := p_check.maximum;
   v_result.remaining := p_check.remaining;
-  v_result.resets_at := coalesce(p_check.resets_at, p_check.retry_at);
+  v_result.resets_at := case when p_check.check_name = 'limit'
+    then p_check.resets_at else p_check.retry_at
+  end;
   v_result.retry := p_check.retry;
   return v_result;
 end
