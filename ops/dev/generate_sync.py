@@ -30,6 +30,7 @@ PAIRS = {
 # Whole words, in code and in prose.
 NAMES = {
     "AsyncClient": "Client",
+    "AsyncCoalescer": "Coalescer",
     "AsyncConnection": "Connection",
     "AsyncCore": "Core",
     "AsyncCursor": "Cursor",
