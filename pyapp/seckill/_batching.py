@@ -11,13 +11,15 @@ pool whose row somebody holds from holding up the others.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from enum import Enum
+from json import dumps
 from typing import Any
 from uuid import UUID
 
 from psycopg.rows import TupleRow, tuple_row
+from psycopg.types.json import Jsonb
 
 from seckill._calls import RESERVE_BATCH, Call
 from seckill.errors import OutcomeUnknown, SeckillError, Unavailable, UnknownStatus
@@ -25,16 +27,6 @@ from seckill.results import ReserveResult
 
 # As plain rows: what one of them cannot be read as concerns one caller only.
 BATCH: Call[TupleRow] = Call(RESERVE_BATCH.sql, tuple_row, RESERVE_BATCH.effect)
-
-# Parameters of reserve, and of reserve_batch, with the type that the arrays are made of.
-_COLUMNS: dict[str, tuple[str, type]] = {
-    "activity_id": ("activity_ids", int),
-    "user_id": ("user_ids", str),
-    "sku": ("skus", str),
-    "quantity": ("quantities", int),
-    "request_id": ("request_ids", UUID),
-    "region": ("regions", str),
-}
 
 
 class Turn(Enum):
@@ -156,12 +148,20 @@ class Lanes:
         return []
 
 
-def fits(values: Mapping[str, object]) -> bool:
+def fits(values: Mapping[str, Any]) -> bool:
     """Whether a purchase can stand in arrays beside others.
 
     What is of another type goes alone, so that it means the same whoever comes beside it.
     """
-    return all(type(values[name]) is kind for name, (_, kind) in _COLUMNS.items())
+    return (
+        type(values["activity_id"]) is int
+        and type(values["quantity"]) is int
+        and type(values["user_id"]) is str
+        and type(values["sku"]) is str
+        and type(values["region"]) is str
+        and type(values["request_id"]) is UUID
+        and type(values["subjects"]) is Jsonb
+    )
 
 
 def still_wanted(tickets: Sequence[Ticket]) -> list[Ticket]:
@@ -170,13 +170,20 @@ def still_wanted(tickets: Sequence[Ticket]) -> list[Ticket]:
 
 
 def batch_of(tickets: Sequence[Ticket]) -> dict[str, object]:
-    """The parameters of `reserve_batch`."""
-    columns: dict[str, object] = {
-        column: [ticket.values[name] for ticket in tickets]
-        for name, (column, _) in _COLUMNS.items()
+    """The parameters of `reserve_batch`, as array literals.
+
+    The driver would make the arrays too, but looks at each element several times.
+    """
+    asked = [ticket.values for ticket in tickets]
+    return {
+        "activity_ids": _array(str(one["activity_id"]) for one in asked),
+        "user_ids": _array(_quoted(one["user_id"]) for one in asked),
+        "skus": _array(_quoted(one["sku"]) for one in asked),
+        "quantities": _array(str(one["quantity"]) for one in asked),
+        "request_ids": _array(one["request_id"].hex for one in asked),
+        "regions": _array(_quoted(one["region"]) for one in asked),
+        "subjects": _array(_subjects(one["subjects"]) for one in asked),
     }
-    columns["subjects"] = [ticket.values["subjects"] for ticket in tickets]
-    return columns
 
 
 def deliver(tickets: Sequence[Ticket], rows: Sequence[TupleRow]) -> None:
@@ -207,6 +214,19 @@ def abandon(tickets: Sequence[Ticket]) -> None:
     """Who served these was interrupted: they may have been sent."""
     for ticket in tickets:
         ticket.end(OutcomeUnknown("the call was interrupted together with another one"))
+
+
+def _array(elements: Iterable[str]) -> str:
+    return f"{{{','.join(elements)}}}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _subjects(subjects: Jsonb) -> str:
+    return _quoted(dumps(subjects.obj)) if subjects.obj else '"{}"'
 
 
 def _read(row: TupleRow) -> ReserveResult | Exception | None:

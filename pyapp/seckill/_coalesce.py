@@ -36,6 +36,9 @@ from seckill.results import ReserveResult
 AsyncAttempt = Callable[[Any, Mapping[str, object], float], Awaitable[list[Any]]]
 Attempt = Callable[[Any, Mapping[str, object], float], list[Any]]
 
+_LOOK_S = 0.05
+"""How late a task may be told that its time is over."""
+
 
 class AsyncCoalescer:
     """The purchases of one open client.
@@ -50,6 +53,8 @@ class AsyncCoalescer:
         self._attempt = attempt
         self._lanes = Lanes(in_flight=in_flight, max_batch=max_batch)
         self._serving: set[asyncio.Task[None]] = set()  # the loop itself keeps no reference
+        self._waiting: set[Ticket] = set()
+        self._watch: asyncio.TimerHandle | None = None
 
     async def reserve(self, values: Mapping[str, Any], ends: float) -> list[ReserveResult]:
         """One attempt of `reserve`, by itself or together with others."""
@@ -65,15 +70,16 @@ class AsyncCoalescer:
         return await self._attempt(RESERVE, values, ends) if answer is None else [answer]
 
     async def _wait(self, ticket: Ticket) -> None:
-        loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def signal() -> None:
             if not woken.done():
                 woken.set_result(None)
 
         ticket.signal = signal
-        timer = loop.call_later(max(0.0, ticket.ends - monotonic()), signal)
+        self._waiting.add(ticket)
+        if self._watch is None:
+            self._look()
         try:
             await woken
         except BaseException:
@@ -82,8 +88,22 @@ class AsyncCoalescer:
             ticket.turn = Turn.ENDED
             raise
         finally:
-            timer.cancel()
+            self._waiting.discard(ticket)
         ticket.stop_waiting()
+
+    def _look(self) -> None:
+        """Wake those whose time is over, now and then while anybody waits.
+
+        One timer for all: one for each would cost a tenth of what a purchase costs here.
+        """
+        self._watch = None
+        if not self._waiting:
+            return
+        now = monotonic()
+        for ticket in self._waiting:
+            if ticket.ends <= now:
+                ticket.signal()
+        self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _pass_on(self, lane: Lane) -> None:
         batch = self._lanes.pass_on(lane)
