@@ -46,6 +46,13 @@ async def who_leaves_the_queue_is_not_sent(arena: Arena) -> None:
 async def who_leaves_a_batch_spoils_nothing(arena: Arena) -> None:
     """A caller cancelled while its batch is out takes nobody along; its units wait for it."""
     sale = arena.sale(units=20)
+    with asked_of(_core_async) as asked:
+        await _leave_a_batch(arena, sale)
+    require_equal(asked, ["one", "batch of 4"], "calls")
+    require_books(arena, sale, held=4)
+
+
+async def _leave_a_batch(arena: Arena, sale: Sale) -> None:
     async with AsyncClient(arena.buyer, in_flight=1) as client:
         with pool_locked(arena.superuser, sale), arena.connect() as watcher:
             calls = [partial(buy, client, sale, f"user {number}") for number in range(4)]
@@ -62,7 +69,6 @@ async def who_leaves_a_batch_spoils_nothing(arena: Arena) -> None:
         require(all(getattr(one, "ok", False) for one in answers), f"answers: {answers}")
         await until_async(lambda: not client_busy(client))
         require_idle(client)
-    require_books(arena, sale, held=4)
 
 
 def client_busy(client: Any) -> bool:

@@ -58,6 +58,8 @@ def who_serves_is_interrupted(arena: Arena) -> None:
             _interrupted(client, sale, batch_is_out)
             # PostgreSQL notices by itself that nobody waits for that batch any more.
             until(lambda: not abandoned & set(blocked_pids(watcher)))
+            # The others did not wait for their time to be over.
+            require_equal(waiting(client), 3, "who tries again")
         answers = [finish(one) for one in [first, *others]]
         require(all(getattr(one, "ok", False) for one in answers), f"answers: {answers}")
         require_idle(client)

@@ -75,7 +75,7 @@ def asked_of(core: Any) -> Iterator[list[str]]:
 
 def lanes_of(client: Any) -> dict[Any, Any]:
     """The lanes of a client in which something is under way."""
-    return client._coalescer._lanes._lanes
+    return {} if client._coalescer is None else client._coalescer._lanes._lanes
 
 
 def waiting(client: Any) -> int:
