@@ -20,6 +20,7 @@ PAIRS = {
     "pyapp/seckill/_core_async.py": "pyapp/seckill/_core.py",
     "pyapp/seckill/client_async.py": "pyapp/seckill/client.py",
     "tests/flag/test_client_flag_async.py": "tests/flag/test_client_flag.py",
+    "tests/client/checks_coalesce_async.py": "tests/client/checks_coalesce.py",
     "tests/client/test_client_async.py": "tests/client/test_client.py",
     "tests/client/test_books_async.py": "tests/client/test_books.py",
     "tests/client/test_speed_async.py": "tests/client/test_speed.py",
@@ -30,11 +31,14 @@ PAIRS = {
 # Whole words, in code and in prose.
 NAMES = {
     "AsyncClient": "Client",
+    "AsyncCoalescer": "Coalescer",
     "AsyncConnection": "Connection",
     "AsyncCore": "Core",
     "AsyncCursor": "Cursor",
     "AsyncGuard": "Guard",
     "AsyncIterator": "Iterator",
+    "Awaitable[Any]": "Any",
+    "Awaitable[None]": "None",
     "AsyncJoin": "Join",
     "AsyncLink": "Link",
     "AsyncLocalFlag": "LocalFlag",

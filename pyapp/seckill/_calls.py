@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, LiteralString, TypeVar, cast
+from uuid import UUID
 
 from psycopg.rows import BaseRowFactory, class_row, scalar_row
 from psycopg.types.json import Jsonb
@@ -66,7 +67,13 @@ def bind(parameters: Mapping[str, object]) -> dict[str, object]:
     return {name: _bind_one(name, value) for name, value in parameters.items()}
 
 
+# Sent as they are. Looked at first: the abstract classes below take longer to ask.
+_PLAIN = frozenset({str, int, bool, UUID, type(None)})
+
+
 def _bind_one(name: str, value: object) -> object:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return Jsonb(dict[Any, Any](value))  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, datetime) and value.utcoffset() is None:

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.conninfo import conninfo_to_dict
 
-from seckill._calls import Call, bind
+from seckill._batching import fits
+from seckill._calls import RESERVE, Call, bind
+from seckill._coalesce import AsyncCoalescer
 from seckill._compat import (
     AsyncLink,
     AsyncSemaphore,
@@ -147,6 +150,9 @@ class AsyncCore:
         prepare_threshold: int | None = None,
         retry: RetryPolicy | None = None,
         flag: AsyncSoldOutFlag | str | None = None,
+        coalesce: bool = True,
+        in_flight: int = 2,
+        max_batch: int = 500,
     ) -> None:
         """Set up; connects to nothing yet.
 
@@ -166,6 +172,12 @@ class AsyncCore:
             flag: the sold-out flag: a store of `seckill.flag` (the caller closes it), or the URL
                 of a Redis or Valkey; None: `SECKILL_REDIS_URL`, no flag where that is not set; an
                 empty text: no flag.
+            coalesce: send calls of `reserve` for one pool of stock together, by `reserve_batch`,
+                where they come faster than they are answered. A call that finds fewer than
+                `in_flight` ahead of it goes at once and by itself. False: always by itself.
+            in_flight: calls of `reserve` for one pool of stock that are out at a time: one is
+                worked on while the other travels.
+            max_batch: purchases in one of them; `reserve_batch` takes 500.
 
         Raises:
             ValueError: no DSN, a malformed one, or sizes or times that make no sense.
@@ -173,6 +185,8 @@ class AsyncCore:
         """
         if not 0 <= min_size <= max_size or max_size < 1 or timeout_ms < 1:
             raise ValueError("need 0 <= min_size <= max_size, max_size >= 1, timeout_ms >= 1")
+        if in_flight < 1 or max_batch < 1:
+            raise ValueError("need in_flight >= 1 and max_batch >= 1")
         settings = Settings.from_environment()
         self._dsn = _well_formed(settings.require_dsn(dsn))
         self._min_size = min_size
@@ -181,7 +195,11 @@ class AsyncCore:
         self._max_lifetime_s = max_lifetime_s
         self._prepare_threshold = prepare_threshold
         self._retry = retry or RetryPolicy()
+        self._coalesce = coalesce
+        self._in_flight = in_flight
+        self._max_batch = max_batch
         self._pool: AsyncPool | None = None
+        self._coalescer: AsyncCoalescer | None = None
         self._guard, self._own_flag = guard_of(flag, settings.redis_url)
 
     async def open(self) -> None:
@@ -206,10 +224,15 @@ class AsyncCore:
             await pool.close()
             raise
         self._pool = pool
+        if self._coalesce:
+            self._coalescer = AsyncCoalescer(
+                partial(_attempt_on, pool), in_flight=self._in_flight, max_batch=self._max_batch
+            )
 
     async def close(self) -> None:
         """Close the connections; calls under way end first."""
         pool, self._pool = self._pool, None
+        self._coalescer = None
         if pool is not None:
             await pool.close()
         if self._own_flag is not None:
@@ -295,13 +318,20 @@ class AsyncCore:
     async def _attempt(self, call: Call[T], values: Mapping[str, object], ends: float) -> list[T]:
         if self._pool is None:
             raise RuntimeError("the client is not open: use it in a with block, or call open()")
-        pool = self._pool
-        link = await pool.take(ends)
-        try:
-            link.deadline = ends
-            return await _fetch(link, call, values)
-        finally:
-            await pool.give(link)
+        if call is RESERVE and self._coalescer is not None and fits(values):
+            return cast("list[T]", await self._coalescer.reserve(values, ends))
+        return await _attempt_on(self._pool, call, values, ends)
+
+
+async def _attempt_on(
+    pool: AsyncPool, call: Call[T], values: Mapping[str, object], ends: float
+) -> list[T]:
+    link = await pool.take(ends)
+    try:
+        link.deadline = ends
+        return await _fetch(link, call, values)
+    finally:
+        await pool.give(link)
 
 
 def _well_formed(dsn: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,6 +35,7 @@ from tests.client.fix_client import (
     pool_locked,
     until,
 )
+from tests.client.fix_coalesce import waiting
 from tests.fix_database import Database
 from tests.fix_pgbouncer import PASSWORD
 from tests.fix_postgres import Server
@@ -337,3 +339,47 @@ def test_an_answer_that_did_not_wait_for_its_standby(runtime: Runtime, runtime_s
         with Client(runtime.dsn, retry=NO_RETRY) as client:
             again = buy(client, runtime_sale, request_id)
     assert (again.ok, again.replayed) == (True, True)
+
+
+def test_a_batch_lost_after_its_commit_is_replayed(runtime: Runtime, runtime_sale: Sale) -> None:
+    """All of it is open, and whoever asks again has what the lost batch gave."""
+    in_wait = (
+        "select pid from pg_stat_activity where wait_event = 'SyncRep' and datname = 'seckill'"
+    )
+    clicks = [uuid4() for _ in range(3)]
+
+    def outcome(client: Client, click: UUID) -> object:
+        try:
+            return buy(client, runtime_sale, click)
+        except OutcomeUnknown as error:
+            return error.request_id
+
+    with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
+        superuser.execute("alter system set synchronous_standby_names = 'nobody'")
+        superuser.execute("select pg_reload_conf()")
+        try:
+            with Client(runtime.dsn, retry=NO_RETRY, in_flight=1) as client:
+                with pool_locked(runtime.superuser_dsn, runtime_sale):
+                    running = [background(lambda: outcome(client, clicks[0]))]
+                    until(lambda: bool(blocked_pids(superuser)))
+                    running += [background(partial(outcome, client, id)) for id in clicks[1:]]
+                    until(lambda: waiting(client) == 2)
+                for _ in range(2):  # the single call, then the batch
+                    until(lambda: superuser.execute(in_wait).fetchone() is not None)
+                    lost = superuser.execute(in_wait).fetchall()
+                    superuser.execute("select pg_terminate_backend(%s)", lost[0])
+                    until(partial(_gone, superuser, lost[0][0]))
+                assert [finish(one) for one in running] == clicks
+        finally:
+            superuser.execute("alter system reset synchronous_standby_names")
+            superuser.execute("select pg_reload_conf()")
+        with Client(runtime.dsn, retry=NO_RETRY) as client:
+            for click in clicks:
+                again = buy(client, runtime_sale, click)
+                assert (again.ok, again.replayed) == (True, True)
+        assert held_by(superuser, runtime_sale, "ann") == 3
+
+
+def _gone(superuser: Connection[Any], pid: int) -> bool:
+    found = superuser.execute("select from pg_stat_activity where pid = %s", [pid])
+    return found.fetchone() is None

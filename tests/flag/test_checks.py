@@ -1,48 +1,17 @@
 """The flag passes every check, and each known-bad variant of it is caught by one.
 
-As tests/mutation does for the SQL. What is mutated here is Python and Lua, so the whole package
-is copied, the mistake planted in the copy, and the check run in a process that imports it.
+What is mutated is Python and Lua: `tests/fix_planted.py`.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.fix_database import Database
+from tests.fix_planted import Mutation, require_caught, run_check
 from tests.flag.checks import CHECKS, Arena
-
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "pyapp" / "seckill"
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """A mistake that somebody could make, and the check that must see it.
-
-    Attributes:
-        name: the mistake, in a few words.
-        file: of the package.
-        old: stands there exactly once.
-        new: what it becomes.
-        caught_by: a check.
-        symptom: a regular expression that the check's complaint must match.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    caught_by: str
-    symptom: str
-
 
 MUTATIONS = (
     Mutation(
@@ -150,45 +119,19 @@ def dsns(db: Database) -> list[str]:
     return [db.dsn(who, pool_size=4) for who in ("buyer", "operator")]
 
 
-def run_check(name: str, db: Database, package_root: Path) -> subprocess.CompletedProcess[str]:
-    """A check, in a process that imports the package from there."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.flag.checks", name, *dsns(db)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{package_root}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def planted(mutation: Mutation, directory: Path) -> Path:
-    """A copy of the package with the mistake in it."""
-    shutil.copytree(PACKAGE, directory / "seckill", ignore=shutil.ignore_patterns("__pycache__"))
-    path = directory / "seckill" / mutation.file
-    text = path.read_text(encoding="utf-8")
-    assert text.count(mutation.old) == 1, f"{text.count(mutation.old)} places"
-    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
-    return directory
-
-
 @pytest.mark.parametrize("name", CHECKS)
 async def test_the_flag_passes(name: str, db: Database) -> None:
     await CHECKS[name](Arena(*dsns(db)))
 
 
 def test_the_gate_itself_passes_the_living_code(db: Database) -> None:
-    done = run_check("repeat", db, ROOT / "pyapp")
+    done = run_check("tests.flag.checks", "repeat", dsns(db))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.name for m in MUTATIONS])
 def test_the_mutation_is_caught(mutation: Mutation, db: Database, tmp_path: Path) -> None:
-    done = run_check(mutation.caught_by, db, planted(mutation, tmp_path))
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.startswith("Violation: "), done.stdout + done.stderr
-    assert re.search(mutation.symptom, done.stdout), done.stdout
+    require_caught(mutation, "tests.flag.checks", dsns(db), tmp_path)
 
 
 def test_every_check_catches_something() -> None:
