@@ -18,6 +18,7 @@ from tests.client.fix_client import (
 )
 from tests.client.fix_coalesce import Arena, asked_of, require_books, require_idle, waiting
 from tests.concurrency.sessions import require, require_equal
+from tests.fix_sale import Sale
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:
