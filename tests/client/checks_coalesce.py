@@ -243,7 +243,7 @@ def texts_arrive_whole(arena: Arena) -> None:
     with asked_of(_core) as asked, Client(arena.buyer, in_flight=1) as client:
         with pool_locked(arena.superuser, sale):
             calls = [
-                partial(buy, client, sale, user, subjects={"phone": user, user: "1"})
+                partial(buy, client, sale, user, subjects={"phone": f"1{user}", user: "1"})
                 for user in users
             ]
             first, others = piled_up(client, arena, sale, calls)

@@ -246,7 +246,7 @@ async def texts_arrive_whole(arena: Arena) -> None:
         async with AsyncClient(arena.buyer, in_flight=1) as client:
             with pool_locked(arena.superuser, sale):
                 calls = [
-                    partial(buy, client, sale, user, subjects={"phone": user, user: "1"})
+                    partial(buy, client, sale, user, subjects={"phone": f"1{user}", user: "1"})
                     for user in users
                 ]
                 first, others = await piled_up(client, arena, sale, calls)
