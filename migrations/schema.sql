@@ -225,13 +225,12 @@ CREATE TYPE seckill_private.request AS (
 	region text,
 	digests bytea[],
 	error_code text,
-	pool_id bigint,
-	plain boolean
+	pool_id bigint
 );
 
 ALTER TYPE seckill_private.request OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill_private.request IS 'A request of a batch. error_code: why it is none. plain: it may be granted without another look while its pool has the units.';
+COMMENT ON TYPE seckill_private.request IS 'A request of a batch. error_code: why it is none.';
 
 CREATE TABLE seckill_private.activity (
     activity_id bigint NOT NULL,
@@ -3429,6 +3428,30 @@ ALTER FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
 
+CREATE FUNCTION seckill_private.fault_in_text(p_name text, p_value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (COALESCE(p_value, ''::text) = ''::text) THEN (p_name || ' must not be empty'::text) WHEN (length(p_value) > 200) THEN (p_name || ' is longer than 200 characters'::text) ELSE NULL::text END;
+
+ALTER FUNCTION seckill_private.fault_in_text(p_name text, p_value text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) IS 'What is wrong with a text that has to be given, or null.';
+
+CREATE FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_activity_id IS NULL) THEN 'p_activity_id must not be null'::text WHEN (p_request_id IS NULL) THEN 'p_request_id must not be null'::text ELSE COALESCE(seckill_private.fault_in_text('p_user_id'::text, p_user_id), seckill_private.fault_in_text('p_region'::text, p_region)) END;
+
+ALTER FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) IS 'What is wrong with a purchase, its lines and subjects aside, or null.';
+
+CREATE FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (COALESCE(p_quantity, 0) <= 0) THEN ('p_quantity must be positive, is '::text || COALESCE((p_quantity)::text, 'null'::text)) ELSE seckill_private.fault_in_text('p_sku'::text, p_sku) END;
+
+ALTER FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) IS 'What is wrong with a line of a purchase, or null.';
+
 CREATE FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_reservation_id IS NULL) OR ((COALESCE(length(p_user_id), 0) < 1) OR (COALESCE(length(p_user_id), 0) > 200)) OR ((length(p_payment_ref) < 1) OR (length(p_payment_ref) > 200))) THEN 'SK001'::text ELSE NULL::text END;
@@ -3442,32 +3465,24 @@ CREATE FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_sku text;
-  v_quantity integer;
+  v_fault text := seckill_private.fault_in_buyer(
+    p_activity_id, p_request_id, p_user_id, p_region);
 begin
-  if p_activity_id is null then
-    return 'p_activity_id must not be null';
-  elsif p_request_id is null then
-    return 'p_request_id must not be null';
+  if v_fault is not null then
+    return v_fault;
   elsif coalesce(cardinality(p_skus), 0) not between 1 and 50 then
     return 'p_skus must have 1 to 50 lines';
   elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
      or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
     return 'p_skus and p_quantities must be of equal length';
   end if;
-  foreach v_quantity in array p_quantities loop
-    if v_quantity is null or v_quantity <= 0 then
-      return 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null');
+  for v_line in 1 .. cardinality(p_skus) loop
+    v_fault := seckill_private.fault_in_line(p_skus[v_line], p_quantities[v_line]);
+    if v_fault is not null then
+      return v_fault;
     end if;
   end loop;
-  foreach v_sku in array p_skus loop
-    if seckill_private.fault_in_text('p_sku', v_sku) is not null then
-      return seckill_private.fault_in_text('p_sku', v_sku);
-    end if;
-  end loop;
-  return coalesce(
-    seckill_private.fault_in_text('p_user_id', p_user_id),
-    seckill_private.fault_in_text('p_region', p_region));
+  return null;
 end
 $$;
 
@@ -3509,14 +3524,6 @@ $$;
 ALTER FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) IS 'What is wrong with the subjects of a request, or null.';
-
-CREATE FUNCTION seckill_private.fault_in_text(p_name text, p_value text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (COALESCE(p_value, ''::text) = ''::text) THEN (p_name || ' must not be empty'::text) WHEN (length(p_value) > 200) THEN (p_name || ' is longer than 200 characters'::text) ELSE NULL::text END;
-
-ALTER FUNCTION seckill_private.fault_in_text(p_name text, p_value text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) IS 'What is wrong with a text that has to be given, or null.';
 
 CREATE TABLE seckill_private.feed (
     only_row boolean DEFAULT true NOT NULL,
@@ -3937,7 +3944,8 @@ begin
   v_result.replayed := false;
   for v_pool in
     select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
-           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           array_agg(r order by r.ordinal) as requests,
+           array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
@@ -3963,9 +3971,9 @@ begin
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
-             pool_id, plain, line);
+             pool_id, line);
     for v_line in 1 .. v_pool.lines loop
-      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.ordinal := v_pool.ordinals[v_line];
       v_result.reservation_id := v_ids[v_line];
       return next v_result;
     end loop;
@@ -4689,52 +4697,62 @@ ALTER FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_act
 
 COMMENT ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Take units out of a pool until its total is as low as the mode allows.';
 
-CREATE FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private.request[]
+CREATE FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) RETURNS boolean[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
-  v_requests seckill_private.request[];
+  v_twice text[];
+  v_plain boolean[];
+  v_known boolean[];
 begin
   if p_sale.lists is not null
      or seckill_private.sale_status(
           v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
-    return p_requests;
+    return p_plain;
   end if;
-  v_requests := array(
-    select row(
-             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
-             r.digests, r.error_code, r.pool_id,
-             r.plain or r.activity_id = v_activity.activity_id and r.error_code is null
-               and r.times = 1
-               and r.pool_id = any (p_fresh_pool_ids)
-               and (select coalesce(bool_and(
-                             o.request_id <> r.request_id
-                             and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now),
-                           true)
-                      from seckill_private.reservation as o
-                     where o.buyer_key
-                           = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                       and o.user_id = r.user_id))::seckill_private.request
-      from (select u.*, count(*) over (partition by u.user_id) as times
-              from unnest(p_requests) as u) as r
-     order by r.ordinal);
+  v_twice := array(
+    select r.user_id
+      from unnest(p_requests) as r
+     where r.error_code is null
+     group by r.user_id
+    having count(*) > 1);
+  select array_agg(
+           p_plain[r.ordinal]
+           or r.activity_id = v_activity.activity_id and r.error_code is null
+              and r.user_id <> all (v_twice)
+              and r.pool_id = any (p_fresh_pool_ids)
+              and k.clear
+           order by r.ordinal),
+         array_agg(k.known order by r.ordinal)
+    into v_plain, v_known
+    from unnest(p_requests) as r
+   cross join lateral (
+           select count(*) > 0 as known,
+                  coalesce(bool_and(
+                    o.request_id <> r.request_id
+                    and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now), true)
+                    as clear
+             from seckill_private.reservation as o
+            where o.buyer_key = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+              and o.user_id = r.user_id) as k;
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
-    v_requests := seckill_private.mark_within(v_requests, v_limit, v_activity, p_now);
+    v_plain := seckill_private.mark_within(
+      p_requests, v_plain, v_known, v_limit, v_activity, p_now);
   end loop;
-  return v_requests;
+  return v_plain;
 end
 $$;
 
-ALTER FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) IS 'Mark the requests of a batch that nothing but want of units can refuse.';
+COMMENT ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) IS 'Mark the requests of a batch that nothing but want of units can refuse; p_plain: those of other sales that are marked.';
 
-CREATE FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS seckill_private.request[]
+CREATE FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS boolean[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4744,25 +4762,31 @@ declare
   v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, p_activity.activity_id);
   v_by_user boolean := p_limit.dimension = 'user';
   v_by_end boolean := p_limit.metric = 'expired_holds';
+  v_twice bytea[] := case when not v_by_user then array(
+    select d.digest
+      from (select seckill_private.digest_of(r.digests, p_limit.dimension) as digest
+              from unnest(p_requests) as r) as d
+     where d.digest is not null
+     group by d.digest
+    having count(*) > 1) end;
 begin
   return array(
-    select row(
-             q.ordinal, q.activity_id, q.user_id, q.sku, q.quantity, q.request_id, q.region,
-             q.digests, q.error_code, q.pool_id,
-             q.plain and (
-               not q.covered
-               or case when v_by_user then true else q.digest is not null and q.times = 1 end
-                  and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
-                      <= p_limit.maximum
-                  and coalesce(u.seen_at <= p_now, true)))::seckill_private.request
-      from (select d.*, count(*) over (partition by d.digest) as times
-              from (select r.*,
-                           r.activity_id = p_activity.activity_id
-                           and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
-                           case when not v_by_user
-                             then seckill_private.digest_of(r.digests, p_limit.dimension)
-                           end as digest
-                      from unnest(p_requests) as r) as d) as q
+    select q.plain and (
+             not q.covered
+             or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
+                and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
+                    <= p_limit.maximum
+                and coalesce(u.seen_at <= p_now, true))
+      from (select r.ordinal, r.user_id, r.quantity, p_plain[r.ordinal] as plain,
+                   r.activity_id = p_activity.activity_id
+                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case when v_by_user and p_known[r.ordinal]
+                     then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
+                   end as keys,
+                   case when not v_by_user
+                     then seckill_private.digest_of(r.digests, p_limit.dimension)
+                   end as digest
+              from unnest(p_requests) as r) as q
      cross join lateral (
              select coalesce(sum(
                       case
@@ -4772,17 +4796,16 @@ begin
                       end), 0) as used,
                     max(greatest(o.created_at, o.resolved_at)) as seen_at
                from seckill_private.reservations_of(
-                      case when v_by_user and q.plain and q.covered then array[
-                        seckill_private.buyer_key(p_activity.activity_id, q.user_id)] end,
+                      case when q.plain and q.covered then q.keys end,
                       q.user_id, p_activity.activity_id,
                       case when q.plain and q.covered then q.digest end) as o) as u
      order by q.ordinal);
 end
 $$;
 
-ALTER FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) IS 'Leave those requests of a batch marked as plain for which a limit has room.';
+COMMENT ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) IS 'Leave those requests of a batch marked as plain for which a limit has room.';
 
 CREATE FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
@@ -5461,17 +5484,17 @@ begin
              case when f.fault is not null then 'SK001' end,
              (select p.pool_id
                 from seckill_private.pool as p
-               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region),
-             false)::seckill_private.request
+               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region)
+           )::seckill_private.request
       from unnest(
              p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions, p_subjects
            ) with ordinality as r (
              activity_id, user_id, sku, quantity, request_id, region, subjects, ordinal)
      cross join lateral (
              select coalesce(
-                      seckill_private.fault_in_request(
-                        r.activity_id, r.user_id, array[r.sku], array[r.quantity], r.request_id,
-                        r.region),
+                      seckill_private.fault_in_buyer(
+                        r.activity_id, r.request_id, r.user_id, r.region),
+                      seckill_private.fault_in_line(r.sku, r.quantity),
                       case
                         when r.subjects is distinct from '{}'
                           then seckill_private.fault_in_subjects(r.subjects)
@@ -6063,7 +6086,7 @@ CREATE FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone,
     AS $$
 declare
   v_sales seckill_private.sale[];
-  v_requests seckill_private.request[] := p_requests;
+  v_plain boolean[] := array_fill(false, array[cardinality(p_requests)]);
   v_request seckill_private.request;
   v_pending seckill_private.request[] := '{}';
   v_results seckill.reserve_result[];
@@ -6083,17 +6106,18 @@ begin
   v_left := v_pools.available;
   v_now := v_pools.decided_at;
   for i in 1 .. cardinality(v_sales) loop
-    v_requests := seckill_private.mark_plain(v_requests, v_sales[i], v_pools.fresh_ids, v_now);
+    v_plain := seckill_private.mark_plain(
+      p_requests, v_plain, v_sales[i], v_pools.fresh_ids, v_now);
   end loop;
-  foreach v_request in array v_requests loop
+  foreach v_request in array p_requests loop
     v_at := array_position(v_pools.pool_ids, v_request.pool_id);
     if v_request.error_code is not null then
       v_results[v_request.ordinal] := seckill_private.request_error(v_request.error_code);
-    elsif v_request.plain and v_left[v_at] >= v_request.quantity then
+    elsif v_plain[v_request.ordinal] and v_left[v_at] >= v_request.quantity then
       v_left[v_at] := v_left[v_at] - v_request.quantity;
       v_pending := v_pending || v_request;
       v_refused := null;
-    elsif v_request.plain and v_request.pool_id = v_refused.pool_id
+    elsif v_plain[v_request.ordinal] and v_request.pool_id = v_refused.pool_id
           and v_request.quantity = v_refused.quantity then
       v_results[v_request.ordinal] := v_refusal;
     else
@@ -6108,7 +6132,9 @@ begin
       v_pools.locked := true;
       v_left := seckill_private.available_of(v_pools.pool_ids);
       v_refusal := v_results[v_request.ordinal];
-      v_refused := case when v_request.plain and v_refusal.status = 'sold_out' then v_request end;
+      v_refused := case
+        when v_plain[v_request.ordinal] and v_refusal.status = 'sold_out' then v_request
+      end;
     end if;
   end loop;
   for v_result in
@@ -7659,13 +7685,17 @@ REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) FROM PUBLIC;
 
@@ -7751,9 +7781,9 @@ REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) FROM PUBLIC;
 

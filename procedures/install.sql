@@ -15,6 +15,8 @@
 \ir internal/require_request_id.sql
 \ir internal/require_time_zone.sql
 \ir internal/validate_buyer.sql
+\ir internal/fault_in_line.sql
+\ir internal/fault_in_buyer.sql
 \ir internal/fault_in_request.sql
 \ir internal/validate_request.sql
 \ir internal/merge_lines.sql

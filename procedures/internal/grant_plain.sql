@@ -25,7 +25,8 @@ begin
   v_result.replayed := false;
   for v_pool in
     select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
-           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           array_agg(r order by r.ordinal) as requests,
+           array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
@@ -51,9 +52,9 @@ begin
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
-             pool_id, plain, line);
+             pool_id, line);
     for v_line in 1 .. v_pool.lines loop
-      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.ordinal := v_pool.ordinals[v_line];
       v_result.reservation_id := v_ids[v_line];
       return next v_result;
     end loop;

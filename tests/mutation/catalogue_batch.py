@@ -8,13 +8,13 @@ from tests.mutation.planting import Edit, Mutation
 BATCHES = [
     Mutation(
         "a batch that ignores duplicates of one user",
-        (Edit("mark_plain", "               and r.times = 1\n", ""),),
+        (Edit("mark_plain", "              and r.user_id <> all (v_twice)\n", ""),),
         caught_by=checks_batch.duplicates_in_a_batch,
         symptom=r"one user twice: \['held', 'held', 'held'\]",
     ),
     Mutation(
         "a batch that ignores duplicates of one phone",
-        (Edit("mark_within", "q.digest is not null and q.times = 1 end", "true end"),),
+        (Edit("mark_within", "and q.digest <> all (v_twice)", ""),),
         caught_by=checks_batch.duplicates_in_a_batch,
         symptom="answers: {'held': 5}",
     ),

@@ -685,6 +685,12 @@ drop function if exists seckill_private.validate_request;
 -- file: procedures/internal/fault_in_request.sql (dropped)
 drop function if exists seckill_private.fault_in_request;
 
+-- file: procedures/internal/fault_in_buyer.sql (dropped)
+drop function if exists seckill_private.fault_in_buyer;
+
+-- file: procedures/internal/fault_in_line.sql (dropped)
+drop function if exists seckill_private.fault_in_line;
+
 -- file: procedures/internal/validate_buyer.sql (dropped)
 drop function if exists seckill_private.validate_buyer;
 
