@@ -95,14 +95,14 @@ begin
                 "reserve_one",
                 """\
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at""",
                 """\
   select d.* into v_check
     from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
    cross join lateral seckill_private.decide(
            v_sale, p_user_id || l.had::text, p_digests, p_skus, p_quantities, v_pool_ids,
-           v_now) as d;
+           v_is_short, v_now) as d;
   if v_check.seen_at""",
             ),
         ),
