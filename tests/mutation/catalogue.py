@@ -116,6 +116,23 @@ begin
         symptom="answers: {'held': 6}",
     ),
     Mutation(
+        "an early refusal that does not look for the buyer's hold",
+        (
+            Edit(
+                "refuse_early",
+                """\
+     and not exists (
+       select from seckill_private.reservation as r
+        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+          and r.user_id = p_user_id)
+""",
+                "",
+            ),
+        ),
+        caught_by=checks_stampede.last_unit_retried,
+        symptom=r"answers: .*'sold_out': 19",
+    ),
+    Mutation(
         "one request served by all its tries, without the buyer's lock",
         (NO_BUYER_LOCK,),
         caught_by=crowd(checks_stampede.same_request),
