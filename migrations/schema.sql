@@ -245,7 +245,9 @@ CREATE TABLE seckill_private.activity (
     archived_at timestamp with time zone,
     last_position bigint,
     dropped_at timestamp with time zone,
+    max_waiting integer,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
+    CONSTRAINT activity_max_waiting CHECK (((max_waiting >= 0) AND (max_waiting <= 1000))),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
 );
@@ -259,6 +261,8 @@ COMMENT ON COLUMN seckill_private.activity.archived_at IS 'From here on nothing 
 COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row stands in the feed, once it is archived.';
 
 COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
+
+COMMENT ON COLUMN seckill_private.activity.max_waiting IS 'Callers that may wait for one of its pools (seckill_private.enter_queue); null: no bound.';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -1552,6 +1556,43 @@ $$;
 ALTER FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) IS 'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all activities unless its window is order or activity; an activity''s limit of that name stands in for it. A limit counts what was bought before; lowered below what is used, it keeps that and refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 (closed).';
+
+CREATE FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_max_waiting not between 0 and 1000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_max_waiting must be 0 to 1000, is ' || p_max_waiting);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  update seckill_private.activity as a
+     set max_waiting = p_max_waiting
+   where a.activity_id = p_activity_id
+     and a.max_waiting is distinct from p_max_waiting;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_queue_limit', p_activity_id, null, jsonb_build_object('max_waiting', p_max_waiting),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside the one being served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3353,6 +3394,34 @@ ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_r
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
 
+CREATE FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) IS 'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no bound.';
+
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3921,12 +3990,14 @@ begin
            array_agg(r order by r.ordinal) as requests,
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -6878,6 +6949,11 @@ begin
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
+  end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
   if v_versions is null then
@@ -7296,12 +7372,13 @@ CREATE VIEW seckill.activity AS
     ends_at,
     hold_seconds,
     time_zone,
-    created_at
+    created_at,
+    max_waiting
    FROM seckill_private.activity a;
 
 ALTER VIEW seckill.activity OWNER TO seckill_owner;
 
-COMMENT ON VIEW seckill.activity IS 'Activities and their settings. state: draft, open, paused, closed.';
+COMMENT ON VIEW seckill.activity IS 'Activities and their settings. state: draft, open, paused, closed. max_waiting: seckill.set_queue_limit; null: no bound.';
 
 CREATE VIEW seckill.limit_rule AS
  SELECT activity_id,
@@ -7642,6 +7719,9 @@ GRANT ALL ON FUNCTION seckill.schema_version() TO seckill_ops;
 REVOKE ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) TO seckill_ops;
 
@@ -7756,6 +7836,8 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_durable(p_written_at timestamp wit
 REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 

@@ -122,6 +122,7 @@
 \ir internal/request_row.sql
 \ir internal/find_request.sql
 \ir internal/replay.sql
+\ir internal/enter_queue.sql
 \ir internal/take_hold.sql
 \ir internal/request_error.sql
 \ir internal/raise_request_error.sql
@@ -240,6 +241,7 @@
 \ir running/set_stock_total.sql
 \ir running/set_limit.sql
 \ir running/drop_limit.sql
+\ir running/set_queue_limit.sql
 \ir running/require_eligibility.sql
 \ir running/add_eligible.sql
 \ir running/remove_eligible.sql

@@ -3290,10 +3290,47 @@ $function$;
 comment on function seckill_private.replay (seckill_private.reservation, timestamptz) is
   'The answer to a request id that was answered before.';
 
+-- file: procedures/internal/enter_queue.sql
+-- A pool's queue has max_waiting places and one for who is being served; a place is an advisory
+-- lock, had until the transaction ends and never waited for. Callers begin to look at different
+-- places, so that a queue that is not full costs one look.
+create or replace function seckill_private.enter_queue (
+  p_pool_ids bigint[],
+  p_max_waiting integer
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$function$;
+
+comment on function seckill_private.enter_queue (bigint[], integer) is
+  'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
+  'bound.';
+
 -- file: procedures/internal/take_hold.sql
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- and releases that are due first. When it is still short while there should be enough, somebody
--- else has those in hand: that is busy, not sold_out.
+-- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
 -- p_clock is what tests pass; null means the clock.
 -- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
@@ -3328,6 +3365,11 @@ begin
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
+  end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
   end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
@@ -3908,8 +3950,8 @@ comment on function seckill_private.mark_plain (
 
 -- file: procedures/internal/grant_plain.sql
 -- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all. p_clock is what tests pass; null
--- means the clock.
+-- the answer had too few units left in its pool after all, or its queue was full. p_clock is
+-- what tests pass; null means the clock.
 -- Locks: slots ascending.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
@@ -3937,12 +3979,14 @@ begin
            array_agg(r order by r.ordinal) as requests,
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -8302,6 +8346,56 @@ comment on function seckill.drop_limit (bigint, text, text) is
   'Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.drop_limit (bigint, text, text) to seckill_ops;
 
+-- file: procedures/running/set_queue_limit.sql
+-- Buyers see it with their next call; who waits already goes on waiting.
+-- Locks: the activity.
+create or replace function seckill.set_queue_limit (
+  p_activity_id bigint,
+  p_max_waiting integer,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_max_waiting not between 0 and 1000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_max_waiting must be 0 to 1000, is ' || p_max_waiting);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  update seckill_private.activity as a
+     set max_waiting = p_max_waiting
+   where a.activity_id = p_activity_id
+     and a.max_waiting is distinct from p_max_waiting;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_queue_limit', p_activity_id, null, jsonb_build_object('max_waiting', p_max_waiting),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.set_queue_limit (bigint, integer, text) is
+  'How many callers may wait for the units of one pool of an activity, beside the one being '
+  'served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: '
+  'no bound, as at first. A batch is one caller. status: set; replayed where it was so already. '
+  'Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.set_queue_limit (bigint, integer, text) to seckill_ops;
+
 -- file: procedures/running/require_eligibility.sql
 -- An explicit switch and not "the list has rows": an emptied list closes the sale, never opens it.
 -- Locks: the activity.
@@ -9183,11 +9277,12 @@ grant execute on function seckill.reconcile (bigint) to seckill_read, seckill_ap
 -- Tables are private and may change; this is what readers can build on.
 create or replace view seckill.activity as
 select a.activity_id, a.name, a.state, a.starts_at, a.ends_at, a.hold_seconds, a.time_zone,
-       a.created_at
+       a.created_at, a.max_waiting
   from seckill_private.activity as a;
 
 comment on view seckill.activity is
-  'Activities and their settings. state: draft, open, paused, closed.';
+  'Activities and their settings. state: draft, open, paused, closed. max_waiting: '
+  'seckill.set_queue_limit; null: no bound.';
 grant select on seckill.activity to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/views/limit_rule.sql

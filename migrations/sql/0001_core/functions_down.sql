@@ -76,6 +76,9 @@ drop function if exists seckill.add_eligible;
 -- file: procedures/running/require_eligibility.sql (dropped)
 drop function if exists seckill.require_eligibility;
 
+-- file: procedures/running/set_queue_limit.sql (dropped)
+drop function if exists seckill.set_queue_limit;
+
 -- file: procedures/running/drop_limit.sql (dropped)
 drop function if exists seckill.drop_limit;
 
@@ -405,6 +408,9 @@ drop function if exists seckill_private.request_error;
 
 -- file: procedures/internal/take_hold.sql (dropped)
 drop function if exists seckill_private.take_hold;
+
+-- file: procedures/internal/enter_queue.sql (dropped)
+drop function if exists seckill_private.enter_queue;
 
 -- file: procedures/internal/replay.sql (dropped)
 drop function if exists seckill_private.replay;
