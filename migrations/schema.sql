@@ -3428,17 +3428,37 @@ CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_
     AS $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
-    select distinct p.activity_id
+    select p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
-     order by p.activity_id);
-  v_releasing bigint[] := array(
-    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
+     union
+    select p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_release <= v_now
+     order by 1);
+  v_some bigint[] := seckill_private.free_activities(v_now, v_activity_ids);
+  v_others bigint[] := array(
+    select u.id from unnest(v_activity_ids) as u (id)
+     where u.id <> all (v_some)
+     order by random());
+  v_lines seckill_private.unit_line[];
+  v_releasing bigint[];
 begin
-  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  loop
+    v_lines := seckill_private.pick_due_holds(v_now, v_some, null, null, p_limit);
+    v_releasing := array(
+      select s.pool_id
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (v_some)
+         and s.next_release <= v_now);
+    exit when v_lines is not null or v_releasing <> '{}' or v_others = '{}';
+    v_some := v_others[1:1];
+    v_others := v_others[2:];
+  end loop;
   perform seckill_private.lock_slots(
     v_releasing || array(select l.pool_id from unnest(v_lines) as l));
   perform seckill_private.post_movements(
@@ -3827,6 +3847,48 @@ END;
 ALTER FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) IS 'When the first hold on a pool ends that is open after an instant; null where there is none.';
+
+CREATE FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_free bigint[];
+begin
+  begin
+    with due as (
+      select p.activity_id, s.pool_id, s.slot
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (p_activity_ids)
+         and (s.next_expiry <= p_now or s.next_release <= p_now)
+    ), unlocked as (
+      select s.pool_id, s.slot
+        from seckill_private.pool_slot as s
+       where (s.pool_id, s.slot) in (select d.pool_id, d.slot from due as d)
+       order by s.pool_id, s.slot
+         for update skip locked
+    ), activity as (
+      select d.activity_id, bool_and(u.pool_id is not null) as free
+        from due as d
+        left join unlocked as u on u.pool_id = d.pool_id
+                               and u.slot = d.slot
+       group by d.activity_id
+    )
+    select array_agg(a.activity_id order by a.activity_id) into v_free
+      from activity as a
+     where a.free;
+    raise exception using errcode = 'triggered_action_exception';
+  exception when triggered_action_exception then
+    null;  -- the locks are gone, the variable stays
+  end;
+  return coalesce(v_free, array[]::bigint[]);
+end
+$$;
+
+ALTER FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) IS 'Those of some activities none of whose due slots is locked at this instant.';
 
 CREATE FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -7874,6 +7936,8 @@ REVOKE ALL ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user
 REVOKE ALL ON FUNCTION seckill_private.find_sale(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) FROM PUBLIC;
 

@@ -115,6 +115,7 @@
 \ir internal/take_units.sql
 \ir internal/hold_position.sql
 \ir internal/refresh_next_expiry.sql
+\ir internal/free_activities.sql
 \ir internal/expire_due_at.sql
 
 -- The life of a reservation

@@ -274,7 +274,7 @@ async def test_explain_tells_what_reserve_then_answers(client: AsyncClient, sale
 
 
 async def test_a_queue_is_bounded(client: AsyncClient, sale: Sale) -> None:
-    where = {"activity_id": sale.activity_id}
+    where: dict[str, Any] = {"activity_id": sale.activity_id}
     said = await client.set_queue_limit(**where, max_waiting=2, actor="olga")
     assert (said.status, said.replayed) == ("set", False)
     assert (await client.set_queue_limit(**where, max_waiting=2)).replayed is True

@@ -3138,9 +3138,63 @@ $function$;
 comment on function seckill_private.refresh_next_expiry (timestamptz, bigint[]) is
   'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
+-- file: procedures/internal/free_activities.sql
+-- Which of some activities nobody is buying in at this instant: no slot of their pools that are due
+-- is locked. Found out by locking them, and undone at once, so that nothing is held back while the
+-- caller picks its holds.
+-- Locks: slots ascending, by SKIP LOCKED, given up again before it returns.
+create or replace function seckill_private.free_activities (
+  p_now timestamptz,
+  p_activity_ids bigint[]
+)
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_free bigint[];
+begin
+  begin
+    with due as (
+      select p.activity_id, s.pool_id, s.slot
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (p_activity_ids)
+         and (s.next_expiry <= p_now or s.next_release <= p_now)
+    ), unlocked as (
+      select s.pool_id, s.slot
+        from seckill_private.pool_slot as s
+       where (s.pool_id, s.slot) in (select d.pool_id, d.slot from due as d)
+       order by s.pool_id, s.slot
+         for update skip locked
+    ), activity as (
+      select d.activity_id, bool_and(u.pool_id is not null) as free
+        from due as d
+        left join unlocked as u on u.pool_id = d.pool_id
+                               and u.slot = d.slot
+       group by d.activity_id
+    )
+    select array_agg(a.activity_id order by a.activity_id) into v_free
+      from activity as a
+     where a.free;
+    raise exception using errcode = 'triggered_action_exception';
+  exception when triggered_action_exception then
+    null;  -- the locks are gone, the variable stays
+  end;
+  return coalesce(v_free, array[]::bigint[]);
+end
+$function$;
+
+comment on function seckill_private.free_activities (timestamptz, bigint[]) is
+  'Those of some activities none of whose due slots is locked at this instant.';
+
 -- file: procedures/internal/expire_due_at.sql
--- Only activities with a slot whose next_expiry has passed are looked at. Releases that are due are
--- made too.
+-- Only activities with a slot that is due are looked at: next_expiry or next_release has passed.
+-- Releases that are due are made too. Sales in which nobody buys at this instant are swept first,
+-- all together. Only where they have nothing to do, it waits for a sale that somebody buys in, and
+-- for one only: a session that hangs in one sale delays no other one. Which one is left to chance,
+-- so that it is not always the one that hangs.
 -- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once.
 create or replace function seckill_private.expire_due_at (
   p_now timestamptz,
@@ -3154,17 +3208,37 @@ create or replace function seckill_private.expire_due_at (
 as $function$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
-    select distinct p.activity_id
+    select p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
-     order by p.activity_id);
-  v_releasing bigint[] := array(
-    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
+     union
+    select p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_release <= v_now
+     order by 1);
+  v_some bigint[] := seckill_private.free_activities(v_now, v_activity_ids);
+  v_others bigint[] := array(
+    select u.id from unnest(v_activity_ids) as u (id)
+     where u.id <> all (v_some)
+     order by random());
+  v_lines seckill_private.unit_line[];
+  v_releasing bigint[];
 begin
-  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  loop
+    v_lines := seckill_private.pick_due_holds(v_now, v_some, null, null, p_limit);
+    v_releasing := array(
+      select s.pool_id
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (v_some)
+         and s.next_release <= v_now);
+    exit when v_lines is not null or v_releasing <> '{}' or v_others = '{}';
+    v_some := v_others[1:1];
+    v_others := v_others[2:];
+  end loop;
   perform seckill_private.lock_slots(
     v_releasing || array(select l.pool_id from unnest(v_lines) as l));
   perform seckill_private.post_movements(

@@ -427,6 +427,9 @@ drop function if exists seckill_private.same_request;
 -- file: procedures/internal/expire_due_at.sql (dropped)
 drop function if exists seckill_private.expire_due_at;
 
+-- file: procedures/internal/free_activities.sql (dropped)
+drop function if exists seckill_private.free_activities;
+
 -- file: procedures/internal/refresh_next_expiry.sql (dropped)
 drop function if exists seckill_private.refresh_next_expiry;
 

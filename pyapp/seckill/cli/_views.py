@@ -116,7 +116,7 @@ def views(dsn: str | None) -> Generator[Views]:
     from psycopg.rows import dict_row
 
     with (
-        explained(),
+        explained(reads=True),
         psycopg.connect(
             usable_dsn(dsn),
             autocommit=True,

@@ -18,7 +18,7 @@ from seckill.demo.flag import FlagReport, FlagServices
 from seckill.demo.shop import SKU, Stock
 from seckill.demo.view import View
 from seckill.demo.worker import Order
-from seckill.demo.workers import Result, WorkerFailed, Workers
+from seckill.demo.workers import Progress, Result, WorkerFailed, Workers
 from seckill.errors import Unavailable
 from seckill.retry import NO_RETRY
 from seckill.runtime import Runtime
@@ -201,7 +201,7 @@ def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) 
 
         told = orders(runtime.dsn, activity_id, options, flag.url if flag else "")
         with Workers(told) as workers:
-            result = _watch(runtime, workers, stock, view, stop, flag)
+            result = _watch(runtime, workers, options, stock, view, stop, flag)
         view.stage("counting")
         _wait_for_holds(stock, stop)
         while client.expire_due():
@@ -242,7 +242,7 @@ def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.E
         naive.window(runtime.superuser_dsn) as stock,
         Workers(orders(runtime.dsn, None, options)) as workers,
     ):
-        result = _watch(runtime, workers, stock, view, stop)
+        result = _watch(runtime, workers, options, stock, view, stop)
     sold, greedy = audit.count_naive(runtime.superuser_dsn)
     return Played(result, sold, greedy, [])
 
@@ -250,6 +250,7 @@ def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.E
 def _watch(
     runtime: Runtime,
     workers: Workers,
+    options: Options,
     stock: Callable[[], Stock],
     view: View,
     stop: threading.Event,
@@ -259,7 +260,7 @@ def _watch(
     workers.go()
     while True:
         workers.listen(_LOOK_S)
-        if flag and not flag.killed and _in_the_middle(workers):
+        if flag and not flag.killed and _in_the_middle(workers.progress, options):
             flag.kill(workers.running_s)
             view.stage("Valkey is killed, and all flags with it; the sale goes on")
         if stop.is_set():
@@ -274,10 +275,16 @@ def _watch(
             return workers.result()
 
 
-def _in_the_middle(workers: Workers) -> bool:
-    """Whether flags have begun to refuse, or, where they came too late for that, all is sold."""
-    progress = workers.progress
-    return progress.flagged > 0 or progress.waiting > 0
+def _in_the_middle(progress: Progress, options: Options) -> bool:
+    """Whether flags have refused a third of those who cannot buy at once.
+
+    Or another third has been refused without them: they came late, and some must live the outage.
+    """
+    refused = max(options.buyers - options.units, 0)
+    return (
+        progress.flagged >= max(refused // 3, 1)
+        or progress.first_answers >= options.buyers - refused // 3
+    )
 
 
 def _wait_for_holds(stock: Callable[[], Stock], stop: threading.Event) -> None:
