@@ -271,7 +271,8 @@ class PgBouncer:
         config = here / "pgbouncer.ini"
         process.write_private(
             config,
-            f"[databases]\n* = host={host} port={upstream_port}{self._auth_user}\n\n[pgbouncer]\n{lines}",
+            f"[databases]\n* = host={host} port={upstream_port}{self._auth_user}\n\n"
+            f"[pgbouncer]\n{lines}",
             to_server=True,
         )
         process.write_private(here / "userlist.txt", listed, to_server=True)
