@@ -3084,7 +3084,7 @@ ALTER FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_
 
 COMMENT ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Take up to so many units of later releases out of a pool, to the inventory; how many.';
 
-CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3092,14 +3092,12 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
-  v_is_short boolean :=
-    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
-  if v_is_short or p_sale.lists is not null then
+  if p_is_short or p_sale.lists is not null then
     select c.* into v_check
       from seckill_private.gate_checks(
-             p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
-             case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
+             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
              p_now) as c
      where c.answer is not null
      limit 1;
@@ -3124,9 +3122,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
+COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
 
 CREATE FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) RETURNS integer
     LANGUAGE plpgsql
@@ -3838,34 +3836,10 @@ CREATE FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigi
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  v_check seckill_private.check;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
-  v_release_at timestamptz;
 begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := v_balance.held + v_balance.sold;
-  v_check.maximum := v_balance.total;
-  v_check.remaining := v_balance.available;
-  if v_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := v_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when v_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if v_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
+  return seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity,
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
 end
 $$;
 
@@ -4037,6 +4011,43 @@ END;
 ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
+
+CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_release_at timestamptz;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := p_balance.held + p_balance.sold;
+  v_check.maximum := p_balance.total;
+  v_check.remaining := p_balance.available;
+  if p_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := p_balance.epoch;
+  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  v_check.retry := case
+    when v_release_at is not null then 'not_yet'
+    when p_balance.held > 0 then 'may_return'
+    else 'final'
+  end;
+  if p_balance.held > 0 then
+    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -5811,6 +5822,62 @@ ALTER FUNCTION seckill_private.refusal(p_check seckill_private."check") OWNER TO
 
 COMMENT ON FUNCTION seckill_private.refusal(p_check seckill_private."check") IS 'A failed check as the answer to a purchase.';
 
+CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_balance seckill.availability_result;
+  v_now timestamptz;
+begin
+  select a.state, a.starts_at, a.ends_at, s.*
+    into v_pool
+    from seckill_private.activity as a
+   cross join lateral (
+           select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
+                  sum(s.held)::bigint as held, sum(s.sold)::bigint as sold,
+                  sum(s.epoch)::bigint as epoch, min(s.next_expiry) as next_expiry,
+                  min(s.next_release) as next_release, max(s.seen_at) as seen_at
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id) as s
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null
+     and s.available < p_quantity
+     and not exists (
+       select from seckill_private.reservation as r
+        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+          and r.user_id = p_user_id)
+     and not exists (
+       select from seckill_private.limit_version as l
+        where (l.activity_id = a.activity_id or l.activity_id is null)
+          and l.until_revision is null
+          and l.dimension <> 'user'
+          and l.required
+          and seckill_private.digest_of(p_digests, l.dimension) is null);
+  v_now := greatest(coalesce(p_now, clock_timestamp()), v_pool.seen_at);
+  if v_pool.state is null or v_pool.next_expiry <= v_now or v_pool.next_release <= v_now
+     or seckill_private.sale_status(v_pool.state, v_pool.starts_at, v_pool.ends_at, v_now)
+        <> 'on_sale' then
+    return null;
+  end if;
+  v_balance.total := v_pool.total;
+  v_balance.available := v_pool.available;
+  v_balance.held := v_pool.held;
+  v_balance.sold := v_pool.sold;
+  v_balance.epoch := v_pool.epoch;
+  v_result := seckill_private.refusal(seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity, v_balance, v_now));
+  v_result.replayed := false;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
+
 CREATE FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6166,9 +6233,19 @@ declare
   v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_pool_ids bigint[];
+  v_is_short boolean;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
+  if v_is_short and cardinality(p_skus) = 1 then
+    v_result := seckill_private.refuse_early(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
+    if v_result.status is not null then
+      return v_result;
+    end if;
+  end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
@@ -6181,7 +6258,6 @@ begin
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
@@ -6192,11 +6268,11 @@ begin
   end if;
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at > v_now then
     v_now := v_check.seen_at;
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   end if;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);
@@ -7663,7 +7739,7 @@ REVOKE ALL ON FUNCTION seckill_private.cut_available(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
 
@@ -7732,6 +7808,8 @@ REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slot
 REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -7858,6 +7936,8 @@ REVOKE ALL ON FUNCTION seckill_private.refund_at(p_now timestamp with time zone,
 REVOKE ALL ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 

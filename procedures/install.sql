@@ -68,6 +68,7 @@
 
 -- Rules that refuse
 \ir internal/sale_check.sql
+\ir internal/judge_stock.sql
 \ir internal/stock_check.sql
 \ir internal/list_checks.sql
 \ir internal/gate_checks.sql
@@ -124,6 +125,7 @@
 \ir internal/take_hold.sql
 \ir internal/request_error.sql
 \ir internal/raise_request_error.sql
+\ir internal/refuse_early.sql
 \ir internal/reserve_one.sql
 \ir internal/reserve_at.sql
 \ir internal/read_requests.sql

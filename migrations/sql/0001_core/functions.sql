@@ -1387,10 +1387,58 @@ $function$;
 comment on function seckill_private.sale_check (seckill_private.activity, timestamptz) is
   'Whether an activity is on sale at an instant.';
 
--- file: procedures/internal/stock_check.sql
+-- file: procedures/internal/judge_stock.sql
 -- Answers: sold_out; null while the pool has the units.
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
+create or replace function seckill_private.judge_stock (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_balance seckill.availability_result,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_release_at timestamptz;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := p_balance.held + p_balance.sold;
+  v_check.maximum := p_balance.total;
+  v_check.remaining := p_balance.available;
+  if p_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := p_balance.epoch;
+  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  v_check.retry := case
+    when v_release_at is not null then 'not_yet'
+    when p_balance.held > 0 then 'may_return'
+    else 'final'
+  end;
+  if p_balance.held > 0 then
+    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.judge_stock (
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz) is
+  'Whether what a pool holds is enough for a line.';
+
+-- file: procedures/internal/stock_check.sql
+-- Answers, retry: judge_stock.
 create or replace function seckill_private.stock_check (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -1403,34 +1451,10 @@ create or replace function seckill_private.stock_check (
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
-declare
-  v_check seckill_private.check;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
-  v_release_at timestamptz;
 begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := v_balance.held + v_balance.sold;
-  v_check.maximum := v_balance.total;
-  v_check.remaining := v_balance.available;
-  if v_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := v_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when v_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if v_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
+  return seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity,
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
 end
 $function$;
 
@@ -2276,8 +2300,9 @@ comment on function seckill_private.require_dimension (text) is
 -- The first check that fails, in order of precedence, or one without answer: then every check has
 -- passed, and seen_at is the latest instant at which something was done for the request's subjects.
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
--- are made. Stock is looked at closely only where the counters are too low: they are a lower bound,
--- and else every purchase would add up all holds that have ended while a sweep is behind.
+-- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
+-- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
+-- behind.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -2285,6 +2310,7 @@ create or replace function seckill_private.decide (
   p_skus text[],
   p_quantities integer[],
   p_pool_ids bigint[],
+  p_is_short boolean,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -2296,14 +2322,12 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
-  v_is_short boolean :=
-    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
-  if v_is_short or p_sale.lists is not null then
+  if p_is_short or p_sale.lists is not null then
     select c.* into v_check
       from seckill_private.gate_checks(
-             p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
-             case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
+             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
              p_now) as c
      where c.answer is not null
      limit 1;
@@ -2329,7 +2353,8 @@ end
 $function$;
 
 comment on function seckill_private.decide (
-  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
+  timestamptz) is
   'The first check of a purchase that fails; its answer is null where all pass.';
 
 -- file: procedures/internal/refusal.sql
@@ -3396,6 +3421,78 @@ comment on function seckill_private.raise_request_error (
   text, bigint, text[], uuid, text, bytea[]) is
   'Raise what reserve_one answered as an error.';
 
+-- file: procedures/internal/refuse_early.sql
+-- After the first second nearly every call is a refusal. Where one look shows that nothing comes
+-- before sold_out (no earlier request of the buyer, no error, the sale is on) and that the counters
+-- stand (no hold has ended unswept, no release is due), the rest need not be read. Whatever is not
+-- that plain is left to the full decision, which would give the same answer.
+-- Called under the user's lock.
+create or replace function seckill_private.refuse_early (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_pool_id bigint,
+  p_digests bytea[]
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_balance seckill.availability_result;
+  v_now timestamptz;
+begin
+  select a.state, a.starts_at, a.ends_at, s.*
+    into v_pool
+    from seckill_private.activity as a
+   cross join lateral (
+           select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
+                  sum(s.held)::bigint as held, sum(s.sold)::bigint as sold,
+                  sum(s.epoch)::bigint as epoch, min(s.next_expiry) as next_expiry,
+                  min(s.next_release) as next_release, max(s.seen_at) as seen_at
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id) as s
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null
+     and s.available < p_quantity
+     and not exists (
+       select from seckill_private.reservation as r
+        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+          and r.user_id = p_user_id)
+     and not exists (
+       select from seckill_private.limit_version as l
+        where (l.activity_id = a.activity_id or l.activity_id is null)
+          and l.until_revision is null
+          and l.dimension <> 'user'
+          and l.required
+          and seckill_private.digest_of(p_digests, l.dimension) is null);
+  v_now := greatest(coalesce(p_now, clock_timestamp()), v_pool.seen_at);
+  if v_pool.state is null or v_pool.next_expiry <= v_now or v_pool.next_release <= v_now
+     or seckill_private.sale_status(v_pool.state, v_pool.starts_at, v_pool.ends_at, v_now)
+        <> 'on_sale' then
+    return null;
+  end if;
+  v_balance.total := v_pool.total;
+  v_balance.available := v_pool.available;
+  v_balance.held := v_pool.held;
+  v_balance.sold := v_pool.sold;
+  v_balance.epoch := v_pool.epoch;
+  v_result := seckill_private.refusal(seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity, v_balance, v_now));
+  v_result.replayed := false;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refuse_early (
+  timestamptz, bigint, text, text, integer, bigint, bytea[]) is
+  'The answer sold_out where it is certain at one look, else a row of nulls.';
+
 -- file: procedures/internal/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 -- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
@@ -3432,9 +3529,19 @@ declare
   v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_pool_ids bigint[];
+  v_is_short boolean;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
+  if v_is_short and cardinality(p_skus) = 1 then
+    v_result := seckill_private.refuse_early(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
+    if v_result.status is not null then
+      return v_result;
+    end if;
+  end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
@@ -3447,7 +3554,6 @@ begin
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
@@ -3458,11 +3564,11 @@ begin
   end if;
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at > v_now then
     v_now := v_check.seen_at;
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   end if;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);

@@ -394,6 +394,9 @@ drop function if exists seckill_private.reserve_at;
 -- file: procedures/internal/reserve_one.sql (dropped)
 drop function if exists seckill_private.reserve_one;
 
+-- file: procedures/internal/refuse_early.sql (dropped)
+drop function if exists seckill_private.refuse_early;
+
 -- file: procedures/internal/raise_request_error.sql (dropped)
 drop function if exists seckill_private.raise_request_error;
 
@@ -549,6 +552,9 @@ drop function if exists seckill_private.list_checks;
 
 -- file: procedures/internal/stock_check.sql (dropped)
 drop function if exists seckill_private.stock_check;
+
+-- file: procedures/internal/judge_stock.sql (dropped)
+drop function if exists seckill_private.judge_stock;
 
 -- file: procedures/internal/sale_check.sql (dropped)
 drop function if exists seckill_private.sale_check;

@@ -26,9 +26,11 @@ from seckill.runtime import Runtime
 # A crowd that takes longer hangs.
 _LONGEST_S = 600.0
 _LOOK_S = 0.25
-# Connections of the whole crowd. More callers than this only queue for the same row.
+# Of the whole crowd. Connections: more than these only queue for the same row. Calls at a time: the
+# client sends together what waits; the naive shop has one connection for each call.
+_CALLERS = 1_000
 _BUYING = 8
-_PAYING = 4
+_PAYING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def orders(dsn: str, activity_id: int | None, options: Options, redis_url: str =
             first=number,
             step=options.processes,
             buyers=options.buyers,
+            callers=max((_BUYING if activity_id is None else _CALLERS) // options.processes, 1),
             buying=max(_BUYING // options.processes, 1),
             paying=max(_PAYING // options.processes, 1),
             limits=options.limits,
