@@ -141,7 +141,7 @@ def test_limits_on_three_dimensions(run: Run) -> None:
     for name in ("one_per_user", "two_per_phone", "three_per_address"):
         assert told["seckill"]["answers"][f"reserve limit_exceeded {name}"] > 0, name
     assert [check for check in told["checks"] if not check["ok"]] == []
-    assert len(told["checks"]) == 15
+    assert len(told["checks"]) == 17
 
 
 def test_limits_are_shown_by_name(run: Run) -> None:
