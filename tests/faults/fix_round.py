@@ -251,7 +251,7 @@ def open_sale(ops_dsn: str) -> int:
             ends_at=now + timedelta(hours=2),
             hold_seconds=HOLD_SECONDS,
         )
-        for sku, units in ((SCARCE, 40), (PLENTY, 1_000_000)):
+        for sku, units in ((SCARCE, 20), (PLENTY, 1_000_000)):
             client.receive_stock(sku=sku, quantity=units, request_id=uuid4())
             client.allocate_stock(
                 activity_id=activity_id, sku=sku, quantity=units, request_id=uuid4()
