@@ -30,13 +30,24 @@ from tests.procedures.model_limits import (
     use_of,
 )
 from tests.procedures.walk import ANY_LINES, REGIONS, STARTS, WAITS, Wish
-from tests.procedures.walk_buyers import CHANGES, Buyers
+from tests.procedures.walk_buyers import (
+    CHANGES,
+    PAYERS,
+    PAYMENTS,
+    REQUESTS,
+    WHAT,
+    Buyers,
+)
 from tests.procedures.walk_operators import (
+    BASES,
     CALLS,
     DIMENSIONS,
+    EXPECTED,
     MEASURES,
+    MODES,
     NAMES,
     PERIODS,
+    POOLS,
     SCOPES,
     ZONES,
     Operators,
@@ -96,6 +107,19 @@ POSSIBLE = {
     *("confirm late_limit_exceeded", "confirm late_limit_exceeded again"),
     *("cancel cancelled", "cancel cancelled again", "cancel expired"),
     *("cancel confirmed", "cancel confirmed late"),
+    *("confirm refunded", "confirm refunded late", "cancel refunded", "cancel refunded late"),
+    *("refund refunded", "refund refunded again"),
+    *("refund refunded late", "refund refunded late again"),
+    *("refund partly_refunded", "refund partly_refunded again"),
+    *("refund partly_refunded late", "refund partly_refunded late again"),
+    *("refund SK001", "refund SK004", "refund SK006"),
+    *("batch confirmed", "batch confirmed late", "batch cancelled", "batch refunded"),
+    *("batch refunded late", "batch duplicate_payment", "batch duplicate_payment late"),
+    *("batch late_sold_out", "batch late_limit_exceeded", "batch SK001", "batch SK008"),
+    *("total raise", "total raise again", "total raise SK007", "total SK006"),
+    *("total reject", "total reject SK007", "total floor", "total floor again"),
+    *("total drain", "total drain owing", "total drain again"),
+    *("total revoke", "total revoke revoking", "total revoke SK007"),
 }
 
 
@@ -114,7 +138,7 @@ def test_plain_chance_meets_every_answer(walk: type[Life]):
             life.the_counters_are_sound()
         life.teardown()
     answers = {kind for kind in walk.seen if kind in POSSIBLE or kind.split()[0] in CALLED}
-    assert answers == POSSIBLE
+    assert answers == POSSIBLE, (answers ^ POSSIBLE, sorted(walk.seen.items()))
     # Of the limits that refused: every dimension, global ones, and most metrics and windows.
     words = {word for kind in walk.seen if kind not in answers for word in kind.split()}
     measures = {word for pair in MEASURES for word in pair}
@@ -122,7 +146,7 @@ def test_plain_chance_meets_every_answer(walk: type[Life]):
     assert len(words & measures) > len(measures) / 2, words
 
 
-CALLED = ("reserve", "confirm", "cancel", "limit")
+CALLED = ("reserve", "confirm", "cancel", "limit", "refund", "batch", "total")
 
 
 def step_by_chance(life: Life, chance: random.Random) -> None:
@@ -134,21 +158,39 @@ def step_by_chance(life: Life, chance: random.Random) -> None:
         life.reserve(wait, [a_wish(chance) for _ in range(chance.choice((1, 1, 2)))])
     elif draw < 0.40:
         life.reserve_as_a_shop_does(a_wish(chance), chance.random() < 0.5)
-    elif draw < 0.46:
+    elif draw < 0.45:
         life.reserve_with_an_old_request_id(number, chance.choice(CHANGES))
-    elif draw < 0.74:
+    elif draw < 0.65:
         calls = chance.choices(("first", "first", "second", "cancel"), k=chance.randint(1, 3))
         life.settle(wait, number, calls)
+    elif draw < 0.70:
+        life.settle_together(wait, [a_payment(chance) for _ in range(chance.randint(1, 5))])
     elif draw < 0.78:
-        life.sweep(wait, chance.choice((1, 1000)))
+        life.refund(
+            wait,
+            number,
+            chance.choice(WHAT),
+            chance.choice((1, 1, 2)),
+            chance.choice(REQUESTS),
+            chance.random() < 0.6,
+            chance.random() < 0.6,
+        )
     elif draw < 0.81:
+        life.sweep(wait, chance.choice((1, 1000)))
+    elif draw < 0.83:
         life.look(number, chance.choice(("ann", "bob", "cid")))
-    elif draw < 0.84:
+    elif draw < 0.85:
         life.ask_for_the_use_of_limits(a_wish(chance))
     elif draw < 0.90:
         a_rule(life, chance)
     else:
         an_errand(life, wait, chance)
+
+
+def a_payment(chance: random.Random) -> tuple[int, str | None, str]:
+    """A line of a file of payments."""
+    payment = chance.choices(PAYMENTS, (6, 3, 2, 1))[0]
+    return chance.randrange(10_000), payment, chance.choices(PAYERS, (10, 1, 1))[0]
 
 
 def a_wish(chance: random.Random) -> Wish:
@@ -183,25 +225,35 @@ def an_errand(life: Life, wait: str, chance: random.Random) -> None:
     number = chance.choice((0, 0, 0, 1))
     dimension = chance.choice(DIMENSIONS)
     draw = chance.random()
-    if draw < 0.3:
+    if draw < 0.24:
         life.drop_a_limit(chance.choice(SCOPES), chance.choice(NAMES))
-    elif draw < 0.4:
+    elif draw < 0.31:
         life.block_or_unblock(number, dimension, chance.choice((0, 1)), chance.random() < 0.4)
-    elif draw < 0.5:
+    elif draw < 0.38:
         life.change_who_is_eligible(
             number, dimension, chance.choice(((0,), (0, 1))), chance.random() < 0.7
         )
-    elif draw < 0.58:
+    elif draw < 0.43:
         life.require_a_list(number, dimension, chance.random() < 0.3)
-    elif draw < 0.7:
+    elif draw < 0.53:
         plan = [
             (chance.choice((0, 1, 30, 600)), chance.randint(1, 2))
             for _ in range(chance.randint(0, 2))
         ]
-        life.plan_releases(wait, number, chance.choice(((0, "*"), (1, "*"), (0, "north"))), plan)
-    elif draw < 0.8:
+        life.plan_releases(wait, number, chance.choice(POOLS), plan)
+    elif draw < 0.60:
         life.move_to_another_region(chance.random() < 0.5, chance.randint(1, 2))
     elif draw < 0.84:
+        life.set_a_total(
+            wait,
+            number,
+            chance.choice(POOLS),
+            chance.choice(BASES),
+            chance.randint(-3, 2),
+            chance.choice(MODES),
+            chance.choices(EXPECTED, (3, 1, 3))[0],
+        )
+    elif draw < 0.87:
         life.look_at_the_books(wait)
     else:
         life.operate(number, chance.choices(CALLS, (3, 3, 6, 6, 1))[0])

@@ -7,8 +7,8 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.fix_sale import Sale
-from tests.procedures.instants import call_for, expire_at, refused
+from tests.fix_sale import Sale, add_units, set_stock_total
+from tests.procedures.instants import call_for, expire_at, refused, units_of
 from tests.procedures.model_limits import DAY, HOUR, Limit
 from tests.procedures.rules import change_list, drop_rule, move_stock, require_list, schedule
 from tests.procedures.walk import MINUTE, Walk, waits
@@ -28,6 +28,13 @@ NAMES = ("a", "b", "c")
 SCOPES = (0, 0, 0, 1, None)
 DIMENSIONS = ("user", "phone", "address")
 VALUES = {"user": ("ann", "bob"), "phone": ("1", "2"), "address": ("x", "y")}
+# The pools of the first sale, by number of the sku; the second has the first of them.
+POOLS = ((0, "*"), (1, "*"), (0, "north"))
+MODES = ("reject", "floor", "drain", "revoke")
+# A new total is some units more or less than the old one, or than what is held and sold.
+BASES = ("total", "out")
+# Which total the caller expects: he knows it, is wrong about it, or does not say.
+EXPECTED = ("right", "wrong", "none")
 CALLS = ("pause", "pause", "allocate", "allocate", "close")
 
 scopes = st.sampled_from(SCOPES)
@@ -150,7 +157,7 @@ class Operators(Walk):
     @rule(
         wait=waits,
         number=sales,
-        pool=st.sampled_from([(0, "*"), (1, "*"), (0, "north")]),
+        pool=st.sampled_from(POOLS),
         plan=st.lists(st.tuples(st.sampled_from([0, 1, 30, 600]), st.integers(1, 3)), max_size=3),
     )
     def plan_releases(
@@ -158,7 +165,7 @@ class Operators(Walk):
     ) -> None:
         """So many minutes from now; what is due at once counts like the rest."""
         self.time_goes_on(wait)
-        key = (self.skus[0], "*") if number == 1 else (self.skus[pool[0]], pool[1])
+        key = self.key(number, pool)
         at = {self.now + minutes * MINUTE: units for minutes, units in plan}
         self.pools_see_the_time()
         sale = Sale(self.sales[number].activity_id, *key)
@@ -170,6 +177,59 @@ class Operators(Walk):
         else:
             with refused("SK007"):
                 schedule(self.operator, sale, at.items())
+
+    def key(self, number: int, pool: tuple[int, str]) -> tuple[str, str]:
+        """Sku and region of a pool of a sale."""
+        return (self.skus[0], "*") if number == 1 else (self.skus[pool[0]], pool[1])
+
+    @rule(
+        wait=waits,
+        number=sales,
+        pool=st.sampled_from(POOLS),
+        base=st.sampled_from(BASES),
+        more=st.integers(-3, 2),
+        mode=st.sampled_from(MODES),
+        expected=st.sampled_from([*EXPECTED, "right"]),
+    )
+    def set_a_total(
+        self,
+        wait: str,
+        number: int,
+        pool: tuple[int, str],
+        base: str,
+        more: int,
+        mode: str,
+        expected: str,
+    ) -> None:
+        self.time_goes_on(wait)
+        key = self.key(number, pool)
+        sale = Sale(self.sales[number].activity_id, *key)
+        before = self.model.total(number, *key, self.now)
+        start = before if base == "total" else self.model.out(number, *key, self.now)
+        total = max(start + more, 0)
+        compared = {"right": before, "wrong": before + 1, "none": None}[expected]
+        if total - before > units_of(self.operator, key[0]):
+            # What ended holds of other pools bring may be enough, once they are swept.
+            self.sweep_all()
+        self.pools_see_the_time()
+        if self.model.activities[number].state == "closed":
+            with refused("SK006"):
+                set_stock_total(self.operator, sale, total, mode, expected=compared)
+            return
+        change = self.model.set_total(self.now, number, key, total, mode, compared)
+        if isinstance(change, str):
+            what = "" if change == "SK006" else mode if total < before else "raise"
+            self.seen[" ".join(f"total {what} {change}".split())] += 1
+            with refused(change):
+                set_stock_total(self.operator, sale, total, mode, expected=compared)
+            return
+        answer = set_stock_total(self.operator, sale, total, mode, expected=compared)
+        assert (answer.status, answer.replayed) == ("set", change.replayed)
+        assert (answer.quantity, answer.total) == (change.quantity, change.total)
+        what = "again" if change.replayed else "revoking" if change.revoked else ""
+        if self.model.owed(number, *key, self.now):
+            what = "owing"
+        self.seen[f"total {mode if total < before else 'raise'} {what}".strip()] += 1
 
     @rule(back=st.booleans(), units=st.integers(1, 3))
     def move_to_another_region(self, back: bool, units: int) -> None:
@@ -197,7 +257,11 @@ class Operators(Walk):
         if sale.state == "closed":
             return
         if what == "allocate":
-            self.allocate(number, 2)
+            self.pools_see_the_time()
+            answer = add_units(self.operator, self.sales[number], 2)
+            sale.pools[self.skus[0], "*"].units += 2
+            self.model.received[self.skus[0]] += 2
+            assert answer.total == self.model.total(number, self.skus[0], "*", self.now)
         elif what == "close":
             self.pools_see_the_time()
             call_for(self.operator, "close_activity", self.sales[number])
