@@ -149,6 +149,13 @@ class Stock:
         found.releases = dict(releases)
         return True
 
+    def allocate(self, now: datetime, activity: int, key: Key, units: int) -> bool:
+        """Units come from the inventory, and pay what the pool owes; whether there are as many."""
+        if self.inventory(key[0], now) < units:
+            return False
+        self.activities[activity].pools[key].units += units
+        return True
+
     def move(
         self, now: datetime, activity: int, sku: str, regions: tuple[str, str], n: int
     ) -> bool:

@@ -206,48 +206,40 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def the_pools_agree(self) -> None:
-        """Now, whatever of it has been swept."""
-        for number, sale in enumerate(self.sales):
-            rows = self.superuser.execute(
-                """
-                select p.sku, p.region, b.*, greatest(0, o.owed - d.units) as owed
-                  from seckill_private.pool as p
-                 cross join lateral seckill_private.pool_balance(
-                         p.activity_id, p.pool_id, %(now)s) as b
-                 cross join lateral seckill_private.due_units(
-                         p.activity_id, p.pool_id, %(now)s) as d (units)
-                 cross join lateral seckill_private.slots_of(p.pool_id) as o
-                 where p.activity_id = %(id)s""",
-                {"now": self.now, "id": sale.activity_id},
-            ).fetchall()
-            assert len(rows) == len(self.model.activities[number].pools)
-            for row in rows:
-                pool = (number, row.sku, row.region, self.now)
-                held, sold = (self.model.taken(*pool, state) for state in ("held", "confirmed"))
-                available = self.model.available(*pool)
-                assert (row.available, row.held, row.sold) == (available, held, sold)
-                assert row.total == self.model.total(*pool)
-                # A closed pool gives all that comes back to the inventory, owed or not.
-                closed = self.model.activities[number].state == "closed"
-                assert closed or row.owed == self.model.owed(*pool)
+        """Now, whatever of it has been swept; and I1 on what is stored."""
+        numbers = {sale.activity_id: number for number, sale in enumerate(self.sales)}
+        rows = self.superuser.execute(
+            """
+            select p.activity_id, p.sku, p.region, b.*, to_json(s) as stored,
+                   greatest(0, s.owed - d.units) as owed
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             cross join lateral seckill_private.pool_balance(
+                     p.activity_id, p.pool_id, %(now)s) as b
+             cross join lateral seckill_private.due_units(
+                     p.activity_id, p.pool_id, %(now)s) as d (units)
+             where p.activity_id = any (%(ids)s)""",
+            {"now": self.now, "ids": list(numbers)},
+        ).fetchall()
+        assert len(rows) == sum(len(sale.pools) for sale in self.model.activities)
+        for row in rows:
+            number = numbers[row.activity_id]
+            pool = (number, row.sku, row.region, self.now)
+            held, sold = (self.model.taken(*pool, state) for state in ("held", "confirmed"))
+            assert (row.available, row.held, row.sold) == (self.model.available(*pool), held, sold)
+            assert row.total == self.model.total(*pool)
+            # A closed pool gives all that comes back to the inventory, owed or not.
+            closed = self.model.activities[number].state == "closed"
+            assert closed or row.owed == self.model.owed(*pool)
+            self.is_sound(row.stored)
 
-    @invariant()
-    def the_counters_are_sound(self) -> None:
-        """I1, on what is stored; and what is owed cannot be bought."""
-        for sale in self.sales:
-            rows = self.superuser.execute(
-                """
-                select s.total, s.available, s.held, s.sold, s.unreleased, s.owed
-                  from seckill_private.pool as p
-                  join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-                 where p.activity_id = %s""",
-                [sale.activity_id],
-            ).fetchall()
-            for row in rows:
-                assert min(row.available, row.held, row.sold, row.unreleased, row.owed) >= 0
-                assert 0 <= row.held + row.sold <= row.total
-                assert row.total == row.available + row.held + row.sold + row.unreleased
-                assert 0 in (row.available, row.owed)
+    def is_sound(self, slot: dict[str, int]) -> None:
+        """I1; and that nothing can be bought while units are owed."""
+        available, owed = slot["available"], slot["owed"]
+        held, sold, unreleased = slot["held"], slot["sold"], slot["unreleased"]
+        assert min(available, held, sold, unreleased, owed) >= 0
+        assert slot["total"] == available + held + sold + unreleased
+        assert 0 in (available, owed)
 
     def teardown(self) -> None:
         for name in self.model.limits:

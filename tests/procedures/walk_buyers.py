@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +23,33 @@ from tests.procedures.walk import ANY_LINES, REGIONS, Walk, Wish, waits
 
 choices = st.integers(0, 10_000)
 users = st.sampled_from(["ann", "bob", "cid"])
-# How a refund names what it takes: not at all, by sku, by quantity, by both, by a line for each
-# unit, by a sku that was not bought; or it is a repeat of an earlier one.
-WHAT = ("all", "skus", "quantities", "lines", "units", "other", "again")
-REQUESTS = ("new", "old", "none")
+# How a refund names what it takes: not at all, by sku, by quantity, one line by both, a line for
+# each unit, by a sku that was not bought; or it is a repeat of an earlier one.
+WHAT = ("all", "skus", "quantities", "line", "line", "units", "other", "again", "again")
+REQUESTS = ("new", "new", "new", "old", "none")
 PAYMENTS = ("first", "second", None, "")
 PAYERS = ("buyer", "stranger", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A refund that somebody asks for."""
+
+    what: str
+    units: int
+    request: str
+    restock: bool
+    restore: bool
+
+
+asks_ = st.builds(
+    Ask,
+    what=st.sampled_from(WHAT),
+    units=st.integers(1, 2),
+    request=st.sampled_from(REQUESTS),
+    restock=st.booleans(),
+    restore=st.booleans(),
+)
 settling = st.sampled_from(["first", "first", "second", "cancel"])
 CHANGES = ("nothing", "nothing", "subjects", "user", "quantity", "sku", "region", "activity")
 wishes = st.builds(
@@ -244,45 +265,36 @@ class Buyers(Walk):
             self.seen[f"batch {row.error_code or row.status}{' late' if row.late else ''}"] += 1
 
     @precondition(lambda self: self.model.reservations)
-    @rule(
-        wait=waits,
-        choice=choices,
-        what=st.sampled_from([*WHAT, "quantities"]),
-        units=st.integers(1, 2),
-        request=st.sampled_from(["new", *REQUESTS]),
-        restock=st.booleans(),
-        restore=st.booleans(),
-    )
-    def refund(
-        self,
-        wait: str,
-        choice: int,
-        what: str,
-        units: int,
-        request: str,
-        restock: bool,
-        restore: bool,
-    ) -> None:
+    @rule(wait=waits, choice=choices, asks=st.lists(asks_, min_size=1, max_size=4))
+    def refund(self, wait: str, choice: int, asks: list[Ask]) -> None:
+        """Take back what was bought, perhaps in several steps; seldom what was not."""
         self.time_goes_on(wait)
-        paid = [r for r in self.model.reservations if r.state in ("confirmed", "refunded")]
-        r = paid[-1 - choice % min(len(paid), 5)] if paid and choice % 8 else self.one_of(choice)
-        lines = self.lines_to_refund(r, what, units)
-        self.requests += request == "new"
-        number = {"new": self.requests, "none": None}.get(request)
-        old = sorted(key for key in r.refunds if key is not None)
-        if old and (request == "old" or what == "again"):
-            number = old[choice % len(old)]
-            if what == "again":
-                earlier = r.refunds[number]
-                restock, restore = earlier.restock, earlier.restore
-                lines = as_arguments(earlier.asked)
         self.pools_see_the_time()
-        expected = self.model.refund(self.now, r, lines, number, restock, restore)
+        paid = [r for r in self.model.reservations if r.state in ("confirmed", "refunded")]
+        several = [r for r in paid if r.left(None) > 1]
+        paid = several if several and choice % 2 else paid
+        r = paid[-1 - choice % min(len(paid), 5)] if paid and choice % 8 else self.one_of(choice)
+        for ask in asks:
+            self.refund_once(r, ask)
+
+    def refund_once(self, r: Reservation, ask: Ask) -> None:
+        """One call, which may be a repeat or have the request id of another."""
+        lines, restock, restore = self.lines_to_refund(r, ask), ask.restock, ask.restore
+        self.requests += 1
+        request = None if ask.request == "none" else self.requests
+        old = sorted(key for key in r.refunds if key is not None)
+        if old and (ask.request == "old" or ask.what == "again"):
+            request = old[self.requests % len(old)]
+        if old and ask.what == "again":
+            earlier = r.refunds[request]
+            restock, restore = earlier.restock, earlier.restore
+            lines = as_arguments(earlier.asked)
+        expected = self.model.refund(self.now, r, lines, request, restock, restore)
         named: dict[str, Any] = {
             "user": r.order.user,
             "skus": lines[0],
             "quantities": lines[1],
-            "request_id": None if number is None else UUID(int=number),
+            "request_id": None if request is None else UUID(int=request),
             "restock": restock,
             "restore_limits": restore,
         }
@@ -297,19 +309,19 @@ class Buyers(Walk):
         self.seen[f"refund {answer.status}{late}{' again' if answer.replayed else ''}"] += 1
 
     def lines_to_refund(
-        self, r: Reservation, what: str, units: int
+        self, r: Reservation, ask: Ask
     ) -> tuple[list[str] | None, list[int] | None]:
         """What a refund of a reservation names, skus in any order."""
-        skus = [sku for sku, _ in reversed(r.order.lines)]
-        if what == "skus":
+        skus, units = [sku for sku, _ in reversed(r.order.lines)], ask.units
+        if ask.what == "skus":
             return skus[:units], None
-        if what == "quantities":
+        if ask.what == "quantities":
             return None, [units] * len(skus)
-        if what == "lines":
+        if ask.what == "line":
             return skus[-1:], [units]
-        if what == "units":
+        if ask.what == "units":
             return skus * units, [1] * len(skus * units)
-        return (["no such sku"], [1]) if what == "other" else (None, None)
+        return (["no such sku"], [1]) if ask.what == "other" else (None, None)
 
     @precondition(lambda self: self.model.reservations)
     @rule(choice=choices, user=users)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.fix_sale import Sale, add_units, set_stock_total
+from tests.fix_sale import Sale, set_stock_total
 from tests.procedures.instants import call_for, expire_at, refused, units_of
 from tests.procedures.model_limits import DAY, HOUR, Limit
-from tests.procedures.rules import change_list, drop_rule, move_stock, require_list, schedule
+from tests.procedures.rules import (
+    allocate_stock,
+    change_list,
+    drop_rule,
+    move_stock,
+    receive_stock,
+    require_list,
+    schedule,
+)
 from tests.procedures.walk import MINUTE, Walk, waits
 
 WINDOWS = ("order", "hour", "day", "week", "month", "activity", "rolling")
@@ -35,7 +44,7 @@ MODES = ("reject", "floor", "drain", "revoke")
 BASES = ("total", "out")
 # Which total the caller expects: he knows it, is wrong about it, or does not say.
 EXPECTED = ("right", "wrong", "none")
-CALLS = ("pause", "pause", "allocate", "allocate", "close")
+CALLS = ("pause", "pause", "close")
 
 scopes = st.sampled_from(SCOPES)
 names = st.sampled_from(NAMES)
@@ -173,7 +182,9 @@ class Operators(Walk):
             with refused("SK006"):
                 schedule(self.operator, sale, at.items())
         elif self.model.schedule(self.now, number, key, at):
-            assert schedule(self.operator, sale, at.items()).status == "scheduled"
+            answer = schedule(self.operator, sale, at.items())
+            assert answer.status == "scheduled"
+            assert answer.total == self.model.total(number, *key, self.now)
         else:
             with refused("SK007"):
                 schedule(self.operator, sale, at.items())
@@ -208,9 +219,7 @@ class Operators(Walk):
         start = before if base == "total" else self.model.out(number, *key, self.now)
         total = max(start + more, 0)
         compared = {"right": before, "wrong": before + 1, "none": None}[expected]
-        if total - before > units_of(self.operator, key[0]):
-            # What ended holds of other pools bring may be enough, once they are swept.
-            self.sweep_all()
+        self.inventory_has(key[0], total - before)
         self.pools_see_the_time()
         if self.model.activities[number].state == "closed":
             with refused("SK006"):
@@ -226,10 +235,54 @@ class Operators(Walk):
         answer = set_stock_total(self.operator, sale, total, mode, expected=compared)
         assert (answer.status, answer.replayed) == ("set", change.replayed)
         assert (answer.quantity, answer.total) == (change.quantity, change.total)
-        what = "again" if change.replayed else "revoking" if change.revoked else ""
-        if self.model.owed(number, *key, self.now):
-            what = "owing"
-        self.seen[f"total {mode if total < before else 'raise'} {what}".strip()] += 1
+        what = mode if total < before else "raise"
+        if change.replayed:
+            what = "again"
+        elif change.revoked:
+            what = "revoke revoking"
+        elif self.model.owed(number, *key, self.now):
+            what = "drain owing"
+        self.seen[f"total {what}"] += 1
+
+    def inventory_has(self, sku: str, units: int) -> None:
+        """What ended holds bring it may be enough, once they are swept."""
+        if units > units_of(self.operator, sku):
+            self.sweep_all()
+
+    @rule(
+        wait=waits,
+        number=sales,
+        pool=st.sampled_from(POOLS),
+        units=st.integers(1, 4),
+        received=st.booleans(),
+    )
+    def allocate(
+        self, wait: str, number: int, pool: tuple[int, str], units: int, received: bool
+    ) -> None:
+        """Units that have just come in, or some that are there; a repeat adds none."""
+        self.time_goes_on(wait)
+        key = self.key(number, pool)
+        sale = Sale(self.sales[number].activity_id, *key)
+        if received:
+            receive_stock(self.operator, key[0], units)
+            self.model.received[key[0]] += units
+        self.inventory_has(key[0], units)
+        self.pools_see_the_time()
+        request_id = uuid4()
+        if self.model.activities[number].state == "closed":
+            with refused("SK006"):
+                allocate_stock(self.operator, sale, units, request_id)
+        elif self.model.allocate(self.now, number, key, units):
+            answer = allocate_stock(self.operator, sale, units, request_id)
+            total = self.model.total(number, *key, self.now)
+            assert (answer.replayed, answer.total) == (False, total)
+            again = allocate_stock(self.operator, sale, units, request_id)
+            assert (again.replayed, again.total) == (True, total)
+            self.seen["allocate"] += 1
+        else:
+            with refused("SK007"):
+                allocate_stock(self.operator, sale, units, request_id)
+            self.seen["allocate SK007"] += 1
 
     @rule(back=st.booleans(), units=st.integers(1, 3))
     def move_to_another_region(self, back: bool, units: int) -> None:
@@ -240,7 +293,9 @@ class Operators(Walk):
             with refused("SK006"):
                 move_stock(*arguments, source=source, target=target)
         elif self.model.move(self.now, 0, self.skus[0], (source, target), units):
-            assert move_stock(*arguments, source=source, target=target).status == "moved"
+            answer = move_stock(*arguments, source=source, target=target)
+            total = self.model.total(0, self.skus[0], target, self.now)
+            assert (answer.status, answer.total) == ("moved", total)
         else:
             with refused("SK007"):
                 move_stock(*arguments, source=source, target=target)
@@ -256,13 +311,7 @@ class Operators(Walk):
         sale = self.model.activities[number]
         if sale.state == "closed":
             return
-        if what == "allocate":
-            self.pools_see_the_time()
-            answer = add_units(self.operator, self.sales[number], 2)
-            sale.pools[self.skus[0], "*"].units += 2
-            self.model.received[self.skus[0]] += 2
-            assert answer.total == self.model.total(number, self.skus[0], "*", self.now)
-        elif what == "close":
+        if what == "close":
             self.pools_see_the_time()
             call_for(self.operator, "close_activity", self.sales[number])
             sale.state = "closed"
