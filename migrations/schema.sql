@@ -366,7 +366,9 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
   v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
@@ -5925,6 +5927,25 @@ ALTER FUNCTION seckill_private.require_dimension(p_missing text) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.require_dimension(p_missing text) IS 'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
 
+CREATE FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform from seckill_private.inventory as i
+    where i.sku = p_sku
+      and i.quantity >= p_quantity
+      for update;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || p_quantity);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) IS 'Refuse a call that takes more units of a sku than the inventory has.';
+
 CREATE FUNCTION seckill_private.require_limit(p_limit integer) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7841,6 +7862,8 @@ REVOKE ALL ON FUNCTION seckill_private.request_error(p_sqlstate text) FROM PUBLI
 REVOKE ALL ON FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_dimension(p_missing text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLIC;
 

@@ -14,10 +14,12 @@ from tests.procedures.instants import (
     OPENS,
     another_pool,
     hold_at,
+    refused,
     sale_between,
     time_passes,
+    units_of,
 )
-from tests.procedures.rules import move_stock, schedule
+from tests.procedures.rules import allocate_stock, move_stock, receive_stock, schedule
 
 LATER = OPENS + timedelta(minutes=30)
 
@@ -59,4 +61,24 @@ def test_a_total_is_the_one_that_reads_tell(operator, superuser, call):
         answer, total = schedule(operator, sale, []), 2
     assert (answer.total, availability(superuser, sale).total) == (total, total)
     assert set_stock_total(operator, sale, 1, expected=total).total == 1
+    assert violations(operator, sale) == []
+
+
+@pytest.mark.parametrize("there", [0, 1])
+def test_a_debt_is_not_paid_with_units_that_are_not_there(operator, superuser, there):
+    """What an allocation pays comes back to the inventory, but it has to be in it before."""
+    sale = sale_between(operator, superuser, units=6)
+    hold_at(superuser, sale, OPENS, quantity=6)
+    time_passes(superuser, sale, OPENS)
+    assert set_stock_total(operator, sale, 2, "drain").total == 6
+    if there:
+        receive_stock(operator, sale.sku, there)
+    with refused("SK007") as refusal:
+        allocate_stock(operator, sale, 2)
+    assert refusal.detail == "the inventory has fewer than 2"
+    receive_stock(operator, sale.sku, 1)
+    assert allocate_stock(operator, sale, there + 1).total == 6
+    assert units_of(operator, sale.sku) == there + 1
+    time_passes(superuser, sale, OPENS + HOLD)
+    assert availability(superuser, sale).total == there + 3
     assert violations(operator, sale) == []

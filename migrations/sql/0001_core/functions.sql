@@ -2436,6 +2436,34 @@ comment on function seckill_private.move_inventory (
   'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
   'now.';
 
+-- file: procedures/internal/require_inventory.sql
+-- Units that pay a debt come back to the inventory at once, so on balance an allocation may need
+-- fewer than it allocates; it may not allocate what is not there.
+-- Locks: the sku's inventory row, the last in the lock order.
+-- Raises: SK007.
+create or replace function seckill_private.require_inventory (
+  p_sku text,
+  p_quantity bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform from seckill_private.inventory as i
+    where i.sku = p_sku
+      and i.quantity >= p_quantity
+      for update;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || p_quantity);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_inventory (text, bigint) is
+  'Refuse a call that takes more units of a sku than the inventory has.';
+
 -- file: procedures/internal/move_inventories.sql
 -- Each inventory row is locked once, however many slots of its pools gave or took units.
 -- Raises: SK007 when the inventory has too few.
@@ -7915,7 +7943,9 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
   v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
