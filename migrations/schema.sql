@@ -352,6 +352,7 @@ declare
     'slots', p_slots);
   v_answer jsonb;
   v_pool_id bigint;
+  v_now timestamptz;
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
@@ -368,8 +369,11 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
+    v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
@@ -377,8 +381,7 @@ begin
   v_result.sku := p_sku;
   v_result.region := p_region;
   v_result.quantity := p_quantity;
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(p_activity_id, v_pool_id, v_now)).total;
   perform seckill_private.ops_record(
     'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
   return v_result;
@@ -1472,8 +1475,8 @@ begin
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
   end if;
   v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(
+    p_activity_id, v_pool_id, seckill_private.now_at(null, array[v_pool_id]))).total;
   if not v_result.replayed then
     perform seckill_private.ops_record(
       'schedule_release', p_activity_id, null,
@@ -4821,9 +4824,6 @@ begin
     elsif p_mode = 'reject' then
       perform seckill_private.raise_error(
         'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
-    elsif p_mode = 'revoke' then
-      perform seckill_private.revoke_holds(
-        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
     end if;
   end if;
   v_excess := v_excess - seckill_private.cut_available(
@@ -4833,6 +4833,10 @@ begin
   if p_mode = 'drain' then
     perform seckill_private.owe_units(
       p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  elsif p_mode = 'revoke' and v_excess > 0 then
+    perform seckill_private.revoke_holds(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
   end if;
 end
 $$;
@@ -5070,10 +5074,7 @@ begin
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
     array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
-  return (
-    select sum(s.total)::bigint
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_to_pool_id);
+  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $$;
 
@@ -6148,6 +6149,25 @@ $$;
 ALTER FUNCTION seckill_private.require_dimension(p_missing text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.require_dimension(p_missing text) IS 'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
+
+CREATE FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform from seckill_private.inventory as i
+    where i.sku = p_sku
+      and i.quantity >= p_quantity
+      for update;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || p_quantity);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) IS 'Refuse a call that takes more units of a sku than the inventory has.';
 
 CREATE FUNCTION seckill_private.require_limit(p_limit integer) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -8098,6 +8118,8 @@ REVOKE ALL ON FUNCTION seckill_private.request_error(p_sqlstate text) FROM PUBLI
 REVOKE ALL ON FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_dimension(p_missing text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLIC;
 

@@ -101,6 +101,7 @@
 \ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
+\ir internal/require_inventory.sql
 \ir internal/move_inventories.sql
 \ir internal/record_drain.sql
 \ir internal/post_movements.sql

@@ -152,6 +152,37 @@ def schedule(
     )
 
 
+def receive_stock(connection: Connection[Any], sku: str, units: int) -> Row:
+    """seckill.receive_stock."""
+    return one(
+        connection,
+        """
+        select * from seckill.receive_stock(
+                 p_sku => %(sku)s, p_quantity => %(units)s, p_request_id => %(request_id)s)""",
+        sku=sku,
+        units=units,
+        request_id=uuid4(),
+    )
+
+
+def allocate_stock(
+    connection: Connection[Any], sale: Sale, units: int, request_id: UUID | None = None
+) -> Row:
+    """seckill.allocate_stock to the sale's pool."""
+    return one(
+        connection,
+        """
+        select * from seckill.allocate_stock(
+                 p_activity_id => %(activity_id)s, p_sku => %(sku)s, p_quantity => %(units)s,
+                 p_request_id => %(request_id)s, p_region => %(region)s)""",
+        activity_id=sale.activity_id,
+        sku=sale.sku,
+        region=sale.region,
+        units=units,
+        request_id=request_id or uuid4(),
+    )
+
+
 def move_stock(
     connection: Connection[Any],
     sale: Sale,

@@ -2494,6 +2494,34 @@ comment on function seckill_private.move_inventory (
   'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
   'now.';
 
+-- file: procedures/internal/require_inventory.sql
+-- Units that pay a debt come back to the inventory at once, so on balance an allocation may need
+-- fewer than it allocates; it may not allocate what is not there.
+-- Locks: the sku's inventory row, the last in the lock order.
+-- Raises: SK007.
+create or replace function seckill_private.require_inventory (
+  p_sku text,
+  p_quantity bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform from seckill_private.inventory as i
+    where i.sku = p_sku
+      and i.quantity >= p_quantity
+      for update;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || p_quantity);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_inventory (text, bigint) is
+  'Refuse a call that takes more units of a sku than the inventory has.';
+
 -- file: procedures/internal/move_inventories.sql
 -- Each inventory row is locked once, however many slots of its pools gave or took units.
 -- Raises: SK007 when the inventory has too few.
@@ -6182,9 +6210,6 @@ begin
     elsif p_mode = 'reject' then
       perform seckill_private.raise_error(
         'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
-    elsif p_mode = 'revoke' then
-      perform seckill_private.revoke_holds(
-        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
     end if;
   end if;
   v_excess := v_excess - seckill_private.cut_available(
@@ -6194,6 +6219,10 @@ begin
   if p_mode = 'drain' then
     perform seckill_private.owe_units(
       p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  elsif p_mode = 'revoke' and v_excess > 0 then
+    perform seckill_private.revoke_holds(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
   end if;
 end
 $function$;
@@ -6526,10 +6555,7 @@ begin
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
     array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
-  return (
-    select sum(s.total)::bigint
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_to_pool_id);
+  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;
 
@@ -8182,6 +8208,7 @@ declare
     'slots', p_slots);
   v_answer jsonb;
   v_pool_id bigint;
+  v_now timestamptz;
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
@@ -8198,8 +8225,11 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
+    v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
@@ -8207,8 +8237,7 @@ begin
   v_result.sku := p_sku;
   v_result.region := p_region;
   v_result.quantity := p_quantity;
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(p_activity_id, v_pool_id, v_now)).total;
   perform seckill_private.ops_record(
     'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
   return v_result;
@@ -8755,8 +8784,8 @@ begin
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
   end if;
   v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(
+    p_activity_id, v_pool_id, seckill_private.now_at(null, array[v_pool_id]))).total;
   if not v_result.replayed then
     perform seckill_private.ops_record(
       'schedule_release', p_activity_id, null,

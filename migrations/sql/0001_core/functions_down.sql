@@ -472,6 +472,9 @@ drop function if exists seckill_private.record_drain;
 -- file: procedures/internal/move_inventories.sql (dropped)
 drop function if exists seckill_private.move_inventories;
 
+-- file: procedures/internal/require_inventory.sql (dropped)
+drop function if exists seckill_private.require_inventory;
+
 -- file: procedures/internal/move_inventory.sql (dropped)
 drop function if exists seckill_private.move_inventory;
 
