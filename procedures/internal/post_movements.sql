@@ -39,6 +39,8 @@ begin
      order by l.pool_id, l.slot
   loop
     select s.shard, s.version, s.closed, s.owed, p.activity_id,
+           (select sum(o.owed) from seckill_private.pool_slot as o where o.pool_id = s.pool_id
+           ) as debt,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -51,6 +53,10 @@ begin
     v_target := case
       when p_target = 'available' and v_slot.closed then 'inventory' else p_target
     end;
+    if v_target = 'available' and v_slot.debt > v_slot.owed then
+      v_slot.owed := seckill_private.gather_debt(
+        p_now, v_slot.activity_id, v_group.pool_id, v_group.slot, v_group.units);
+    end if;
     v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
