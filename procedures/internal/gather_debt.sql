@@ -1,6 +1,6 @@
 -- What comes back in one slot pays what any slot owes: so that it can, the debt is moved to that
 -- slot, with its events. A slot in somebody else's hand keeps its debt: it may not be waited for.
--- Called with the slot locked. The debt of the slot then.
+-- Called with the slot locked. How many of the units the debt takes.
 -- Locks: slots that owe, by SKIP LOCKED.
 create or replace function seckill_private.gather_debt (
   p_now timestamptz,
@@ -49,7 +49,7 @@ begin
          p_now
     from changed as c;
   return (
-    select s.owed from seckill_private.pool_slot as s
+    select least(s.owed, p_units) from seckill_private.pool_slot as s
      where s.pool_id = p_pool_id and s.slot = p_slot);
 end
 $function$;

@@ -35,11 +35,13 @@ def until_answered(connection: Connection[Any], sale: Sale, user: str, quantity:
     raise Violation("busy for ever")
 
 
-def last_units(db: Database, sessions: int = 32, quantity: int = 1) -> None:
-    """As many units as sessions ask for, in 8 slots: each gets what it wants, nothing is left."""
+def last_units(
+    db: Database, sessions: int = 32, quantity: int = 1, slots: int = SLOTS
+) -> None:
+    """As many units as sessions ask for, in several slots: each gets what it wants, nothing is left."""
     with db.connect("operator") as operator:
         sale = open_sale(operator, units=sessions * quantity, sku=f"slots_{uuid4()}")
-        set_slots(operator, sale, SLOTS)
+        set_slots(operator, sale, slots)
     with sessions_of(db, sessions) as buyers, Gate(db) as gate:
         gate.lock_slots(sale)
         answers = stampede(
@@ -58,8 +60,8 @@ def last_units(db: Database, sessions: int = 32, quantity: int = 1) -> None:
 
 
 def orders_of_three(db: Database) -> None:
-    """Each slot has 12 units, which are taken by threes: at the end by orders that go over two."""
-    last_units(db, quantity=3)
+    """Slots of 13 or 14 units, taken by threes: the last orders go over several slots."""
+    last_units(db, quantity=3, slots=7)
 
 
 def one_after_another(db: Database) -> None:

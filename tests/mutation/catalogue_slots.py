@@ -35,16 +35,4 @@ SLOTS = [
         caught_by=checks_slots.orders_of_three,
         symptom="busy for ever",
     ),
-    Mutation(
-        "units that are told twice where slots are levelled",
-        (Edit("shift_units", "total = s.total + c.delta,", "total = s.total + abs(c.delta),"),),
-        caught_by=checks_slots.orders_of_three,
-        symptom="23514",
-    ),
-    Mutation(
-        "a slot waited for while others are free",
-        (Edit("take_free", "        for update skip locked;", "        for update;"),),
-        caught_by=checks_slots.other_slots_are_free,
-        symptom="answers",
-    ),
 ]
