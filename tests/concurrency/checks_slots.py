@@ -38,7 +38,7 @@ def until_answered(connection: Connection[Any], sale: Sale, user: str, quantity:
 def last_units(
     db: Database, sessions: int = 32, quantity: int = 1, slots: int = SLOTS
 ) -> None:
-    """As many units as sessions ask for, in several slots: each gets what it wants, nothing is left."""
+    """As many units as sessions ask for, in several slots: each gets them, nothing is left."""
     with db.connect("operator") as operator:
         sale = open_sale(operator, units=sessions * quantity, sku=f"slots_{uuid4()}")
         set_slots(operator, sale, slots)
