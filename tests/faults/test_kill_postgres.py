@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from seckill.runtime import Runtime
-from tests.faults.fix_round import WAYS, Round, round_on
+from tests.faults.fix_round import WAYS, Round, each_way, round_on
 
 # PgBouncer tries again every second.
 _BACK_S = 5.0
@@ -27,8 +27,7 @@ def leave_sessions_careless(runtime: Runtime, careless: bool) -> None:
         superuser.execute(f"alter role seckill_buyer set synchronous_commit = {setting}".encode())
 
 
-@pytest.mark.fault("kill -9 of PostgreSQL, {way}", quick=True)
-@pytest.mark.parametrize("way", WAYS)
+@each_way("kill -9 of PostgreSQL", *WAYS, quick=WAYS)
 def test_killed(fault: Round, way: str) -> None:
     leave_sessions_careless(fault.runtime, fault.seed % 2 == 0)
     with fault.buyers(way) as crowd:
@@ -57,16 +56,7 @@ def test_immediate_shutdown(fault: Round) -> None:
     fault.judge()
 
 
-CONTROL = "control: answers before the disk has them, {way}"
-
-
-@pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param("reserve", marks=pytest.mark.fault(CONTROL, quick=True)),
-        pytest.param("batch", marks=pytest.mark.fault(CONTROL)),
-    ],
-)
+@each_way("control: answers before the disk has them", "reserve", "batch", quick=("reserve",))
 def test_the_judge_finds_answers_that_came_too_soon(
     seed: int, way: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
