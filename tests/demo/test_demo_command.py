@@ -107,7 +107,9 @@ def test_the_flag_dies_in_the_middle_and_exactly_the_stock_is_sold(run: Run) -> 
     told = done.json
     assert (told["ok"], told["seckill"]["sold"]) == (True, 100)
     assert told["flag"]["killed_seconds"] > 0
-    assert told["flag"]["refused"] > 0
+    # The flag had a good part of the crowd before, and PostgreSQL the rest.
+    assert told["flag"]["refused"] >= 50
+    assert told["seckill"]["answers"]["reserve sold_out"] > told["flag"]["refused"] + 50
     assert [check for check in told["checks"] if not check["ok"]] == []
     assert "Valkey is killed" in done.err
 

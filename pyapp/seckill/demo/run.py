@@ -20,7 +20,7 @@ from seckill.demo.flag import FlagReport, FlagServices
 from seckill.demo.shop import SKU, Stock
 from seckill.demo.view import View
 from seckill.demo.worker import Order
-from seckill.demo.workers import Result, WorkerFailed, Workers
+from seckill.demo.workers import Progress, Result, WorkerFailed, Workers
 from seckill.errors import Unavailable
 from seckill.history import judge, read_books, read_history
 from seckill.retry import NO_RETRY
@@ -29,9 +29,11 @@ from seckill.runtime import Runtime
 # A crowd that takes longer hangs.
 _LONGEST_S = 600.0
 _LOOK_S = 0.25
-# Connections of the whole crowd. More callers than this only queue for the same row.
+# Of the whole crowd. Connections: more than these only queue for the same row. Calls at a time: the
+# client sends together what waits; the naive shop has one connection for each call.
+_CALLERS = 1_000
 _BUYING = 8
-_PAYING = 4
+_PAYING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def orders(
             first=number,
             step=options.processes,
             buyers=options.buyers,
+            callers=max((_BUYING if activity_id is None else _CALLERS) // options.processes, 1),
             buying=max(_BUYING // options.processes, 1),
             paying=max(_PAYING // options.processes, 1),
             limits=options.limits,
@@ -223,7 +226,7 @@ def play(
             record = Path(stack.enter_context(TemporaryDirectory(prefix="seckill-history-")))
         told = orders(runtime.dsn, activity_id, options, flag.url if flag else "", record)
         with Workers(told) as workers:
-            result = _watch(runtime, workers, stock, view, stop, flag)
+            result = _watch(runtime, workers, options, stock, view, stop, flag)
         view.stage("counting")
         _wait_for_holds(stock, stop)
         while client.expire_due():
@@ -267,7 +270,7 @@ def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.E
         naive.window(runtime.superuser_dsn) as stock,
         Workers(orders(runtime.dsn, None, options)) as workers,
     ):
-        result = _watch(runtime, workers, stock, view, stop)
+        result = _watch(runtime, workers, options, stock, view, stop)
     sold, greedy = audit.count_naive(runtime.superuser_dsn)
     return Played(result, sold, greedy, [])
 
@@ -275,6 +278,7 @@ def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.E
 def _watch(
     runtime: Runtime,
     workers: Workers,
+    options: Options,
     stock: Callable[[], Stock],
     view: View,
     stop: threading.Event,
@@ -284,7 +288,7 @@ def _watch(
     workers.go()
     while True:
         workers.listen(_LOOK_S)
-        if flag and not flag.killed and _in_the_middle(workers):
+        if flag and not flag.killed and _in_the_middle(workers.progress, options):
             flag.kill(workers.running_s)
             view.stage("Valkey is killed, and all flags with it; the sale goes on")
         if stop.is_set():
@@ -299,10 +303,16 @@ def _watch(
             return workers.result()
 
 
-def _in_the_middle(workers: Workers) -> bool:
-    """Whether flags have begun to refuse, or, where they came too late for that, all is sold."""
-    progress = workers.progress
-    return progress.flagged > 0 or progress.waiting > 0
+def _in_the_middle(progress: Progress, options: Options) -> bool:
+    """Whether flags have refused a third of those who cannot buy at once.
+
+    Or another third has been refused without them: they came late, and some must live the outage.
+    """
+    refused = max(options.buyers - options.units, 0)
+    return (
+        progress.flagged >= max(refused // 3, 1)
+        or progress.first_answers >= options.buyers - refused // 3
+    )
 
 
 def _wait_for_holds(stock: Callable[[], Stock], stop: threading.Event) -> None:

@@ -37,7 +37,8 @@ class Order:
         first: number of the first buyer.
         step: from one buyer to the next.
         buyers: number of buyers in the whole crowd.
-        buying: `reserve` calls at a time.
+        callers: `reserve` calls at a time.
+        buying: connections for them.
         paying: payments and cancellations at a time.
         limits: buyers bring their phones and addresses.
         redis_url: of the sold-out flag; empty: none.
@@ -50,6 +51,7 @@ class Order:
     first: int
     step: int
     buyers: int
+    callers: int
     buying: int
     paying: int
     limits: bool = False
@@ -98,7 +100,7 @@ async def _serve(order: Order) -> None:
             redis_url=order.redis_url,
         )
     async with shop:
-        calls = Calls(shop, buying=order.buying, paying=order.paying)
+        calls = Calls(shop, buying=order.callers, paying=order.paying)
         crowd = Crowd(buyers, shop, calls, order.seed)
         _say({"ready": True})
         reporter = asyncio.create_task(_report(crowd, calls))
