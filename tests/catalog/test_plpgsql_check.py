@@ -25,11 +25,22 @@ select p.oid::regprocedure::text as name, c.lineno, c.level, c.message
     performance_warnings => false, security_warnings => true) as c
  where p.pronamespace in ('seckill'::regnamespace, 'seckill_private'::regnamespace)
  order by 1, 2"""
-# Messages that are meant to be, each with its reason.
-EXCEPTIONS: dict[tuple[str, str], str] = {}
+OTHER_TYPE = "target type is different type than source type"
+NO_RETURN = "control reached end of function without RETURN"
+# (function, message) that is meant to be, and why.
+EXCEPTIONS = {
+    (
+        "seckill_private.feed_place",
+        OTHER_TYPE,
+    ): "digits, says its regular expression",
+    ("seckill_private.reserve_batch_at", OTHER_TYPE): "'{}' as the first value of an array",
+    ("seckill_private.settle_batch", OTHER_TYPE): "'{}' as the first value of an array",
+    ("seckill_private.load_sale", NO_RETURN): "its end is always an error, raised by raise_error",
+    ("seckill_private.lock_available", NO_RETURN): "its end is always an error, by raise_error",
+}
 
 PLANTED = {
-    "is never read": "declare v_a integer; begin v_a := 1; return 1; end",
+    "never read variable": "declare v_a integer; begin v_a := 1; return 1; end",
     "does not exist": "begin return (select nothing from seckill_private.reservation); end",
     "unused variable": "declare v_a integer; begin return 1; end",
     "unreachable code": "begin return 1; return 2; end",
@@ -64,8 +75,8 @@ def test_every_function_is_sound(checker: Connection[Any]) -> None:
     ).fetchone()
     assert row is not None
     assert row.count > 100
-    found = [row for row in reported(checker) if (row.name, row.message) not in EXCEPTIONS]
-    assert found == []
+    found = {(row.name.split("(")[0], row.message) for row in reported(checker)}
+    assert found == set(EXCEPTIONS)
 
 
 @pytest.mark.parametrize("message", PLANTED)
