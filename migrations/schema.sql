@@ -245,7 +245,9 @@ CREATE TABLE seckill_private.activity (
     archived_at timestamp with time zone,
     last_position bigint,
     dropped_at timestamp with time zone,
+    max_waiting integer,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
+    CONSTRAINT activity_max_waiting CHECK (((max_waiting >= 0) AND (max_waiting <= 1000))),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
 );
@@ -259,6 +261,8 @@ COMMENT ON COLUMN seckill_private.activity.archived_at IS 'From here on nothing 
 COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row stands in the feed, once it is archived.';
 
 COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
+
+COMMENT ON COLUMN seckill_private.activity.max_waiting IS 'Callers that may wait for one of its pools (seckill_private.enter_queue); null: no bound.';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -348,6 +352,7 @@ declare
     'slots', p_slots);
   v_answer jsonb;
   v_pool_id bigint;
+  v_now timestamptz;
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
@@ -364,8 +369,11 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
+    v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
@@ -373,8 +381,7 @@ begin
   v_result.sku := p_sku;
   v_result.region := p_region;
   v_result.quantity := p_quantity;
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(p_activity_id, v_pool_id, v_now)).total;
   perform seckill_private.ops_record(
     'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
   return v_result;
@@ -1468,8 +1475,8 @@ begin
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
   end if;
   v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(
+    p_activity_id, v_pool_id, seckill_private.now_at(null, array[v_pool_id]))).total;
   if not v_result.replayed then
     perform seckill_private.ops_record(
       'schedule_release', p_activity_id, null,
@@ -1552,6 +1559,43 @@ $$;
 ALTER FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) IS 'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all activities unless its window is order or activity; an activity''s limit of that name stands in for it. A limit counts what was bought before; lowered below what is used, it keeps that and refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 (closed).';
+
+CREATE FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_max_waiting not between 0 and 1000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_max_waiting must be 0 to 1000, is ' || p_max_waiting);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  update seckill_private.activity as a
+     set max_waiting = p_max_waiting
+   where a.activity_id = p_activity_id
+     and a.max_waiting is distinct from p_max_waiting;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_queue_limit', p_activity_id, null, jsonb_build_object('max_waiting', p_max_waiting),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside the one being served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3353,23 +3397,71 @@ ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_r
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
 
+CREATE FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) IS 'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no bound.';
+
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
-    select distinct p.activity_id
+    select p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
-     order by p.activity_id);
-  v_releasing bigint[] := array(
-    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
+     union
+    select p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_release <= v_now
+     order by 1);
+  v_some bigint[] := seckill_private.free_activities(v_now, v_activity_ids);
+  v_others bigint[] := array(
+    select u.id from unnest(v_activity_ids) as u (id)
+     where u.id <> all (v_some)
+     order by random());
+  v_lines seckill_private.unit_line[];
+  v_releasing bigint[];
 begin
-  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  loop
+    v_lines := seckill_private.pick_due_holds(v_now, v_some, null, null, p_limit);
+    v_releasing := array(
+      select s.pool_id
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (v_some)
+         and s.next_release <= v_now);
+    exit when v_lines is not null or v_releasing <> '{}' or v_others = '{}';
+    v_some := v_others[1:1];
+    v_others := v_others[2:];
+  end loop;
   perform seckill_private.lock_slots(
     v_releasing || array(select l.pool_id from unnest(v_lines) as l));
   perform seckill_private.post_movements(
@@ -3759,6 +3851,48 @@ ALTER FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigi
 
 COMMENT ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) IS 'When the first hold on a pool ends that is open after an instant; null where there is none.';
 
+CREATE FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_free bigint[];
+begin
+  begin
+    with due as (
+      select p.activity_id, s.pool_id, s.slot
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (p_activity_ids)
+         and (s.next_expiry <= p_now or s.next_release <= p_now)
+    ), unlocked as (
+      select s.pool_id, s.slot
+        from seckill_private.pool_slot as s
+       where (s.pool_id, s.slot) in (select d.pool_id, d.slot from due as d)
+       order by s.pool_id, s.slot
+         for update skip locked
+    ), activity as (
+      select d.activity_id, bool_and(u.pool_id is not null) as free
+        from due as d
+        left join unlocked as u on u.pool_id = d.pool_id
+                               and u.slot = d.slot
+       group by d.activity_id
+    )
+    select array_agg(a.activity_id order by a.activity_id) into v_free
+      from activity as a
+     where a.free;
+    raise exception using errcode = 'triggered_action_exception';
+  exception when triggered_action_exception then
+    null;  -- the locks are gone, the variable stays
+  end;
+  return coalesce(v_free, array[]::bigint[]);
+end
+$$;
+
+ALTER FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) IS 'Those of some activities none of whose due slots is locked at this instant.';
+
 CREATE FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3921,12 +4055,14 @@ begin
            array_agg(r order by r.ordinal) as requests,
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -4688,9 +4824,6 @@ begin
     elsif p_mode = 'reject' then
       perform seckill_private.raise_error(
         'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
-    elsif p_mode = 'revoke' then
-      perform seckill_private.revoke_holds(
-        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
     end if;
   end if;
   v_excess := v_excess - seckill_private.cut_available(
@@ -4700,6 +4833,10 @@ begin
   if p_mode = 'drain' then
     perform seckill_private.owe_units(
       p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  elsif p_mode = 'revoke' and v_excess > 0 then
+    perform seckill_private.revoke_holds(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
   end if;
 end
 $$;
@@ -4937,10 +5074,7 @@ begin
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
     array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
-  return (
-    select sum(s.total)::bigint
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_to_pool_id);
+  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $$;
 
@@ -6016,6 +6150,25 @@ ALTER FUNCTION seckill_private.require_dimension(p_missing text) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.require_dimension(p_missing text) IS 'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
 
+CREATE FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform from seckill_private.inventory as i
+    where i.sku = p_sku
+      and i.quantity >= p_quantity
+      for update;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || p_quantity);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) IS 'Refuse a call that takes more units of a sku than the inventory has.';
+
 CREATE FUNCTION seckill_private.require_limit(p_limit integer) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6878,6 +7031,11 @@ begin
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
+  end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
   if v_versions is null then
@@ -7296,12 +7454,13 @@ CREATE VIEW seckill.activity AS
     ends_at,
     hold_seconds,
     time_zone,
-    created_at
+    created_at,
+    max_waiting
    FROM seckill_private.activity a;
 
 ALTER VIEW seckill.activity OWNER TO seckill_owner;
 
-COMMENT ON VIEW seckill.activity IS 'Activities and their settings. state: draft, open, paused, closed.';
+COMMENT ON VIEW seckill.activity IS 'Activities and their settings. state: draft, open, paused, closed. max_waiting: seckill.set_queue_limit; null: no bound.';
 
 CREATE VIEW seckill.limit_rule AS
  SELECT activity_id,
@@ -7642,6 +7801,9 @@ GRANT ALL ON FUNCTION seckill.schema_version() TO seckill_ops;
 REVOKE ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) TO seckill_ops;
 
@@ -7757,6 +7919,8 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FR
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
@@ -7792,6 +7956,8 @@ REVOKE ALL ON FUNCTION seckill_private.find_request(p_activity_id bigint, p_user
 REVOKE ALL ON FUNCTION seckill_private.find_sale(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) FROM PUBLIC;
 
@@ -7952,6 +8118,8 @@ REVOKE ALL ON FUNCTION seckill_private.request_error(p_sqlstate text) FROM PUBLI
 REVOKE ALL ON FUNCTION seckill_private.request_row(p_activity_id bigint, p_user_id text, p_request_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_dimension(p_missing text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLIC;
 

@@ -101,6 +101,7 @@
 \ir internal/next_position.sql
 \ir internal/moved.sql
 \ir internal/move_inventory.sql
+\ir internal/require_inventory.sql
 \ir internal/move_inventories.sql
 \ir internal/record_drain.sql
 \ir internal/post_movements.sql
@@ -115,6 +116,7 @@
 \ir internal/take_units.sql
 \ir internal/hold_position.sql
 \ir internal/refresh_next_expiry.sql
+\ir internal/free_activities.sql
 \ir internal/expire_due_at.sql
 
 -- The life of a reservation
@@ -122,6 +124,7 @@
 \ir internal/request_row.sql
 \ir internal/find_request.sql
 \ir internal/replay.sql
+\ir internal/enter_queue.sql
 \ir internal/take_hold.sql
 \ir internal/request_error.sql
 \ir internal/raise_request_error.sql
@@ -240,6 +243,7 @@
 \ir running/set_stock_total.sql
 \ir running/set_limit.sql
 \ir running/drop_limit.sql
+\ir running/set_queue_limit.sql
 \ir running/require_eligibility.sql
 \ir running/add_eligible.sql
 \ir running/remove_eligible.sql

@@ -1,6 +1,6 @@
 -- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all. p_clock is what tests pass; null
--- means the clock.
+-- the answer had too few units left in its pool after all, or its queue was full. p_clock is
+-- what tests pass; null means the clock.
 -- Locks: slots ascending.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
@@ -28,12 +28,14 @@ begin
            array_agg(r order by r.ordinal) as requests,
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from tests.concurrency import checks_batch
+from tests.concurrency import checks_batch, checks_queue
 from tests.mutation.planting import Edit, Mutation
 
 BATCHES = [
+    Mutation(
+        "a queue without a bound",
+        (Edit("enter_queue", "    return false;\n", "    continue pools;\n"),),
+        caught_by=checks_queue.a_full_queue,
+        symptom="answers: {'held': 12}",
+    ),
+    Mutation(
+        "one queue for all pools",
+        (Edit("enter_queue", "v_pool_id || '/' || v_place", "'/' || v_place"),),
+        caught_by=checks_queue.other_pools_have_their_own,
+        symptom="beside a crowd: busy",
+    ),
     Mutation(
         "a batch that ignores duplicates of one user",
         (Edit("mark_plain", "              and r.user_id <> all (v_twice)\n", ""),),

@@ -2495,6 +2495,34 @@ comment on function seckill_private.move_inventory (
   'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
   'now.';
 
+-- file: procedures/internal/require_inventory.sql
+-- Units that pay a debt come back to the inventory at once, so on balance an allocation may need
+-- fewer than it allocates; it may not allocate what is not there.
+-- Locks: the sku's inventory row, the last in the lock order.
+-- Raises: SK007.
+create or replace function seckill_private.require_inventory (
+  p_sku text,
+  p_quantity bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform from seckill_private.inventory as i
+    where i.sku = p_sku
+      and i.quantity >= p_quantity
+      for update;
+  if not found then
+    perform seckill_private.raise_error('SK007', 'the inventory has fewer than ' || p_quantity);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_inventory (text, bigint) is
+  'Refuse a call that takes more units of a sku than the inventory has.';
+
 -- file: procedures/internal/move_inventories.sql
 -- Each inventory row is locked once, however many slots of its pools gave or took units.
 -- Raises: SK007 when the inventory has too few.
@@ -3139,9 +3167,63 @@ $function$;
 comment on function seckill_private.refresh_next_expiry (timestamptz, bigint[]) is
   'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
+-- file: procedures/internal/free_activities.sql
+-- Which of some activities nobody is buying in at this instant: no slot of their pools that are due
+-- is locked. Found out by locking them, and undone at once, so that nothing is held back while the
+-- caller picks its holds.
+-- Locks: slots ascending, by SKIP LOCKED, given up again before it returns.
+create or replace function seckill_private.free_activities (
+  p_now timestamptz,
+  p_activity_ids bigint[]
+)
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_free bigint[];
+begin
+  begin
+    with due as (
+      select p.activity_id, s.pool_id, s.slot
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (p_activity_ids)
+         and (s.next_expiry <= p_now or s.next_release <= p_now)
+    ), unlocked as (
+      select s.pool_id, s.slot
+        from seckill_private.pool_slot as s
+       where (s.pool_id, s.slot) in (select d.pool_id, d.slot from due as d)
+       order by s.pool_id, s.slot
+         for update skip locked
+    ), activity as (
+      select d.activity_id, bool_and(u.pool_id is not null) as free
+        from due as d
+        left join unlocked as u on u.pool_id = d.pool_id
+                               and u.slot = d.slot
+       group by d.activity_id
+    )
+    select array_agg(a.activity_id order by a.activity_id) into v_free
+      from activity as a
+     where a.free;
+    raise exception using errcode = 'triggered_action_exception';
+  exception when triggered_action_exception then
+    null;  -- the locks are gone, the variable stays
+  end;
+  return coalesce(v_free, array[]::bigint[]);
+end
+$function$;
+
+comment on function seckill_private.free_activities (timestamptz, bigint[]) is
+  'Those of some activities none of whose due slots is locked at this instant.';
+
 -- file: procedures/internal/expire_due_at.sql
--- Only activities with a slot whose next_expiry has passed are looked at. Releases that are due are
--- made too.
+-- Only activities with a slot that is due are looked at: next_expiry or next_release has passed.
+-- Releases that are due are made too. Sales in which nobody buys at this instant are swept first,
+-- all together. Only where they have nothing to do, it waits for a sale that somebody buys in, and
+-- for one only: a session that hangs in one sale delays no other one. Which one is left to chance,
+-- so that it is not always the one that hangs.
 -- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once.
 create or replace function seckill_private.expire_due_at (
   p_now timestamptz,
@@ -3155,17 +3237,37 @@ create or replace function seckill_private.expire_due_at (
 as $function$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
-    select distinct p.activity_id
+    select p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
-     order by p.activity_id);
-  v_releasing bigint[] := array(
-    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
+     union
+    select p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_release <= v_now
+     order by 1);
+  v_some bigint[] := seckill_private.free_activities(v_now, v_activity_ids);
+  v_others bigint[] := array(
+    select u.id from unnest(v_activity_ids) as u (id)
+     where u.id <> all (v_some)
+     order by random());
+  v_lines seckill_private.unit_line[];
+  v_releasing bigint[];
 begin
-  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  loop
+    v_lines := seckill_private.pick_due_holds(v_now, v_some, null, null, p_limit);
+    v_releasing := array(
+      select s.pool_id
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (v_some)
+         and s.next_release <= v_now);
+    exit when v_lines is not null or v_releasing <> '{}' or v_others = '{}';
+    v_some := v_others[1:1];
+    v_others := v_others[2:];
+  end loop;
   perform seckill_private.lock_slots(
     v_releasing || array(select l.pool_id from unnest(v_lines) as l));
   perform seckill_private.post_movements(
@@ -3291,10 +3393,47 @@ $function$;
 comment on function seckill_private.replay (seckill_private.reservation, timestamptz) is
   'The answer to a request id that was answered before.';
 
+-- file: procedures/internal/enter_queue.sql
+-- A pool's queue has max_waiting places and one for who is being served; a place is an advisory
+-- lock, had until the transaction ends and never waited for. Callers begin to look at different
+-- places, so that a queue that is not full costs one look.
+create or replace function seckill_private.enter_queue (
+  p_pool_ids bigint[],
+  p_max_waiting integer
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$function$;
+
+comment on function seckill_private.enter_queue (bigint[], integer) is
+  'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
+  'bound.';
+
 -- file: procedures/internal/take_hold.sql
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- and releases that are due first. When it is still short while there should be enough, somebody
--- else has those in hand: that is busy, not sold_out.
+-- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
 -- p_clock is what tests pass; null means the clock.
 -- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
@@ -3329,6 +3468,11 @@ begin
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
+  end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
   end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
@@ -3909,8 +4053,8 @@ comment on function seckill_private.mark_plain (
 
 -- file: procedures/internal/grant_plain.sql
 -- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all. p_clock is what tests pass; null
--- means the clock.
+-- the answer had too few units left in its pool after all, or its queue was full. p_clock is
+-- what tests pass; null means the clock.
 -- Locks: slots ascending.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
@@ -3938,12 +4082,14 @@ begin
            array_agg(r order by r.ordinal) as requests,
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -6065,9 +6211,6 @@ begin
     elsif p_mode = 'reject' then
       perform seckill_private.raise_error(
         'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
-    elsif p_mode = 'revoke' then
-      perform seckill_private.revoke_holds(
-        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
     end if;
   end if;
   v_excess := v_excess - seckill_private.cut_available(
@@ -6077,6 +6220,10 @@ begin
   if p_mode = 'drain' then
     perform seckill_private.owe_units(
       p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  elsif p_mode = 'revoke' and v_excess > 0 then
+    perform seckill_private.revoke_holds(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
   end if;
 end
 $function$;
@@ -6409,10 +6556,7 @@ begin
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
     array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
-  return (
-    select sum(s.total)::bigint
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_to_pool_id);
+  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;
 
@@ -8065,6 +8209,7 @@ declare
     'slots', p_slots);
   v_answer jsonb;
   v_pool_id bigint;
+  v_now timestamptz;
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
@@ -8081,8 +8226,11 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
+    v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
@@ -8090,8 +8238,7 @@ begin
   v_result.sku := p_sku;
   v_result.region := p_region;
   v_result.quantity := p_quantity;
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(p_activity_id, v_pool_id, v_now)).total;
   perform seckill_private.ops_record(
     'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
   return v_result;
@@ -8302,6 +8449,56 @@ comment on function seckill.drop_limit (bigint, text, text) is
   'none of that name. '
   'Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.drop_limit (bigint, text, text) to seckill_ops;
+
+-- file: procedures/running/set_queue_limit.sql
+-- Buyers see it with their next call; who waits already goes on waiting.
+-- Locks: the activity.
+create or replace function seckill.set_queue_limit (
+  p_activity_id bigint,
+  p_max_waiting integer,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_max_waiting not between 0 and 1000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_max_waiting must be 0 to 1000, is ' || p_max_waiting);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  update seckill_private.activity as a
+     set max_waiting = p_max_waiting
+   where a.activity_id = p_activity_id
+     and a.max_waiting is distinct from p_max_waiting;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_queue_limit', p_activity_id, null, jsonb_build_object('max_waiting', p_max_waiting),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.set_queue_limit (bigint, integer, text) is
+  'How many callers may wait for the units of one pool of an activity, beside the one being '
+  'served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: '
+  'no bound, as at first. A batch is one caller. status: set; replayed where it was so already. '
+  'Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.set_queue_limit (bigint, integer, text) to seckill_ops;
 
 -- file: procedures/running/require_eligibility.sql
 -- An explicit switch and not "the list has rows": an emptied list closes the sale, never opens it.
@@ -8588,8 +8785,8 @@ begin
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
   end if;
   v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(
+    p_activity_id, v_pool_id, seckill_private.now_at(null, array[v_pool_id]))).total;
   if not v_result.replayed then
     perform seckill_private.ops_record(
       'schedule_release', p_activity_id, null,
@@ -9184,11 +9381,12 @@ grant execute on function seckill.reconcile (bigint) to seckill_read, seckill_ap
 -- Tables are private and may change; this is what readers can build on.
 create or replace view seckill.activity as
 select a.activity_id, a.name, a.state, a.starts_at, a.ends_at, a.hold_seconds, a.time_zone,
-       a.created_at
+       a.created_at, a.max_waiting
   from seckill_private.activity as a;
 
 comment on view seckill.activity is
-  'Activities and their settings. state: draft, open, paused, closed.';
+  'Activities and their settings. state: draft, open, paused, closed. max_waiting: '
+  'seckill.set_queue_limit; null: no bound.';
 grant select on seckill.activity to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/views/limit_rule.sql

@@ -77,6 +77,9 @@ drop function if exists seckill.add_eligible;
 -- file: procedures/running/require_eligibility.sql (dropped)
 drop function if exists seckill.require_eligibility;
 
+-- file: procedures/running/set_queue_limit.sql (dropped)
+drop function if exists seckill.set_queue_limit;
+
 -- file: procedures/running/drop_limit.sql (dropped)
 drop function if exists seckill.drop_limit;
 
@@ -407,6 +410,9 @@ drop function if exists seckill_private.request_error;
 -- file: procedures/internal/take_hold.sql (dropped)
 drop function if exists seckill_private.take_hold;
 
+-- file: procedures/internal/enter_queue.sql (dropped)
+drop function if exists seckill_private.enter_queue;
+
 -- file: procedures/internal/replay.sql (dropped)
 drop function if exists seckill_private.replay;
 
@@ -421,6 +427,9 @@ drop function if exists seckill_private.same_request;
 
 -- file: procedures/internal/expire_due_at.sql (dropped)
 drop function if exists seckill_private.expire_due_at;
+
+-- file: procedures/internal/free_activities.sql (dropped)
+drop function if exists seckill_private.free_activities;
 
 -- file: procedures/internal/refresh_next_expiry.sql (dropped)
 drop function if exists seckill_private.refresh_next_expiry;
@@ -463,6 +472,9 @@ drop function if exists seckill_private.record_drain;
 
 -- file: procedures/internal/move_inventories.sql (dropped)
 drop function if exists seckill_private.move_inventories;
+
+-- file: procedures/internal/require_inventory.sql (dropped)
+drop function if exists seckill_private.require_inventory;
 
 -- file: procedures/internal/move_inventory.sql (dropped)
 drop function if exists seckill_private.move_inventory;

@@ -14,12 +14,14 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Self, cast
 
 from seckill.demo.calls import Calls
 from seckill.demo.crowd import Crowd, buyer
 from seckill.demo.naive import NaiveShop
 from seckill.demo.shop import SeckillShop, Shop
+from seckill.history import Recorder
 
 _REPORT_S = 0.2
 
@@ -40,6 +42,7 @@ class Order:
         paying: payments and cancellations at a time.
         limits: buyers bring their phones and addresses.
         redis_url: of the sold-out flag; empty: none.
+        record: directory of the history; unused for the naive shop.
     """
 
     dsn: str
@@ -53,6 +56,7 @@ class Order:
     paying: int
     limits: bool = False
     redis_url: str = ""
+    record: str = ""
 
     def to_json(self) -> str:
         """One line."""
@@ -87,6 +91,7 @@ async def _serve(order: Order) -> None:
         shop = SeckillShop(
             order.dsn,
             order.activity_id,
+            Recorder(Path(order.record), "demo", seed=order.seed, first=order.first),
             buying=order.buying,
             paying=order.paying,
             subjects={one.user_id: {"phone": one.phone, "address": one.address} for one in buyers}
@@ -145,10 +150,6 @@ def _result(crowd: Crowd, calls: Calls) -> dict[str, Any]:
         "latencies": {
             kind: {"click": seen.click, "call": seen.call} for kind, seen in calls.latencies.items()
         },
-        "acknowledged": [
-            (one.user_id, str(one.request_id), one.reservation_id, one.status)
-            for one in calls.acknowledged.values()
-        ],
         "broken": calls.broken,
     }
 
