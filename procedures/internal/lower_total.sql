@@ -33,9 +33,6 @@ begin
     elsif p_mode = 'reject' then
       perform seckill_private.raise_error(
         'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
-    elsif p_mode = 'revoke' then
-      perform seckill_private.revoke_holds(
-        p_now, p_activity_id, p_pool_id, v_short, p_actor, v_note);
     end if;
   end if;
   v_excess := v_excess - seckill_private.cut_available(
@@ -45,6 +42,10 @@ begin
   if p_mode = 'drain' then
     perform seckill_private.owe_units(
       p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  elsif p_mode = 'revoke' and v_excess > 0 then
+    perform seckill_private.revoke_holds(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
   end if;
 end
 $function$;

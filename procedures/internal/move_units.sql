@@ -26,10 +26,7 @@ begin
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
     array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
-  return (
-    select sum(s.total)::bigint
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_to_pool_id);
+  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;
 

@@ -25,6 +25,7 @@ declare
     'slots', p_slots);
   v_answer jsonb;
   v_pool_id bigint;
+  v_now timestamptz;
 begin
   perform seckill_private.begin_write();
   perform seckill_private.require_text('p_sku', p_sku);
@@ -41,8 +42,11 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  perform seckill_private.lock_slots(array[v_pool_id]);
+  v_now := seckill_private.now_at(null, array[v_pool_id]);
+  perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
-    seckill_private.now_at(null, array[v_pool_id]), 'allocate', 'inventory', 'available',
+    v_now, 'allocate', 'inventory', 'available',
     array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
@@ -50,8 +54,7 @@ begin
   v_result.sku := p_sku;
   v_result.region := p_region;
   v_result.quantity := p_quantity;
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(p_activity_id, v_pool_id, v_now)).total;
   perform seckill_private.ops_record(
     'allocate_stock', p_activity_id, p_request_id, v_arguments, to_jsonb(v_result), p_actor);
   return v_result;

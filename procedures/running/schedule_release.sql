@@ -38,8 +38,8 @@ begin
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
   end if;
   v_result.quantity := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
-  v_result.total :=
-    (select sum(s.total)::bigint from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+  v_result.total := (seckill_private.pool_balance(
+    p_activity_id, v_pool_id, seckill_private.now_at(null, array[v_pool_id]))).total;
   if not v_result.replayed then
     perform seckill_private.ops_record(
       'schedule_release', p_activity_id, null,

@@ -24,8 +24,9 @@ from tests.concurrency.load import Clock, Crowd, work
 from tests.concurrency.sessions import require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import Sale, cancel, confirm, expire_due
-from tests.procedures.model import Activity, Model, Pool
+from tests.procedures.model import Model
 from tests.procedures.model_limits import Limit, Order
+from tests.procedures.model_stock import Activity, Pool
 from tests.procedures.rules import explain_at, reserve_lines, set_rule
 
 USERS = [f"user {number}" for number in range(48)]

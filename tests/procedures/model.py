@@ -6,15 +6,22 @@ could be forgotten to update. The state machine compares every answer with it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from tests.procedures.model_limits import Limit, Order, Reservation, Use, use_of
+from tests.procedures.model_limits import (
+    Limit,
+    Order,
+    Refund,
+    Reservation,
+    Use,
+    as_asked,
+    use_of,
+)
+from tests.procedures.model_stock import Stock
 
 Rules = dict[str, tuple[Limit, bool]]
-Lists = defaultdict[str, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,64 +56,12 @@ class Check:
 
 
 @dataclass(slots=True)
-class Pool:
-    """Units of a sku in a region, and when those are released that are not yet."""
-
-    units: int
-    releases: dict[datetime, int] = field(default_factory=dict)
-
-    def unreleased(self, now: datetime) -> int:
-        """Units that come later."""
-        return sum(units for at, units in self.releases.items() if at > now)
-
-    def next_release(self, now: datetime) -> datetime | None:
-        """When the next ones come."""
-        return min((at for at in self.releases if at > now), default=None)
-
-
-@dataclass(slots=True)
-class Activity:
-    """One sale."""
-
-    starts_at: datetime
-    ends_at: datetime
-    hold: timedelta
-    zone: ZoneInfo
-    pools: dict[tuple[str, str], Pool]
-    state: str = "open"
-    limits: dict[str, Limit] = field(default_factory=dict)
-    required: set[str] = field(default_factory=set)
-    eligible: Lists = field(default_factory=lambda: defaultdict(set))
-    blocked: Lists = field(default_factory=lambda: defaultdict(set))
-
-
-@dataclass(slots=True)
-class Model:
+class Model(Stock):
     """A shop with several activities; `limits` are the global ones."""
 
-    activities: list[Activity]
     limits: dict[str, Limit] = field(default_factory=dict)
-    reservations: list[Reservation] = field(default_factory=list)
 
-    # --- what follows from the reservations
-
-    def taken(self, activity: int, sku: str, region: str, now: datetime, state: str) -> int:
-        """Units of a pool in reservations that are in a state."""
-        return sum(
-            r.order.units(sku)
-            for r in self.reservations
-            if (r.order.activity, r.order.region) == (activity, region) and r.at(now) == state
-        )
-
-    def available(self, activity: int, sku: str, region: str, now: datetime) -> int:
-        """Units that may be bought; a closed sale has given them back."""
-        sale = self.activities[activity]
-        if sale.state == "closed":
-            return 0
-        pool = sale.pools[sku, region]
-        held = self.taken(activity, sku, region, now, "held")
-        sold = self.taken(activity, sku, region, now, "confirmed")
-        return pool.units - pool.unreleased(now) - held - sold
+    # --- the limits
 
     def rules(self, activity: int) -> Rules:
         """The limits of an activity by name, and whether each is global."""
@@ -172,18 +127,16 @@ class Model:
         left = self.available(order.activity, sku, region, now)
         held = self.taken(order.activity, sku, region, now, "held")
         sold = self.taken(order.activity, sku, region, now, "confirmed")
-        closed = self.activities[order.activity].state == "closed"
-        total = held + sold if closed else pool.units
+        total = self.total(order.activity, sku, region, now)
         row = Check("stock", sku=sku, used=held + sold, maximum=total, remaining=left)
         if left >= wanted:
             return row
         ends = [
             r.expires_at
-            for r in self.reservations
-            if (r.order.activity, r.order.region) == (order.activity, region)
-            and r.order.units(sku)
-            and r.at(now) == "held"
+            for r in self.of(order.activity, region)
+            if r.order.units(sku) and r.at(now) == "held"
         ]
+        closed = self.activities[order.activity].state == "closed"
         release = None if closed else pool.next_release(now)
         instants = [*ends, *([release] if release else [])]
         return Check(
@@ -284,17 +237,17 @@ class Model:
         self.reservations.append(made)
         return made
 
-    def confirm(self, now: datetime, r: Reservation, payment: str) -> Answer:
-        """A payment for a reservation."""
+    def confirm(self, now: datetime, r: Reservation, payment: str | None) -> Answer:
+        """A payment for a reservation; without a name it is that of any other call."""
         state = r.at(now)
         if state == "confirmed":
-            if payment == r.payment:
+            if payment in (None, r.payment):
                 return Answer("confirmed", replayed=True, late=r.late)
             known = payment in r.duplicates
             r.duplicates.add(payment)
             return Answer("duplicate_payment", replayed=known, late=r.late)
-        if state == "cancelled":
-            return Answer("cancelled")
+        if state in ("cancelled", "refunded"):
+            return Answer(state, late=r.late)
         if r.late_refusal:
             return Answer(r.late_refusal, replayed=True)
         if state == "expired":
@@ -342,26 +295,48 @@ class Model:
             return Answer("cancelled")
         return Answer(state, replayed=state == "cancelled", late=r.late)
 
-    # --- the calls of an operator that may be refused
-
-    def schedule(
-        self, now: datetime, activity: int, pool: tuple[str, str], releases: dict[datetime, int]
-    ) -> bool:
-        """What is not yet released comes at these instants instead; whether there are the units."""
-        found = self.activities[activity].pools[pool]
-        free = self.available(activity, *pool, now) + found.unreleased(now)
-        if sum(releases.values()) > free:
-            return False
-        found.releases = dict(releases)
-        return True
-
-    def move(
-        self, now: datetime, activity: int, sku: str, regions: tuple[str, str], n: int
-    ) -> bool:
-        """Units go to another region; whether there are as many."""
-        if self.available(activity, sku, regions[0], now) < n:
-            return False
-        pools = self.activities[activity].pools
-        pools[sku, regions[0]].units -= n
-        pools[sku, regions[1]].units += n
-        return True
+    def refund(
+        self,
+        now: datetime,
+        r: Reservation,
+        lines: tuple[Sequence[str] | None, Sequence[int] | None],
+        request: int | None,
+        restock: bool,
+        restore: bool,
+    ) -> Answer | str:
+        """Units are taken back, those of some lines or all that are left; or the SQLSTATE."""
+        if lines != (None, None) and request is None:
+            return "SK001"
+        asked = as_asked(r.order, *lines)
+        if asked is None:
+            return "SK001"
+        status = None
+        earlier = r.refunds.get(request)
+        if earlier is not None:
+            if (earlier.asked, earlier.restock, earlier.restore) != (asked, restock, restore):
+                return "SK004"
+            status = earlier.status
+        state = r.at(now)
+        if state == "refunded" and lines == (None, None):
+            status = "refunded"
+        if status is not None:
+            return Answer(status, replayed=True, late=r.late)
+        if state != "confirmed":
+            return "SK006"
+        units = r.to_refund(asked)
+        if units is None:
+            return "SK001"
+        r.refunded += units
+        if restore:
+            r.restored += units
+        if not restock:
+            for sku, quantity in units.items():
+                pool = self.activities[r.order.activity].pools[sku, r.order.region]
+                pool.units -= quantity
+                pool.written_off += quantity
+        status = "refunded" if r.left(None) == 0 else "partly_refunded"
+        if status == "refunded":
+            r.state, r.refunded_at = "refunded", now
+        if request is not None:
+            r.refunds[request] = Refund(asked, restock, restore, status)
+        return Answer(status, late=r.late)

@@ -5,7 +5,8 @@ A limit is judged by looking at every reservation there is. Nothing is counted u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -62,6 +63,41 @@ class Order:
         return sum(quantity for other, quantity in self.lines if sku in (None, other))
 
 
+# What a refund asks for: units of a sku, or all that are left of it; of no sku, simply all.
+Asked = tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund that has a request id, and its answer."""
+
+    asked: Asked
+    restock: bool
+    restore: bool
+    status: str
+
+
+def as_asked(
+    order: Order, skus: Sequence[str] | None, quantities: Sequence[int] | None
+) -> Asked | None:
+    """Lines as a refund names them, merged and sorted; none where they are not as many.
+
+    Quantities alone are those of the order's lines.
+    """
+    if skus is None and quantities is None:
+        return ()
+    if skus is None:
+        skus = [sku for sku, _ in order.lines]
+    if quantities is None:
+        return tuple((sku, None) for sku in sorted(set(skus)))
+    if len(skus) != len(quantities):
+        return None
+    units: Counter[str] = Counter()
+    for sku, quantity in zip(skus, quantities, strict=True):
+        units[sku] += quantity
+    return tuple(sorted(units.items()))
+
+
 @dataclass(slots=True)
 class Reservation:
     """A reservation as its buyer knows it."""
@@ -73,22 +109,52 @@ class Reservation:
     expires_at: datetime
     state: str = "held"
     payment: str | None = None
-    duplicates: set[str] = field(default_factory=set)
+    duplicates: set[str | None] = field(default_factory=set)
     late_refusal: str | None = None
     late: bool = False
     resolved_at: datetime | None = None
+    refunded: Counter[str] = field(default_factory=Counter)
+    # Those of them that the buyer may buy again.
+    restored: Counter[str] = field(default_factory=Counter)
+    refunds: dict[int | None, Refund] = field(default_factory=dict)
+    refunded_at: datetime | None = None
+
+    def left(self, sku: str | None) -> int:
+        """Units of a sku, or of all, that were not refunded."""
+        return self.order.units(sku) - units_of(self.refunded, sku)
+
+    def used(self, sku: str | None) -> int:
+        """Units of a sku, or of all, that limits count."""
+        return self.order.units(sku) - units_of(self.restored, sku)
+
+    def to_refund(self, asked: Asked) -> Counter[str] | None:
+        """The units that a refund takes; none where fewer are left."""
+        left = Counter({sku: self.left(sku) for sku, _ in self.order.lines})
+        if not asked:
+            return +left
+        units: Counter[str] = Counter()
+        for sku, quantity in asked:
+            if left[sku] < max(quantity or 0, 1):
+                return None
+            units[sku] = left[sku] if quantity is None else quantity
+        return units
 
     def at(self, now: datetime) -> str:
         """Its state at an instant: a hold is worth nothing from its end on."""
         return "expired" if self.state == "held" and self.expires_at <= now else self.state
 
     def counts(self, now: datetime) -> bool:
-        """Whether its units are taken at an instant."""
-        return self.at(now) in ("held", "confirmed")
+        """Whether limits count its units; a refund alone gives nothing back to them."""
+        return self.at(now) in ("held", "confirmed", "refunded")
 
     def ended_unpaid(self, now: datetime) -> bool:
         """Whether its hold ran out, whatever came after."""
         return self.late or self.at(now) == "expired"
+
+
+def units_of(units: Counter[str], sku: str | None) -> int:
+    """Those of a sku, or all."""
+    return units.total() if sku is None else units[sku]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +177,10 @@ class Limit:
 
     def amount(self, r: Reservation) -> int:
         """How much of it a reservation has used that counts."""
-        return r.order.units(self.sku) if self.metric == "units" else 1
+        if self.metric in ("open_holds", "expired_holds"):
+            return 1
+        used = r.used(self.sku)
+        return used if self.metric == "units" else min(used, 1)
 
     def across(self, is_global: bool) -> bool:
         """Whether it counts over all activities together."""
@@ -127,7 +196,9 @@ class Limit:
             return False
         if self.metric == "open_holds":
             return r.at(now) == "held"
-        return r.ended_unpaid(now) if self.metric == "expired_holds" else r.counts(now)
+        if self.metric == "expired_holds":
+            return r.ended_unpaid(now)
+        return r.counts(now) and self.amount(r) > 0
 
 
 @dataclass(frozen=True, slots=True)

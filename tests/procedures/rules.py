@@ -94,6 +94,19 @@ def change_list(
     )
 
 
+def set_queue_limit(
+    connection: Connection[Any], sale: Sale, max_waiting: int | None, actor: str | None = None
+) -> Row:
+    """seckill.set_queue_limit."""
+    return one(
+        connection,
+        "select * from seckill.set_queue_limit(%(activity_id)s, %(max_waiting)s, %(actor)s)",
+        activity_id=sale.activity_id,
+        max_waiting=max_waiting,
+        actor=actor,
+    )
+
+
 def require_list(
     connection: Connection[Any],
     sale: Sale,
@@ -136,6 +149,37 @@ def schedule(
         instants=[at for at, _ in pairs],
         quantities=[quantity for _, quantity in pairs],
         actor=actor,
+    )
+
+
+def receive_stock(connection: Connection[Any], sku: str, units: int) -> Row:
+    """seckill.receive_stock."""
+    return one(
+        connection,
+        """
+        select * from seckill.receive_stock(
+                 p_sku => %(sku)s, p_quantity => %(units)s, p_request_id => %(request_id)s)""",
+        sku=sku,
+        units=units,
+        request_id=uuid4(),
+    )
+
+
+def allocate_stock(
+    connection: Connection[Any], sale: Sale, units: int, request_id: UUID | None = None
+) -> Row:
+    """seckill.allocate_stock to the sale's pool."""
+    return one(
+        connection,
+        """
+        select * from seckill.allocate_stock(
+                 p_activity_id => %(activity_id)s, p_sku => %(sku)s, p_quantity => %(units)s,
+                 p_request_id => %(request_id)s, p_region => %(region)s)""",
+        activity_id=sale.activity_id,
+        sku=sale.sku,
+        region=sale.region,
+        units=units,
+        request_id=request_id or uuid4(),
     )
 
 

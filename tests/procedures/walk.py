@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from psycopg import Connection
 
-from tests.fix_sale import Sale, add_units, violations
+from tests.fix_sale import Sale, violations
 from tests.procedures.instants import another_pool, expire_at, sale_between, time_passes, units_of
-from tests.procedures.model import Activity, Model, Pool
+from tests.procedures.model import Model
 from tests.procedures.model_limits import DAY, HOUR, Limit, Order, Reservation, midnight
+from tests.procedures.model_stock import Activity, Pool
 from tests.procedures.rules import drop_rule, set_rule
 
 MINUTE = timedelta(minutes=1)
@@ -118,7 +119,9 @@ class Walk(RuleBasedStateMachine):
                     region=region,
                 )
             self.sales.append(sale)
-            pools = {key: Pool(number) for key, number in units.items()}
+            pools = {key: Pool(quantity) for key, quantity in units.items()}
+            for key, quantity in units.items():
+                self.model.received[key[0]] += quantity
             self.model.activities.append(Activity(starts_at, ends_at, HOLD, zone, pools))
         if maximum:
             limit = Limit("user", "units", "activity", maximum)
@@ -203,73 +206,57 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def the_pools_agree(self) -> None:
-        for number, sale in enumerate(self.sales):
-            rows = self.superuser.execute(
-                """
-                select p.sku, p.region, b.*
-                  from seckill_private.pool as p
-                 cross join lateral seckill_private.pool_balance(
-                         p.activity_id, p.pool_id, %(now)s) as b
-                 where p.activity_id = %(id)s""",
-                {"now": self.now, "id": sale.activity_id},
-            ).fetchall()
-            pools = self.model.activities[number].pools
-            assert len(rows) == len(pools)
-            for row in rows:
-                available = self.model.available(number, row.sku, row.region, self.now)
-                held = self.model.taken(number, row.sku, row.region, self.now, "held")
-                sold = self.model.taken(number, row.sku, row.region, self.now, "confirmed")
-                closed = self.model.activities[number].state == "closed"
-                later = 0 if closed else pools[row.sku, row.region].unreleased(self.now)
-                assert (row.available, row.held, row.sold) == (available, held, sold)
-                assert row.total == available + held + sold + later
+        """Now, whatever of it has been swept; and I1 on what is stored."""
+        numbers = {sale.activity_id: number for number, sale in enumerate(self.sales)}
+        rows = self.superuser.execute(
+            """
+            select p.activity_id, p.sku, p.region, b.*, to_json(s) as stored,
+                   greatest(0, s.owed - d.units) as owed
+              from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             cross join lateral seckill_private.pool_balance(
+                     p.activity_id, p.pool_id, %(now)s) as b
+             cross join lateral seckill_private.due_units(
+                     p.activity_id, p.pool_id, %(now)s) as d (units)
+             where p.activity_id = any (%(ids)s)""",
+            {"now": self.now, "ids": list(numbers)},
+        ).fetchall()
+        assert len(rows) == sum(len(sale.pools) for sale in self.model.activities)
+        for row in rows:
+            number = numbers[row.activity_id]
+            pool = (number, row.sku, row.region, self.now)
+            held, sold = (self.model.taken(*pool, state) for state in ("held", "confirmed"))
+            assert (row.available, row.held, row.sold) == (self.model.available(*pool), held, sold)
+            assert row.total == self.model.total(*pool)
+            # A closed pool gives all that comes back to the inventory, owed or not.
+            closed = self.model.activities[number].state == "closed"
+            assert closed or row.owed == self.model.owed(*pool)
+            self.is_sound(row.stored)
 
-    @invariant()
-    def the_counters_are_sound(self) -> None:
-        """I1, on what is stored."""
-        for sale in self.sales:
-            rows = self.superuser.execute(
-                """
-                select s.total, s.available, s.held, s.sold, s.unreleased
-                  from seckill_private.pool as p
-                  join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-                 where p.activity_id = %s""",
-                [sale.activity_id],
-            ).fetchall()
-            for row in rows:
-                assert min(row.available, row.held, row.sold, row.unreleased) >= 0
-                assert 0 <= row.held + row.sold <= row.total
-                assert row.total == row.available + row.held + row.sold + row.unreleased
+    def is_sound(self, slot: dict[str, int]) -> None:
+        """I1; and that nothing can be bought while units are owed."""
+        available, owed = slot["available"], slot["owed"]
+        held, sold, unreleased = slot["held"], slot["sold"], slot["unreleased"]
+        assert min(available, held, sold, unreleased, owed) >= 0
+        assert slot["total"] == available + held + sold + unreleased
+        assert 0 in (available, owed)
 
     def teardown(self) -> None:
         for name in self.model.limits:
             drop_rule(self.operator, None, name)
         self.the_books_agree()
-        for _ in range(20):
-            expire_at(self.superuser, self.now)
+        self.sweep_all()
         self.the_books_agree()
         for sku in self.skus:
-            assert units_of(self.operator, sku) == self.units_that_came_back(sku)
+            assert units_of(self.operator, sku) == self.model.inventory(sku, self.now)
+
+    def sweep_all(self) -> None:
+        """What has ended is given back, to the inventory where that is where it goes."""
+        while expire_at(self.superuser, self.now):
+            pass
 
     def the_books_agree(self) -> None:
         """reconcile of both sales."""
         for sale in self.sales:
             found = violations(self.operator, sale)
             assert found == [], found
-
-    def units_that_came_back(self, sku: str) -> int:
-        """Units of a sku that closed sales returned to the inventory."""
-        back = 0
-        for number, sale in enumerate(self.model.activities):
-            if sale.state == "closed":
-                for (other, region), pool in sale.pools.items():
-                    if other == sku:
-                        held = self.model.taken(number, sku, region, self.now, "held")
-                        sold = self.model.taken(number, sku, region, self.now, "confirmed")
-                        back += pool.units - held - sold
-        return back
-
-    def allocate(self, activity: int, units: int) -> None:
-        """More units for the first pool of a sale."""
-        add_units(self.operator, self.sales[activity], units)
-        self.model.activities[activity].pools[self.skus[0], "*"].units += units

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.fix_sale import Row
+from tests.fix_sale import Row, confirm_batch, refund
 from tests.procedures.instants import cancel_at, confirm_at, refused
 from tests.procedures.model import Answer, Check
-from tests.procedures.model_limits import Order
+from tests.procedures.model_limits import Asked, Order, Reservation
 from tests.procedures.rules import (
     explain_at,
     reserve_lines,
@@ -23,6 +23,33 @@ from tests.procedures.walk import ANY_LINES, REGIONS, Walk, Wish, waits
 
 choices = st.integers(0, 10_000)
 users = st.sampled_from(["ann", "bob", "cid"])
+# How a refund names what it takes: not at all, by sku, by quantity, one line by both, a line for
+# each unit, by a sku that was not bought; or it is a repeat of an earlier one.
+WHAT = ("all", "skus", "quantities", "line", "line", "units", "other", "again", "again")
+REQUESTS = ("new", "new", "new", "old", "none")
+PAYMENTS = ("first", "second", None, "")
+PAYERS = ("buyer", "stranger", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A refund that somebody asks for."""
+
+    what: str
+    units: int
+    request: str
+    restock: bool
+    restore: bool
+
+
+asks_ = st.builds(
+    Ask,
+    what=st.sampled_from(WHAT),
+    units=st.integers(1, 2),
+    request=st.sampled_from(REQUESTS),
+    restock=st.booleans(),
+    restore=st.booleans(),
+)
 settling = st.sampled_from(["first", "first", "second", "cancel"])
 CHANGES = ("nothing", "nothing", "subjects", "user", "quantity", "sku", "region", "activity")
 wishes = st.builds(
@@ -48,6 +75,12 @@ def as_answer(row: Row) -> Answer:
         retry=row.retry,
         retry_at=row.retry_at,
     )
+
+
+def as_arguments(asked: Asked) -> tuple[list[str] | None, list[int] | None]:
+    """The lines that a refund named, as it could name them again."""
+    quantities = [quantity for _, quantity in asked if quantity is not None]
+    return [sku for sku, _ in asked] or None, quantities or None
 
 
 def same_row(row: Row, check: Check) -> bool:
@@ -169,9 +202,8 @@ class Buyers(Walk):
                 use = self.model.use(rule_, order.activity, value, self.now)
                 one_more = replace(order, lines=((limit.sku or self.skus[0], 1),))
                 check = self.model.check_limit(name, limit, use, one_more)
-                changes_at = check.retry_at or use.resets_at
                 expected.append(
-                    (name, limit.dimension, use.used, limit.maximum, check.remaining, changes_at)
+                    (name, limit.dimension, use.used, limit.maximum, check.remaining, use.resets_at)
                 )
         assert [
             (r.limit_name, r.dimension, r.used, r.maximum, r.remaining, r.resets_at) for r in rows
@@ -199,6 +231,99 @@ class Buyers(Walk):
             self.seen[f"{name} {answer.status}{late}{again}"] += 1
 
     @precondition(lambda self: self.model.reservations)
+    @rule(
+        wait=waits,
+        payments=st.lists(
+            st.tuples(choices, st.sampled_from(PAYMENTS), st.sampled_from(["buyer", *PAYERS])),
+            max_size=6,
+        ),
+    )
+    def settle_together(self, wait: str, payments: list[tuple[int, str | None, str]]) -> None:
+        """A file of payments: each is answered as if it came alone, after those before it."""
+        self.time_goes_on(wait)
+        self.pools_see_the_time()
+        file: list[tuple[str | None, int | None, str | None]] = []
+        expected: list[Answer | str] = []
+        for choice, payment, payer in payments:
+            r = self.one_of(choice)
+            user = {"buyer": r.order.user, "stranger": f"{self.tag} eve", "nobody": None}[payer]
+            file.append((user, r.number, payment))
+            if user is None or payment == "":
+                expected.append("SK001")
+            elif user != r.order.user:
+                expected.append("SK008")
+            else:
+                expected.append(self.model.confirm(self.now, r, payment))
+        rows = confirm_batch(self.operator, file)
+        assert [row.reservation_id for row in rows] == [number for _, number, _ in file]
+        for row, answer in zip(rows, expected, strict=True):
+            if isinstance(answer, str):
+                assert (row.status, row.error_code) == ("error", answer)
+            else:
+                assert Answer(row.status, row.replayed, row.late) == answer
+                assert row.error_code is None
+            self.seen[f"batch {row.error_code or row.status}{' late' if row.late else ''}"] += 1
+
+    @precondition(lambda self: self.model.reservations)
+    @rule(wait=waits, choice=choices, asks=st.lists(asks_, min_size=1, max_size=4))
+    def refund(self, wait: str, choice: int, asks: list[Ask]) -> None:
+        """Take back what was bought, perhaps in several steps; seldom what was not."""
+        self.time_goes_on(wait)
+        self.pools_see_the_time()
+        paid = [r for r in self.model.reservations if r.state in ("confirmed", "refunded")]
+        several = [r for r in paid if r.left(None) > 1]
+        paid = several if several and choice % 2 else paid
+        r = paid[-1 - choice % min(len(paid), 5)] if paid and choice % 8 else self.one_of(choice)
+        for ask in asks:
+            self.refund_once(r, ask)
+
+    def refund_once(self, r: Reservation, ask: Ask) -> None:
+        """One call, which may be a repeat or have the request id of another."""
+        lines, restock, restore = self.lines_to_refund(r, ask), ask.restock, ask.restore
+        self.requests += 1
+        request = None if ask.request == "none" else self.requests
+        old = sorted(key for key in r.refunds if key is not None)
+        if old and (ask.request == "old" or ask.what == "again"):
+            request = old[self.requests % len(old)]
+        if old and ask.what == "again":
+            earlier = r.refunds[request]
+            restock, restore = earlier.restock, earlier.restore
+            lines = as_arguments(earlier.asked)
+        expected = self.model.refund(self.now, r, lines, request, restock, restore)
+        named: dict[str, Any] = {
+            "user": r.order.user,
+            "skus": lines[0],
+            "quantities": lines[1],
+            "request_id": None if request is None else UUID(int=request),
+            "restock": restock,
+            "restore_limits": restore,
+        }
+        if isinstance(expected, str):
+            self.seen[f"refund {expected}"] += 1
+            with refused(expected):
+                refund(self.operator, r.number, **named)
+            return
+        answer = refund(self.operator, r.number, **named)
+        assert Answer(answer.status, answer.replayed, answer.late) == expected
+        late = " late" if answer.late else ""
+        self.seen[f"refund {answer.status}{late}{' again' if answer.replayed else ''}"] += 1
+
+    def lines_to_refund(
+        self, r: Reservation, ask: Ask
+    ) -> tuple[list[str] | None, list[int] | None]:
+        """What a refund of a reservation names, skus in any order."""
+        skus, units = [sku for sku, _ in reversed(r.order.lines)], ask.units
+        if ask.what == "skus":
+            return skus[:units], None
+        if ask.what == "quantities":
+            return None, [units] * len(skus)
+        if ask.what == "line":
+            return skus[-1:], [units]
+        if ask.what == "units":
+            return skus * units, [1] * len(skus * units)
+        return (["no such sku"], [1]) if ask.what == "other" else (None, None)
+
+    @precondition(lambda self: self.model.reservations)
     @rule(choice=choices, user=users)
     def look(self, choice: int, user: str) -> None:
         """A read, by its buyer or by somebody else."""
@@ -216,7 +341,11 @@ class Buyers(Walk):
         for row in rows:
             state = r.at(self.now)
             lines = tuple(zip(row.skus, row.quantities, strict=True))
-            assert (row.status, row.region, lines) == (state, r.order.region, r.order.lines)
-            resolved_at = r.expires_at if state == "expired" else r.resolved_at
+            left = [(sku, r.left(sku)) for sku, _ in r.order.lines if r.left(sku)]
+            # What is refunded whole reads as it was bought.
+            meant = r.order.lines if state == "refunded" else tuple(left)
+            assert (row.status, row.region, lines) == (state, r.order.region, meant)
+            instants = {"expired": r.expires_at, "refunded": r.refunded_at}
+            resolved_at = instants.get(state, r.resolved_at)
             assert (row.expires_at, row.resolved_at) == (r.expires_at, resolved_at)
             assert row.payment_ref == r.payment

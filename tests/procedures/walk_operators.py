@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.fix_sale import Sale
-from tests.procedures.instants import call_for, expire_at, refused
+from tests.fix_sale import Sale, set_stock_total
+from tests.procedures.instants import call_for, expire_at, refused, units_of
 from tests.procedures.model_limits import DAY, HOUR, Limit
-from tests.procedures.rules import change_list, drop_rule, move_stock, require_list, schedule
+from tests.procedures.rules import (
+    allocate_stock,
+    change_list,
+    drop_rule,
+    move_stock,
+    receive_stock,
+    require_list,
+    schedule,
+)
 from tests.procedures.walk import MINUTE, Walk, waits
 
 WINDOWS = ("order", "hour", "day", "week", "month", "activity", "rolling")
@@ -28,7 +37,14 @@ NAMES = ("a", "b", "c")
 SCOPES = (0, 0, 0, 1, None)
 DIMENSIONS = ("user", "phone", "address")
 VALUES = {"user": ("ann", "bob"), "phone": ("1", "2"), "address": ("x", "y")}
-CALLS = ("pause", "pause", "allocate", "allocate", "close")
+# The pools of the first sale, by number of the sku; the second has the first of them.
+POOLS = ((0, "*"), (1, "*"), (0, "north"))
+MODES = ("reject", "floor", "drain", "revoke")
+# A new total is some units more or less than the old one, or than what is held and sold.
+BASES = ("total", "out")
+# Which total the caller expects: he knows it, is wrong about it, or does not say.
+EXPECTED = ("right", "wrong", "none")
+CALLS = ("pause", "pause", "close")
 
 scopes = st.sampled_from(SCOPES)
 names = st.sampled_from(NAMES)
@@ -150,7 +166,7 @@ class Operators(Walk):
     @rule(
         wait=waits,
         number=sales,
-        pool=st.sampled_from([(0, "*"), (1, "*"), (0, "north")]),
+        pool=st.sampled_from(POOLS),
         plan=st.lists(st.tuples(st.sampled_from([0, 1, 30, 600]), st.integers(1, 3)), max_size=3),
     )
     def plan_releases(
@@ -158,7 +174,7 @@ class Operators(Walk):
     ) -> None:
         """So many minutes from now; what is due at once counts like the rest."""
         self.time_goes_on(wait)
-        key = (self.skus[0], "*") if number == 1 else (self.skus[pool[0]], pool[1])
+        key = self.key(number, pool)
         at = {self.now + minutes * MINUTE: units for minutes, units in plan}
         self.pools_see_the_time()
         sale = Sale(self.sales[number].activity_id, *key)
@@ -166,10 +182,107 @@ class Operators(Walk):
             with refused("SK006"):
                 schedule(self.operator, sale, at.items())
         elif self.model.schedule(self.now, number, key, at):
-            assert schedule(self.operator, sale, at.items()).status == "scheduled"
+            answer = schedule(self.operator, sale, at.items())
+            assert answer.status == "scheduled"
+            assert answer.total == self.model.total(number, *key, self.now)
         else:
             with refused("SK007"):
                 schedule(self.operator, sale, at.items())
+
+    def key(self, number: int, pool: tuple[int, str]) -> tuple[str, str]:
+        """Sku and region of a pool of a sale."""
+        return (self.skus[0], "*") if number == 1 else (self.skus[pool[0]], pool[1])
+
+    @rule(
+        wait=waits,
+        number=sales,
+        pool=st.sampled_from(POOLS),
+        base=st.sampled_from(BASES),
+        more=st.integers(-3, 2),
+        mode=st.sampled_from(MODES),
+        expected=st.sampled_from([*EXPECTED, "right"]),
+    )
+    def set_a_total(
+        self,
+        wait: str,
+        number: int,
+        pool: tuple[int, str],
+        base: str,
+        more: int,
+        mode: str,
+        expected: str,
+    ) -> None:
+        self.time_goes_on(wait)
+        key = self.key(number, pool)
+        sale = Sale(self.sales[number].activity_id, *key)
+        before = self.model.total(number, *key, self.now)
+        start = before if base == "total" else self.model.out(number, *key, self.now)
+        total = max(start + more, 0)
+        compared = {"right": before, "wrong": before + 1, "none": None}[expected]
+        self.inventory_has(key[0], total - before)
+        self.pools_see_the_time()
+        if self.model.activities[number].state == "closed":
+            with refused("SK006"):
+                set_stock_total(self.operator, sale, total, mode, expected=compared)
+            return
+        change = self.model.set_total(self.now, number, key, total, mode, compared)
+        if isinstance(change, str):
+            what = "" if change == "SK006" else mode if total < before else "raise"
+            self.seen[" ".join(f"total {what} {change}".split())] += 1
+            with refused(change):
+                set_stock_total(self.operator, sale, total, mode, expected=compared)
+            return
+        answer = set_stock_total(self.operator, sale, total, mode, expected=compared)
+        assert (answer.status, answer.replayed) == ("set", change.replayed)
+        assert (answer.quantity, answer.total) == (change.quantity, change.total)
+        what = mode if total < before else "raise"
+        if change.replayed:
+            what = "again"
+        elif change.revoked:
+            what = "revoke revoking"
+        elif self.model.owed(number, *key, self.now):
+            what = "drain owing"
+        self.seen[f"total {what}"] += 1
+
+    def inventory_has(self, sku: str, units: int) -> None:
+        """What ended holds bring it may be enough, once they are swept."""
+        if units > units_of(self.operator, sku):
+            self.sweep_all()
+
+    @rule(
+        wait=waits,
+        number=sales,
+        pool=st.sampled_from(POOLS),
+        units=st.integers(1, 4),
+        received=st.booleans(),
+    )
+    def allocate(
+        self, wait: str, number: int, pool: tuple[int, str], units: int, received: bool
+    ) -> None:
+        """Units that have just come in, or some that are there; a repeat adds none."""
+        self.time_goes_on(wait)
+        key = self.key(number, pool)
+        sale = Sale(self.sales[number].activity_id, *key)
+        if received:
+            receive_stock(self.operator, key[0], units)
+            self.model.received[key[0]] += units
+        self.inventory_has(key[0], units)
+        self.pools_see_the_time()
+        request_id = uuid4()
+        if self.model.activities[number].state == "closed":
+            with refused("SK006"):
+                allocate_stock(self.operator, sale, units, request_id)
+        elif self.model.allocate(self.now, number, key, units):
+            answer = allocate_stock(self.operator, sale, units, request_id)
+            total = self.model.total(number, *key, self.now)
+            assert (answer.replayed, answer.total) == (False, total)
+            again = allocate_stock(self.operator, sale, units, request_id)
+            assert (again.replayed, again.total) == (True, total)
+            self.seen["allocate"] += 1
+        else:
+            with refused("SK007"):
+                allocate_stock(self.operator, sale, units, request_id)
+            self.seen["allocate SK007"] += 1
 
     @rule(back=st.booleans(), units=st.integers(1, 3))
     def move_to_another_region(self, back: bool, units: int) -> None:
@@ -180,7 +293,9 @@ class Operators(Walk):
             with refused("SK006"):
                 move_stock(*arguments, source=source, target=target)
         elif self.model.move(self.now, 0, self.skus[0], (source, target), units):
-            assert move_stock(*arguments, source=source, target=target).status == "moved"
+            answer = move_stock(*arguments, source=source, target=target)
+            total = self.model.total(0, self.skus[0], target, self.now)
+            assert (answer.status, answer.total) == ("moved", total)
         else:
             with refused("SK007"):
                 move_stock(*arguments, source=source, target=target)
@@ -196,9 +311,7 @@ class Operators(Walk):
         sale = self.model.activities[number]
         if sale.state == "closed":
             return
-        if what == "allocate":
-            self.allocate(number, 2)
-        elif what == "close":
+        if what == "close":
             self.pools_see_the_time()
             call_for(self.operator, "close_activity", self.sales[number])
             sale.state = "closed"
