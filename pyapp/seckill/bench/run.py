@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from seckill.bench.load import Interrupted, Rate
-from seckill.bench.measures import Options, open_measures
+from seckill.bench.measures import open_measures
 from seckill.bench.place import Place, Ways, open_place
 from seckill.bench.ratios import Ratio, Round, ratios
+from seckill.bench.setting import Options
 
 # The pool's table, after a million purchases.
 TABLE_BAR_BYTES = 1_000_000
@@ -43,7 +44,9 @@ class Report:
         rounds: what was measured.
         ratios: the result.
         purchases: made in all.
-        pool_bytes: the size of the pools' table after them; None where it was not asked for.
+        full: purchases of the one pool that is filled for the size of its row's table.
+        full_single: of these, by calls of one buyer, each an update of the row.
+        pool_bytes: the size of the pools' table after all; None where it was not asked for.
         cut_short: the time was over before all rounds were.
     """
 
@@ -53,6 +56,8 @@ class Report:
     rounds: Sequence[Round]
     ratios: Sequence[Ratio]
     purchases: int
+    full: int
+    full_single: int
     pool_bytes: int | None
     cut_short: bool
 
@@ -81,8 +86,7 @@ def run(ways: Ways, options: Options, tell: Callable[[str], None], stop: threadi
     with open_place(ways) as place:
         rounds = _measure(place, options, tell, stop, until)
         table = place.pool_bytes() if "table" in options.scenarios else None
-        sales = (place.one, place.three, place.free, place.gone)
-        purchases = sum(place.taken(sale) for sale in sales)
+        purchases, full = place.purchases(), place.taken(place.full)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Report(
         options,
@@ -91,6 +95,8 @@ def run(ways: Ways, options: Options, tell: Callable[[str], None], stop: threadi
         rounds.done,
         ratios(options, rounds.done),
         purchases,
+        full,
+        sum(one["table_single"].calls for one in rounds.done if "table_single" in one),
         table,
         rounds.cut_short,
     )
@@ -104,7 +110,7 @@ def _measure(
     until: float | None,
 ) -> _Rounds:
     rounds = _Rounds()
-    with open_measures(place, options, stop) as measures:
+    with open_measures(place, options, stop, tell) as measures:
         for number in range(1, options.rounds + 1):
             rounds.done.append({})
             # Every other round backwards: nobody always comes after the same one.
