@@ -27,7 +27,7 @@ _LAST_S = 60.0
 
 
 @dataclass(slots=True)
-class _Day:
+class Day:
     """What happened: seconds from the intended start to each answer, and when it came."""
 
     waits: list[float] = field(default_factory=list[float])
@@ -35,7 +35,7 @@ class _Day:
     unanswered: int = 0
 
 
-async def _buy(client: AsyncClient, activity_id: int, due: float, end: float, day: _Day) -> None:
+async def _buy(client: AsyncClient, activity_id: int, due: float, end: float, day: Day) -> None:
     try:
         said = await client.reserve(
             activity_id=activity_id,
@@ -54,10 +54,19 @@ async def _buy(client: AsyncClient, activity_id: int, due: float, end: float, da
     day.in_time += now <= end
 
 
-async def _arrive(
+async def arrive(
     client: AsyncClient, activity_id: int, rate: float, seconds: float, stop: threading.Event
-) -> _Day:
-    day, under_way = _Day(), set[asyncio.Task[None]]()
+) -> Day:
+    """So many buyers a second, for so long; returns when all of them are answered."""
+    day, under_way = Day(), set[asyncio.Task[None]]()
+    failed: list[BaseException] = []
+
+    def ended(task: asyncio.Task[None]) -> None:
+        under_way.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            failed.append(error)
+
     began, number, count = monotonic(), 0, max(1, int(rate * seconds))
     end = began + seconds
     try:
@@ -71,15 +80,18 @@ async def _arrive(
                 due = began + number / rate
                 task = asyncio.create_task(_buy(client, activity_id, due, end, day))
                 under_way.add(task)
+                task.add_done_callback(ended)
                 number += 1
             await asyncio.sleep(_TICK_S)
-            for task in [task for task in under_way if task.done()]:
-                under_way.discard(task)
-                task.result()  # its error
+            if failed:
+                raise failed[0]
     finally:
-        for task in under_way:
+        left = tuple(under_way)
+        for task in left:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
+    if failed:
+        raise failed[0]
     return day
 
 
@@ -95,10 +107,10 @@ def _open_loop(setting: Setting, percent: int) -> Rate:
     capacity = seckill_buyers(dsn, place.one, options.buyers, options.seconds, stop).per_second
     rate = capacity * percent / 100
 
-    async def run() -> _Day:
+    async def run() -> Day:
         async with AsyncClient(dsn, max_size=_CONNECTIONS, timeout_ms=60_000, flag="") as client:
-            await _buy(client, place.one, 0.0, 0.0, _Day())  # connect
-            return await _arrive(client, place.one, rate, seconds, stop)
+            await _buy(client, place.one, 0.0, 0.0, Day())  # connect
+            return await arrive(client, place.one, rate, seconds, stop)
 
     day = asyncio.run(run())
     waits = sorted(day.waits)

@@ -31,6 +31,10 @@ class BenchError(Exception):
     """A measure that cannot count, in one line."""
 
 
+class NoCalls(BenchError):
+    """Connecting took all the time there was: the machine is busy."""
+
+
 class Interrupted(Exception):
     """The user wants it to stop."""
 
@@ -144,9 +148,9 @@ def _rate(said: str, status: int) -> Rate:
     calls = re.search(r"actually processed: (\d+)", said)
     failed = re.search(r"failed transactions: (\d+)", said)
     per_second = re.search(r"tps = ([\d.]+)", said)
+    if status == 0 and calls is not None and calls[1] == "0":
+        raise NoCalls("not one call was answered in time: give more --seconds")
     if status != 0 or calls is None or per_second is None or (failed and failed[1] != "0"):
         wrong = [line for line in said.splitlines() if "rror" in line] or said.splitlines()[-1:]
         raise BenchError(f"pgbench: {wrong[0] if wrong else f'exit status {status}'}")
-    if calls[1] == "0":
-        raise BenchError("not one call was answered in time: give more --seconds")
     return Rate(int(calls[1]), float(per_second[1]))
