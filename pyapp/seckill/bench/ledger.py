@@ -23,7 +23,8 @@ from seckill.client import Client
 from seckill.runtime import Runtime, StartError
 
 _SMALL = 10_000
-_CHUNK = 100_000
+# Sorted by the key within a chunk, or every row would be written to another page of the index.
+_CHUNK = 250_000
 _STOCK = 100_000_000
 # As seckill_private.take_hold writes it.
 _FILL = """
@@ -40,6 +41,7 @@ select seckill_private.buyer_key(p.activity_id, b.user_id), gen_random_uuid(),
  cross join lateral (select n, 'filled-' || n as user_id
                        from generate_series(%(first)s::bigint, %(last)s) as n) as b
  where p.activity_id = %(activity_id)s
+ order by 1
 """
 _RESERVE = "select status from seckill.reserve(%s, %s, %s, 1, %s)"
 _RESERVE_BATCH = """
@@ -82,6 +84,7 @@ def _open(setting: Setting) -> _Ledger:
 
 def _fill(setting: Setting, ledger: _Ledger, activity_id: int, rows: int) -> None:
     with psycopg.connect(ledger.admin, autocommit=True) as connection:
+        connection.execute("set work_mem = '256MB'")
         for first in range(1, rows + 1, _CHUNK):
             if setting.stop.is_set():
                 raise Interrupted
