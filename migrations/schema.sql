@@ -225,13 +225,12 @@ CREATE TYPE seckill_private.request AS (
 	region text,
 	digests bytea[],
 	error_code text,
-	pool_id bigint,
-	plain boolean
+	pool_id bigint
 );
 
 ALTER TYPE seckill_private.request OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill_private.request IS 'A request of a batch. error_code: why it is none. plain: it may be granted without another look while its pool has the units.';
+COMMENT ON TYPE seckill_private.request IS 'A request of a batch. error_code: why it is none.';
 
 CREATE TABLE seckill_private.activity (
     activity_id bigint NOT NULL,
@@ -246,7 +245,9 @@ CREATE TABLE seckill_private.activity (
     archived_at timestamp with time zone,
     last_position bigint,
     dropped_at timestamp with time zone,
+    max_waiting integer,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
+    CONSTRAINT activity_max_waiting CHECK (((max_waiting >= 0) AND (max_waiting <= 1000))),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
     CONSTRAINT activity_window CHECK ((starts_at < ends_at))
 );
@@ -260,6 +261,8 @@ COMMENT ON COLUMN seckill_private.activity.archived_at IS 'From here on nothing 
 COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row stands in the feed, once it is archived.';
 
 COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
+
+COMMENT ON COLUMN seckill_private.activity.max_waiting IS 'Callers that may wait for one of its pools (seckill_private.enter_queue); null: no bound.';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -1556,6 +1559,43 @@ $$;
 ALTER FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) IS 'Set a limit, or change the one of that name: at most p_maximum of p_metric for each subject of p_dimension (user, or any key of p_subjects) in p_window, for one p_sku or for all (null). Several may apply; all must pass. p_metric: units; orders; open_holds (unpaid now; p_window is null or activity); expired_holds (ended unpaid, never given back). p_window: order, hour, day, week (from Monday), month, activity; rolling, the last p_period (days and shorter). p_time_zone: of the calendar, else the activity''s. p_required: a request that does not name the dimension is an error (SK001); false: it passes. p_activity_id null: a global limit, which counts across all activities unless its window is order or activity; an activity''s limit of that name stands in for it. A limit counts what was bought before; lowered below what is used, it keeps that and refuses more. status: set; replayed where it stood like this already. Raises SK001, SK002, SK005, SK006 (closed).';
+
+CREATE FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_max_waiting not between 0 and 1000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_max_waiting must be 0 to 1000, is ' || p_max_waiting);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  update seckill_private.activity as a
+     set max_waiting = p_max_waiting
+   where a.activity_id = p_activity_id
+     and a.max_waiting is distinct from p_max_waiting;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_queue_limit', p_activity_id, null, jsonb_build_object('max_waiting', p_max_waiting),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside the one being served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3088,7 +3128,7 @@ ALTER FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_
 
 COMMENT ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Take up to so many units of later releases out of a pool, to the inventory; how many.';
 
-CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3096,14 +3136,12 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
-  v_is_short boolean :=
-    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
-  if v_is_short or p_sale.lists is not null then
+  if p_is_short or p_sale.lists is not null then
     select c.* into v_check
       from seckill_private.gate_checks(
-             p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
-             case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
+             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
              p_now) as c
      where c.answer is not null
      limit 1;
@@ -3128,9 +3166,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
+COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
 
 CREATE FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) RETURNS integer
     LANGUAGE plpgsql
@@ -3359,23 +3397,71 @@ ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_r
 
 COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
 
+CREATE FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) IS 'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no bound.';
+
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
-    select distinct p.activity_id
+    select p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
-     order by p.activity_id);
-  v_releasing bigint[] := array(
-    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
+     union
+    select p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_release <= v_now
+     order by 1);
+  v_some bigint[] := seckill_private.free_activities(v_now, v_activity_ids);
+  v_others bigint[] := array(
+    select u.id from unnest(v_activity_ids) as u (id)
+     where u.id <> all (v_some)
+     order by random());
+  v_lines seckill_private.unit_line[];
+  v_releasing bigint[];
 begin
-  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  loop
+    v_lines := seckill_private.pick_due_holds(v_now, v_some, null, null, p_limit);
+    v_releasing := array(
+      select s.pool_id
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (v_some)
+         and s.next_release <= v_now);
+    exit when v_lines is not null or v_releasing <> '{}' or v_others = '{}';
+    v_some := v_others[1:1];
+    v_others := v_others[2:];
+  end loop;
   perform seckill_private.lock_slots(
     v_releasing || array(select l.pool_id from unnest(v_lines) as l));
   perform seckill_private.post_movements(
@@ -3432,6 +3518,30 @@ ALTER FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) IS 'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
 
+CREATE FUNCTION seckill_private.fault_in_text(p_name text, p_value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (COALESCE(p_value, ''::text) = ''::text) THEN (p_name || ' must not be empty'::text) WHEN (length(p_value) > 200) THEN (p_name || ' is longer than 200 characters'::text) ELSE NULL::text END;
+
+ALTER FUNCTION seckill_private.fault_in_text(p_name text, p_value text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) IS 'What is wrong with a text that has to be given, or null.';
+
+CREATE FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_activity_id IS NULL) THEN 'p_activity_id must not be null'::text WHEN (p_request_id IS NULL) THEN 'p_request_id must not be null'::text ELSE COALESCE(seckill_private.fault_in_text('p_user_id'::text, p_user_id), seckill_private.fault_in_text('p_region'::text, p_region)) END;
+
+ALTER FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) IS 'What is wrong with a purchase, its lines and subjects aside, or null.';
+
+CREATE FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (COALESCE(p_quantity, 0) <= 0) THEN ('p_quantity must be positive, is '::text || COALESCE((p_quantity)::text, 'null'::text)) ELSE seckill_private.fault_in_text('p_sku'::text, p_sku) END;
+
+ALTER FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) IS 'What is wrong with a line of a purchase, or null.';
+
 CREATE FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_reservation_id IS NULL) OR ((COALESCE(length(p_user_id), 0) < 1) OR (COALESCE(length(p_user_id), 0) > 200)) OR ((length(p_payment_ref) < 1) OR (length(p_payment_ref) > 200))) THEN 'SK001'::text ELSE NULL::text END;
@@ -3445,32 +3555,24 @@ CREATE FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_sku text;
-  v_quantity integer;
+  v_fault text := seckill_private.fault_in_buyer(
+    p_activity_id, p_request_id, p_user_id, p_region);
 begin
-  if p_activity_id is null then
-    return 'p_activity_id must not be null';
-  elsif p_request_id is null then
-    return 'p_request_id must not be null';
+  if v_fault is not null then
+    return v_fault;
   elsif coalesce(cardinality(p_skus), 0) not between 1 and 50 then
     return 'p_skus must have 1 to 50 lines';
   elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
      or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
     return 'p_skus and p_quantities must be of equal length';
   end if;
-  foreach v_quantity in array p_quantities loop
-    if v_quantity is null or v_quantity <= 0 then
-      return 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null');
+  for v_line in 1 .. cardinality(p_skus) loop
+    v_fault := seckill_private.fault_in_line(p_skus[v_line], p_quantities[v_line]);
+    if v_fault is not null then
+      return v_fault;
     end if;
   end loop;
-  foreach v_sku in array p_skus loop
-    if seckill_private.fault_in_text('p_sku', v_sku) is not null then
-      return seckill_private.fault_in_text('p_sku', v_sku);
-    end if;
-  end loop;
-  return coalesce(
-    seckill_private.fault_in_text('p_user_id', p_user_id),
-    seckill_private.fault_in_text('p_region', p_region));
+  return null;
 end
 $$;
 
@@ -3512,14 +3614,6 @@ $$;
 ALTER FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) IS 'What is wrong with the subjects of a request, or null.';
-
-CREATE FUNCTION seckill_private.fault_in_text(p_name text, p_value text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (COALESCE(p_value, ''::text) = ''::text) THEN (p_name || ' must not be empty'::text) WHEN (length(p_value) > 200) THEN (p_name || ' is longer than 200 characters'::text) ELSE NULL::text END;
-
-ALTER FUNCTION seckill_private.fault_in_text(p_name text, p_value text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) IS 'What is wrong with a text that has to be given, or null.';
 
 CREATE TABLE seckill_private.feed (
     only_row boolean DEFAULT true NOT NULL,
@@ -3757,6 +3851,48 @@ ALTER FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigi
 
 COMMENT ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) IS 'When the first hold on a pool ends that is open after an instant; null where there is none.';
 
+CREATE FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_free bigint[];
+begin
+  begin
+    with due as (
+      select p.activity_id, s.pool_id, s.slot
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (p_activity_ids)
+         and (s.next_expiry <= p_now or s.next_release <= p_now)
+    ), unlocked as (
+      select s.pool_id, s.slot
+        from seckill_private.pool_slot as s
+       where (s.pool_id, s.slot) in (select d.pool_id, d.slot from due as d)
+       order by s.pool_id, s.slot
+         for update skip locked
+    ), activity as (
+      select d.activity_id, bool_and(u.pool_id is not null) as free
+        from due as d
+        left join unlocked as u on u.pool_id = d.pool_id
+                               and u.slot = d.slot
+       group by d.activity_id
+    )
+    select array_agg(a.activity_id order by a.activity_id) into v_free
+      from activity as a
+     where a.free;
+    raise exception using errcode = 'triggered_action_exception';
+  exception when triggered_action_exception then
+    null;  -- the locks are gone, the variable stays
+  end;
+  return coalesce(v_free, array[]::bigint[]);
+end
+$$;
+
+ALTER FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) IS 'Those of some activities none of whose due slots is locked at this instant.';
+
 CREATE FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3834,34 +3970,10 @@ CREATE FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigi
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  v_check seckill_private.check;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
-  v_release_at timestamptz;
 begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := v_balance.held + v_balance.sold;
-  v_check.maximum := v_balance.total;
-  v_check.remaining := v_balance.available;
-  if v_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := v_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when v_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if v_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
+  return seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity,
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
 end
 $$;
 
@@ -3940,14 +4052,17 @@ begin
   v_result.replayed := false;
   for v_pool in
     select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
-           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           array_agg(r order by r.ordinal) as requests,
+           array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -3966,9 +4081,9 @@ begin
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
-             pool_id, plain, line);
+             pool_id, line);
     for v_line in 1 .. v_pool.lines loop
-      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.ordinal := v_pool.ordinals[v_line];
       v_result.reservation_id := v_ids[v_line];
       return next v_result;
     end loop;
@@ -4032,6 +4147,43 @@ END;
 ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
+
+CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) RETURNS seckill_private."check"
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_check seckill_private.check;
+  v_release_at timestamptz;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := p_balance.held + p_balance.sold;
+  v_check.maximum := p_balance.total;
+  v_check.remaining := p_balance.available;
+  if p_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := p_balance.epoch;
+  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  v_check.retry := case
+    when v_release_at is not null then 'not_yet'
+    when p_balance.held > 0 then 'may_return'
+    else 'final'
+  end;
+  if p_balance.held > 0 then
+    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$$;
+
+ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4693,52 +4845,62 @@ ALTER FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_act
 
 COMMENT ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Take units out of a pool until its total is as low as the mode allows.';
 
-CREATE FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private.request[]
+CREATE FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) RETURNS boolean[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
-  v_requests seckill_private.request[];
+  v_twice text[];
+  v_plain boolean[];
+  v_known boolean[];
 begin
   if p_sale.lists is not null
      or seckill_private.sale_status(
           v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
-    return p_requests;
+    return p_plain;
   end if;
-  v_requests := array(
-    select row(
-             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
-             r.digests, r.error_code, r.pool_id,
-             r.plain or r.activity_id = v_activity.activity_id and r.error_code is null
-               and r.times = 1
-               and r.pool_id = any (p_fresh_pool_ids)
-               and (select coalesce(bool_and(
-                             o.request_id <> r.request_id
-                             and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now),
-                           true)
-                      from seckill_private.reservation as o
-                     where o.buyer_key
-                           = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                       and o.user_id = r.user_id))::seckill_private.request
-      from (select u.*, count(*) over (partition by u.user_id) as times
-              from unnest(p_requests) as u) as r
-     order by r.ordinal);
+  v_twice := array(
+    select r.user_id
+      from unnest(p_requests) as r
+     where r.error_code is null
+     group by r.user_id
+    having count(*) > 1);
+  select array_agg(
+           p_plain[r.ordinal]
+           or r.activity_id = v_activity.activity_id and r.error_code is null
+              and r.user_id <> all (v_twice)
+              and r.pool_id = any (p_fresh_pool_ids)
+              and k.clear
+           order by r.ordinal),
+         array_agg(k.known order by r.ordinal)
+    into v_plain, v_known
+    from unnest(p_requests) as r
+   cross join lateral (
+           select count(*) > 0 as known,
+                  coalesce(bool_and(
+                    o.request_id <> r.request_id
+                    and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now), true)
+                    as clear
+             from seckill_private.reservation as o
+            where o.buyer_key = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+              and o.user_id = r.user_id) as k;
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
-    v_requests := seckill_private.mark_within(v_requests, v_limit, v_activity, p_now);
+    v_plain := seckill_private.mark_within(
+      p_requests, v_plain, v_known, v_limit, v_activity, p_now);
   end loop;
-  return v_requests;
+  return v_plain;
 end
 $$;
 
-ALTER FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) IS 'Mark the requests of a batch that nothing but want of units can refuse.';
+COMMENT ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) IS 'Mark the requests of a batch that nothing but want of units can refuse; p_plain: those of other sales that are marked.';
 
-CREATE FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS seckill_private.request[]
+CREATE FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) RETURNS boolean[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4748,25 +4910,31 @@ declare
   v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, p_activity.activity_id);
   v_by_user boolean := p_limit.dimension = 'user';
   v_by_end boolean := p_limit.metric = 'expired_holds';
+  v_twice bytea[] := case when not v_by_user then array(
+    select d.digest
+      from (select seckill_private.digest_of(r.digests, p_limit.dimension) as digest
+              from unnest(p_requests) as r) as d
+     where d.digest is not null
+     group by d.digest
+    having count(*) > 1) end;
 begin
   return array(
-    select row(
-             q.ordinal, q.activity_id, q.user_id, q.sku, q.quantity, q.request_id, q.region,
-             q.digests, q.error_code, q.pool_id,
-             q.plain and (
-               not q.covered
-               or case when v_by_user then true else q.digest is not null and q.times = 1 end
-                  and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
-                      <= p_limit.maximum
-                  and coalesce(u.seen_at <= p_now, true)))::seckill_private.request
-      from (select d.*, count(*) over (partition by d.digest) as times
-              from (select r.*,
-                           r.activity_id = p_activity.activity_id
-                           and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
-                           case when not v_by_user
-                             then seckill_private.digest_of(r.digests, p_limit.dimension)
-                           end as digest
-                      from unnest(p_requests) as r) as d) as q
+    select q.plain and (
+             not q.covered
+             or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
+                and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
+                    <= p_limit.maximum
+                and coalesce(u.seen_at <= p_now, true))
+      from (select r.ordinal, r.user_id, r.quantity, p_plain[r.ordinal] as plain,
+                   r.activity_id = p_activity.activity_id
+                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case when v_by_user and p_known[r.ordinal]
+                     then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
+                   end as keys,
+                   case when not v_by_user
+                     then seckill_private.digest_of(r.digests, p_limit.dimension)
+                   end as digest
+              from unnest(p_requests) as r) as q
      cross join lateral (
              select coalesce(sum(
                       case
@@ -4776,17 +4944,16 @@ begin
                       end), 0) as used,
                     max(greatest(o.created_at, o.resolved_at)) as seen_at
                from seckill_private.reservations_of(
-                      case when v_by_user and q.plain and q.covered then array[
-                        seckill_private.buyer_key(p_activity.activity_id, q.user_id)] end,
+                      case when q.plain and q.covered then q.keys end,
                       q.user_id, p_activity.activity_id,
                       case when q.plain and q.covered then q.digest end) as o) as u
      order by q.ordinal);
 end
 $$;
 
-ALTER FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) IS 'Leave those requests of a batch marked as plain for which a limit has room.';
+COMMENT ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) IS 'Leave those requests of a batch marked as plain for which a limit has room.';
 
 CREATE FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) RETURNS seckill.reservation_result
     LANGUAGE plpgsql STABLE
@@ -5462,17 +5629,17 @@ begin
              case when f.fault is not null then 'SK001' end,
              (select p.pool_id
                 from seckill_private.pool as p
-               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region),
-             false)::seckill_private.request
+               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region)
+           )::seckill_private.request
       from unnest(
              p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions, p_subjects
            ) with ordinality as r (
              activity_id, user_id, sku, quantity, request_id, region, subjects, ordinal)
      cross join lateral (
              select coalesce(
-                      seckill_private.fault_in_request(
-                        r.activity_id, r.user_id, array[r.sku], array[r.quantity], r.request_id,
-                        r.region),
+                      seckill_private.fault_in_buyer(
+                        r.activity_id, r.request_id, r.user_id, r.region),
+                      seckill_private.fault_in_line(r.sku, r.quantity),
                       case
                         when r.subjects is distinct from '{}'
                           then seckill_private.fault_in_subjects(r.subjects)
@@ -5789,6 +5956,62 @@ ALTER FUNCTION seckill_private.refusal(p_check seckill_private."check") OWNER TO
 
 COMMENT ON FUNCTION seckill_private.refusal(p_check seckill_private."check") IS 'A failed check as the answer to a purchase.';
 
+CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_balance seckill.availability_result;
+  v_now timestamptz;
+begin
+  select a.state, a.starts_at, a.ends_at, s.*
+    into v_pool
+    from seckill_private.activity as a
+   cross join lateral (
+           select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
+                  sum(s.held)::bigint as held, sum(s.sold)::bigint as sold,
+                  sum(s.epoch)::bigint as epoch, min(s.next_expiry) as next_expiry,
+                  min(s.next_release) as next_release, max(s.seen_at) as seen_at
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id) as s
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null
+     and s.available < p_quantity
+     and not exists (
+       select from seckill_private.reservation as r
+        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+          and r.user_id = p_user_id)
+     and not exists (
+       select from seckill_private.limit_version as l
+        where (l.activity_id = a.activity_id or l.activity_id is null)
+          and l.until_revision is null
+          and l.dimension <> 'user'
+          and l.required
+          and seckill_private.digest_of(p_digests, l.dimension) is null);
+  v_now := greatest(coalesce(p_now, clock_timestamp()), v_pool.seen_at);
+  if v_pool.state is null or v_pool.next_expiry <= v_now or v_pool.next_release <= v_now
+     or seckill_private.sale_status(v_pool.state, v_pool.starts_at, v_pool.ends_at, v_now)
+        <> 'on_sale' then
+    return null;
+  end if;
+  v_balance.total := v_pool.total;
+  v_balance.available := v_pool.available;
+  v_balance.held := v_pool.held;
+  v_balance.sold := v_pool.sold;
+  v_balance.epoch := v_pool.epoch;
+  v_result := seckill_private.refusal(seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity, v_balance, v_now));
+  v_result.replayed := false;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
+
 CREATE FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6083,7 +6306,7 @@ CREATE FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone,
     AS $$
 declare
   v_sales seckill_private.sale[];
-  v_requests seckill_private.request[] := p_requests;
+  v_plain boolean[] := array_fill(false, array[cardinality(p_requests)]);
   v_request seckill_private.request;
   v_pending seckill_private.request[] := '{}';
   v_results seckill.reserve_result[];
@@ -6103,17 +6326,18 @@ begin
   v_left := v_pools.available;
   v_now := v_pools.decided_at;
   for i in 1 .. cardinality(v_sales) loop
-    v_requests := seckill_private.mark_plain(v_requests, v_sales[i], v_pools.fresh_ids, v_now);
+    v_plain := seckill_private.mark_plain(
+      p_requests, v_plain, v_sales[i], v_pools.fresh_ids, v_now);
   end loop;
-  foreach v_request in array v_requests loop
+  foreach v_request in array p_requests loop
     v_at := array_position(v_pools.pool_ids, v_request.pool_id);
     if v_request.error_code is not null then
       v_results[v_request.ordinal] := seckill_private.request_error(v_request.error_code);
-    elsif v_request.plain and v_left[v_at] >= v_request.quantity then
+    elsif v_plain[v_request.ordinal] and v_left[v_at] >= v_request.quantity then
       v_left[v_at] := v_left[v_at] - v_request.quantity;
       v_pending := v_pending || v_request;
       v_refused := null;
-    elsif v_request.plain and v_request.pool_id = v_refused.pool_id
+    elsif v_plain[v_request.ordinal] and v_request.pool_id = v_refused.pool_id
           and v_request.quantity = v_refused.quantity then
       v_results[v_request.ordinal] := v_refusal;
     else
@@ -6128,7 +6352,9 @@ begin
       v_pools.locked := true;
       v_left := seckill_private.available_of(v_pools.pool_ids);
       v_refusal := v_results[v_request.ordinal];
-      v_refused := case when v_request.plain and v_refusal.status = 'sold_out' then v_request end;
+      v_refused := case
+        when v_plain[v_request.ordinal] and v_refusal.status = 'sold_out' then v_request
+      end;
     end if;
   end loop;
   for v_result in
@@ -6160,9 +6386,19 @@ declare
   v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_pool_ids bigint[];
+  v_is_short boolean;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
+  if v_is_short and cardinality(p_skus) = 1 then
+    v_result := seckill_private.refuse_early(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
+    if v_result.status is not null then
+      return v_result;
+    end if;
+  end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
@@ -6175,7 +6411,6 @@ begin
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
@@ -6186,11 +6421,11 @@ begin
   end if;
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at > v_now then
     v_now := v_check.seen_at;
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   end if;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);
@@ -6796,6 +7031,11 @@ begin
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
+  end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
   if v_versions is null then
@@ -7214,12 +7454,13 @@ CREATE VIEW seckill.activity AS
     ends_at,
     hold_seconds,
     time_zone,
-    created_at
+    created_at,
+    max_waiting
    FROM seckill_private.activity a;
 
 ALTER VIEW seckill.activity OWNER TO seckill_owner;
 
-COMMENT ON VIEW seckill.activity IS 'Activities and their settings. state: draft, open, paused, closed.';
+COMMENT ON VIEW seckill.activity IS 'Activities and their settings. state: draft, open, paused, closed. max_waiting: seckill.set_queue_limit; null: no bound.';
 
 CREATE VIEW seckill.limit_rule AS
  SELECT activity_id,
@@ -7560,6 +7801,9 @@ GRANT ALL ON FUNCTION seckill.schema_version() TO seckill_ops;
 REVOKE ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dimension text, p_metric text, p_window text, p_maximum bigint, p_sku text, p_period interval, p_time_zone text, p_required boolean, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) TO seckill_ops;
 
@@ -7657,7 +7901,7 @@ REVOKE ALL ON FUNCTION seckill_private.cut_available(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
 
@@ -7675,17 +7919,23 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FR
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.explain_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_buyer(p_activity_id bigint, p_request_id uuid, p_user_id text, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.fault_in_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.fault_in_text(p_name text, p_value text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) FROM PUBLIC;
 
@@ -7707,6 +7957,8 @@ REVOKE ALL ON FUNCTION seckill_private.find_sale(p_activity_id bigint) FROM PUBL
 
 REVOKE ALL ON FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.free_activities(p_now timestamp with time zone, p_activity_ids bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.list_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.sale_check(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
@@ -7722,6 +7974,8 @@ REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slot
 REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -7771,9 +8025,9 @@ REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.mark_within(p_requests seckill_private.request[], p_plain boolean[], p_known boolean[], p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.merge_lines(p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
@@ -7848,6 +8102,8 @@ REVOKE ALL ON FUNCTION seckill_private.refund_at(p_now timestamp with time zone,
 REVOKE ALL ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 

@@ -15,6 +15,8 @@
 \ir internal/require_request_id.sql
 \ir internal/require_time_zone.sql
 \ir internal/validate_buyer.sql
+\ir internal/fault_in_line.sql
+\ir internal/fault_in_buyer.sql
 \ir internal/fault_in_request.sql
 \ir internal/validate_request.sql
 \ir internal/merge_lines.sql
@@ -66,6 +68,7 @@
 
 -- Rules that refuse
 \ir internal/sale_check.sql
+\ir internal/judge_stock.sql
 \ir internal/stock_check.sql
 \ir internal/list_checks.sql
 \ir internal/gate_checks.sql
@@ -113,6 +116,7 @@
 \ir internal/take_units.sql
 \ir internal/hold_position.sql
 \ir internal/refresh_next_expiry.sql
+\ir internal/free_activities.sql
 \ir internal/expire_due_at.sql
 
 -- The life of a reservation
@@ -120,9 +124,11 @@
 \ir internal/request_row.sql
 \ir internal/find_request.sql
 \ir internal/replay.sql
+\ir internal/enter_queue.sql
 \ir internal/take_hold.sql
 \ir internal/request_error.sql
 \ir internal/raise_request_error.sql
+\ir internal/refuse_early.sql
 \ir internal/reserve_one.sql
 \ir internal/reserve_at.sql
 \ir internal/read_requests.sql
@@ -237,6 +243,7 @@
 \ir running/set_stock_total.sql
 \ir running/set_limit.sql
 \ir running/drop_limit.sql
+\ir running/set_queue_limit.sql
 \ir running/require_eligibility.sql
 \ir running/add_eligible.sql
 \ir running/remove_eligible.sql

@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.fix_pgbouncer",
     "tests.fix_database",
     "tests.fix_valkey",
+    "tests.faults.fix_options",
 ]

@@ -1,8 +1,9 @@
 -- The first check that fails, in order of precedence, or one without answer: then every check has
 -- passed, and seen_at is the latest instant at which something was done for the request's subjects.
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
--- are made. Stock is looked at closely only where the counters are too low: they are a lower bound,
--- and else every purchase would add up all holds that have ended while a sweep is behind.
+-- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
+-- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
+-- behind.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -10,6 +11,7 @@ create or replace function seckill_private.decide (
   p_skus text[],
   p_quantities integer[],
   p_pool_ids bigint[],
+  p_is_short boolean,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -21,14 +23,12 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
-  v_is_short boolean :=
-    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
-  if v_is_short or p_sale.lists is not null then
+  if p_is_short or p_sale.lists is not null then
     select c.* into v_check
       from seckill_private.gate_checks(
-             p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
-             case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
+             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
              p_now) as c
      where c.answer is not null
      limit 1;
@@ -54,5 +54,6 @@ end
 $function$;
 
 comment on function seckill_private.decide (
-  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
+  timestamptz) is
   'The first check of a purchase that fails; its answer is null where all pass.';

@@ -1,6 +1,6 @@
 -- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all. p_clock is what tests pass; null
--- means the clock.
+-- the answer had too few units left in its pool after all, or its queue was full. p_clock is
+-- what tests pass; null means the clock.
 -- Locks: slots ascending.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
@@ -25,14 +25,17 @@ begin
   v_result.replayed := false;
   for v_pool in
     select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
-           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           array_agg(r order by r.ordinal) as requests,
+           array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -51,9 +54,9 @@ begin
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
-             pool_id, plain, line);
+             pool_id, line);
     for v_line in 1 .. v_pool.lines loop
-      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.ordinal := v_pool.ordinals[v_line];
       v_result.reservation_id := v_ids[v_line];
       return next v_result;
     end loop;

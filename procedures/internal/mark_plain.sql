@@ -4,11 +4,12 @@
 -- and every limit has room. The others are decided one by one (reserve_one), by the same rules.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],
+  p_plain boolean[],
   p_sale seckill_private.sale,
   p_fresh_pool_ids bigint[],
   p_now timestamptz
 )
-  returns seckill_private.request[]
+  returns boolean[]
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
@@ -16,40 +17,51 @@ as $function$
 declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
-  v_requests seckill_private.request[];
+  v_twice text[];
+  v_plain boolean[];
+  v_known boolean[];
 begin
   if p_sale.lists is not null
      or seckill_private.sale_status(
           v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
-    return p_requests;
+    return p_plain;
   end if;
-  v_requests := array(
-    select row(
-             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
-             r.digests, r.error_code, r.pool_id,
-             r.plain or r.activity_id = v_activity.activity_id and r.error_code is null
-               and r.times = 1
-               and r.pool_id = any (p_fresh_pool_ids)
-               and (select coalesce(bool_and(
-                             o.request_id <> r.request_id
-                             and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now),
-                           true)
-                      from seckill_private.reservation as o
-                     where o.buyer_key
-                           = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                       and o.user_id = r.user_id))::seckill_private.request
-      from (select u.*, count(*) over (partition by u.user_id) as times
-              from unnest(p_requests) as u) as r
-     order by r.ordinal);
+  v_twice := array(
+    select r.user_id
+      from unnest(p_requests) as r
+     where r.error_code is null
+     group by r.user_id
+    having count(*) > 1);
+  select array_agg(
+           p_plain[r.ordinal]
+           or r.activity_id = v_activity.activity_id and r.error_code is null
+              and r.user_id <> all (v_twice)
+              and r.pool_id = any (p_fresh_pool_ids)
+              and k.clear
+           order by r.ordinal),
+         array_agg(k.known order by r.ordinal)
+    into v_plain, v_known
+    from unnest(p_requests) as r
+   cross join lateral (
+           select count(*) > 0 as known,
+                  coalesce(bool_and(
+                    o.request_id <> r.request_id
+                    and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now), true)
+                    as clear
+             from seckill_private.reservation as o
+            where o.buyer_key = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+              and o.user_id = r.user_id) as k;
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
-    v_requests := seckill_private.mark_within(v_requests, v_limit, v_activity, p_now);
+    v_plain := seckill_private.mark_within(
+      p_requests, v_plain, v_known, v_limit, v_activity, p_now);
   end loop;
-  return v_requests;
+  return v_plain;
 end
 $function$;
 
 comment on function seckill_private.mark_plain (
-  seckill_private.request[], seckill_private.sale, bigint[], timestamptz) is
-  'Mark the requests of a batch that nothing but want of units can refuse.';
+  seckill_private.request[], boolean[], seckill_private.sale, bigint[], timestamptz) is
+  'Mark the requests of a batch that nothing but want of units can refuse; p_plain: those of other '
+  'sales that are marked.';

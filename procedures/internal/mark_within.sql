@@ -1,11 +1,14 @@
--- The same use as limit_use_of counts, for all requests of a batch in one statement.
+-- The same use as limit_use_of counts, for all requests of a batch in one statement. p_known:
+-- whether the user has reservations in the activity, and whether there is a look worth its time.
 create or replace function seckill_private.mark_within (
   p_requests seckill_private.request[],
+  p_plain boolean[],
+  p_known boolean[],
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
   p_now timestamptz
 )
-  returns seckill_private.request[]
+  returns boolean[]
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
@@ -16,25 +19,31 @@ declare
   v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, p_activity.activity_id);
   v_by_user boolean := p_limit.dimension = 'user';
   v_by_end boolean := p_limit.metric = 'expired_holds';
+  v_twice bytea[] := case when not v_by_user then array(
+    select d.digest
+      from (select seckill_private.digest_of(r.digests, p_limit.dimension) as digest
+              from unnest(p_requests) as r) as d
+     where d.digest is not null
+     group by d.digest
+    having count(*) > 1) end;
 begin
   return array(
-    select row(
-             q.ordinal, q.activity_id, q.user_id, q.sku, q.quantity, q.request_id, q.region,
-             q.digests, q.error_code, q.pool_id,
-             q.plain and (
-               not q.covered
-               or case when v_by_user then true else q.digest is not null and q.times = 1 end
-                  and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
-                      <= p_limit.maximum
-                  and coalesce(u.seen_at <= p_now, true)))::seckill_private.request
-      from (select d.*, count(*) over (partition by d.digest) as times
-              from (select r.*,
-                           r.activity_id = p_activity.activity_id
-                           and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
-                           case when not v_by_user
-                             then seckill_private.digest_of(r.digests, p_limit.dimension)
-                           end as digest
-                      from unnest(p_requests) as r) as d) as q
+    select q.plain and (
+             not q.covered
+             or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
+                and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
+                    <= p_limit.maximum
+                and coalesce(u.seen_at <= p_now, true))
+      from (select r.ordinal, r.user_id, r.quantity, p_plain[r.ordinal] as plain,
+                   r.activity_id = p_activity.activity_id
+                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case when v_by_user and p_known[r.ordinal]
+                     then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
+                   end as keys,
+                   case when not v_by_user
+                     then seckill_private.digest_of(r.digests, p_limit.dimension)
+                   end as digest
+              from unnest(p_requests) as r) as q
      cross join lateral (
              select coalesce(sum(
                       case
@@ -44,8 +53,7 @@ begin
                       end), 0) as used,
                     max(greatest(o.created_at, o.resolved_at)) as seen_at
                from seckill_private.reservations_of(
-                      case when v_by_user and q.plain and q.covered then array[
-                        seckill_private.buyer_key(p_activity.activity_id, q.user_id)] end,
+                      case when q.plain and q.covered then q.keys end,
                       q.user_id, p_activity.activity_id,
                       case when q.plain and q.covered then q.digest end) as o) as u
      order by q.ordinal);
@@ -53,6 +61,6 @@ end
 $function$;
 
 comment on function seckill_private.mark_within (
-  seckill_private.request[], seckill_private.limit_version, seckill_private.activity,
-  timestamptz) is
+  seckill_private.request[], boolean[], boolean[], seckill_private.limit_version,
+  seckill_private.activity, timestamptz) is
   'Leave those requests of a batch marked as plain for which a limit has room.';

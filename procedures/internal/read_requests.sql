@@ -24,17 +24,17 @@ begin
              case when f.fault is not null then 'SK001' end,
              (select p.pool_id
                 from seckill_private.pool as p
-               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region),
-             false)::seckill_private.request
+               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region)
+           )::seckill_private.request
       from unnest(
              p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions, p_subjects
            ) with ordinality as r (
              activity_id, user_id, sku, quantity, request_id, region, subjects, ordinal)
      cross join lateral (
              select coalesce(
-                      seckill_private.fault_in_request(
-                        r.activity_id, r.user_id, array[r.sku], array[r.quantity], r.request_id,
-                        r.region),
+                      seckill_private.fault_in_buyer(
+                        r.activity_id, r.request_id, r.user_id, r.region),
+                      seckill_private.fault_in_line(r.sku, r.quantity),
                       case
                         when r.subjects is distinct from '{}'
                           then seckill_private.fault_in_subjects(r.subjects)

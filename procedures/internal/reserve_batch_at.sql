@@ -16,7 +16,7 @@ create or replace function seckill_private.reserve_batch_at (
 as $function$
 declare
   v_sales seckill_private.sale[];
-  v_requests seckill_private.request[] := p_requests;
+  v_plain boolean[] := array_fill(false, array[cardinality(p_requests)]);
   v_request seckill_private.request;
   v_pending seckill_private.request[] := '{}';
   v_results seckill.reserve_result[];
@@ -36,17 +36,18 @@ begin
   v_left := v_pools.available;
   v_now := v_pools.decided_at;
   for i in 1 .. cardinality(v_sales) loop
-    v_requests := seckill_private.mark_plain(v_requests, v_sales[i], v_pools.fresh_ids, v_now);
+    v_plain := seckill_private.mark_plain(
+      p_requests, v_plain, v_sales[i], v_pools.fresh_ids, v_now);
   end loop;
-  foreach v_request in array v_requests loop
+  foreach v_request in array p_requests loop
     v_at := array_position(v_pools.pool_ids, v_request.pool_id);
     if v_request.error_code is not null then
       v_results[v_request.ordinal] := seckill_private.request_error(v_request.error_code);
-    elsif v_request.plain and v_left[v_at] >= v_request.quantity then
+    elsif v_plain[v_request.ordinal] and v_left[v_at] >= v_request.quantity then
       v_left[v_at] := v_left[v_at] - v_request.quantity;
       v_pending := v_pending || v_request;
       v_refused := null;
-    elsif v_request.plain and v_request.pool_id = v_refused.pool_id
+    elsif v_plain[v_request.ordinal] and v_request.pool_id = v_refused.pool_id
           and v_request.quantity = v_refused.quantity then
       v_results[v_request.ordinal] := v_refusal;
     else
@@ -61,7 +62,9 @@ begin
       v_pools.locked := true;
       v_left := seckill_private.available_of(v_pools.pool_ids);
       v_refusal := v_results[v_request.ordinal];
-      v_refused := case when v_request.plain and v_refusal.status = 'sold_out' then v_request end;
+      v_refused := case
+        when v_plain[v_request.ordinal] and v_refusal.status = 'sold_out' then v_request
+      end;
     end if;
   end loop;
   for v_result in

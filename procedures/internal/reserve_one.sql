@@ -33,9 +33,19 @@ declare
   v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_pool_ids bigint[];
+  v_is_short boolean;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
+  if v_is_short and cardinality(p_skus) = 1 then
+    v_result := seckill_private.refuse_early(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
+    if v_result.status is not null then
+      return v_result;
+    end if;
+  end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
@@ -48,7 +58,6 @@ begin
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
@@ -59,11 +68,11 @@ begin
   end if;
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at > v_now then
     v_now := v_check.seen_at;
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   end if;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);

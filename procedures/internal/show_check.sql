@@ -1,5 +1,6 @@
 -- resets_at of a limit is its window's, as in seckill.limit_usage_at; of any other check when its
--- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left out.
+-- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left
+-- out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )

@@ -1,6 +1,4 @@
--- Answers: sold_out; null while the pool has the units.
--- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
---   answer can change by itself at the first of both.
+-- Answers, retry: judge_stock.
 create or replace function seckill_private.stock_check (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -13,34 +11,10 @@ create or replace function seckill_private.stock_check (
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
-declare
-  v_check seckill_private.check;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
-  v_release_at timestamptz;
 begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := v_balance.held + v_balance.sold;
-  v_check.maximum := v_balance.total;
-  v_check.remaining := v_balance.available;
-  if v_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := v_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when v_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if v_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
+  return seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity,
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
 end
 $function$;
 

@@ -1,6 +1,6 @@
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- and releases that are due first. When it is still short while there should be enough, somebody
--- else has those in hand: that is busy, not sold_out.
+-- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
 -- p_clock is what tests pass; null means the clock.
 -- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
@@ -35,6 +35,11 @@ begin
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
+  end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
   end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);

@@ -474,6 +474,18 @@ DROP_LIMIT = Call(
     "once",
 )
 
+SET_QUEUE_LIMIT = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.set_queue_limit(
+             p_activity_id => %(activity_id)s::bigint,
+             p_max_waiting => %(max_waiting)s::integer,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "repeatable",
+)
+
 REQUIRE_ELIGIBILITY = Call(
     """
     select status, replayed, activity_id, sku, region, quantity, total

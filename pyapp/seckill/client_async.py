@@ -835,6 +835,27 @@ class AsyncClient(AsyncCore):
         parameters = {"activity_id": activity_id, "name": name, "actor": actor}
         return await self._one(_calls.DROP_LIMIT, parameters, connection)
 
+    async def set_queue_limit(
+        self,
+        *,
+        activity_id: int,
+        max_waiting: int | None,
+        actor: str | None = None,
+        connection: AsyncJoin | None = None,
+    ) -> OpsResult:
+        """Bound how many callers may wait for the units of one pool; others get `busy` at once.
+
+        Args:
+            activity_id: the sale.
+            max_waiting: callers that may wait beside the one being served, 0 to 1,000; None: no
+                bound. Purchases that a client sends together are one caller.
+
+        Raises:
+            UnknownActivity, WrongState: no such sale, or it is closed.
+        """
+        parameters = {"activity_id": activity_id, "max_waiting": max_waiting, "actor": actor}
+        return await self._one(_calls.SET_QUEUE_LIMIT, parameters, connection)
+
     async def require_eligibility(
         self,
         *,

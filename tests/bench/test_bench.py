@@ -23,6 +23,7 @@ from seckill.bench.place import Ways, open_place
 from seckill.bench.ratios import ratios, wanted
 from seckill.bench.report import as_json, number
 from seckill.bench.run import Report, run
+from seckill.history import verify
 from seckill.runtime import Runtime
 
 TINY = Options(rounds=1, seconds=1, callers=(2,), buyers=50)
@@ -132,6 +133,16 @@ def test_the_password_is_not_in_the_list_of_processes(runtime: Runtime) -> None:
     assert not [word for word in seen if "postgresql://" in word or "password" in word]
 
 
+def test_what_the_many_buyers_were_told_is_in_the_books(runtime: Runtime, tmp_path: Path) -> None:
+    options = Options(("asyncio",), 1, 1, buyers=50, record=tmp_path)
+    found = run(Ways.of_runtime(runtime), options, lambda _: None, threading.Event())
+    assert found.verdict is not None
+    assert found.verdict.ok
+    # And the one that connects.
+    assert found.verdict.calls == found.rounds[0]["async_client"].calls + 1
+    assert verify(tmp_path) == found.verdict
+
+
 def test_no_measure_begins_after_the_time_allowed(runtime: Runtime) -> None:
     options = Options(("hot",), 3, 1, (1,), budget_s=0.0)
     found = run(Ways.of_runtime(runtime), options, lambda _: None, threading.Event())
@@ -169,6 +180,7 @@ def test_ctrl_c_ends_all_of_it(tmp_path: Path) -> None:
         (["--scenario", "nonsense"], "no scenario 'nonsense'"),
         (["--dsn", "dbname=x"], "--admin-dsn together"),
         (["--html", "/nowhere/x.html"], "/nowhere: no such directory"),
+        (["--scenario", "hot", "--record", "/nowhere"], "--record is for scenario asyncio"),
     ],
 )
 def test_wrong_usage_is_one_line(

@@ -134,6 +134,10 @@ FUNCTIONS: dict[str, tuple[str, str | None]] = {
         "seckill.ops_result",
     ),
     "drop_limit": (f"p_activity_id bigint, p_name text, {ACTOR}", "seckill.ops_result"),
+    "set_queue_limit": (
+        f"p_activity_id bigint, p_max_waiting integer, {ACTOR}",
+        "seckill.ops_result",
+    ),
     "require_eligibility": (
         f"p_activity_id bigint, p_dimension text, p_required boolean, {ACTOR}",
         "seckill.ops_result",

@@ -42,6 +42,7 @@ RUNNING = {
     "set_stock_total",
     "set_limit",
     "drop_limit",
+    "set_queue_limit",
     "require_eligibility",
     "add_eligible",
     "remove_eligible",

@@ -27,6 +27,13 @@ def test_refund_in_full_and_again(ops: Run, sale: int) -> None:
     assert ops("reserve", sale, "ann", "phone").status == 0
 
 
+def test_a_refund_without_a_name_tells_the_one_it_made(ops: Run, sale: int) -> None:
+    number = bought(ops, sale)
+    *_, made = ops("refund", "ann", number).err.split()
+    again = ops("refund", "ann", number, "--request-id", made)
+    assert (again.out, again.err) == (f"refunded reservation {number}, as answered before\n", "")
+
+
 def test_refund_of_lines(ops: Run, sale: int) -> None:
     assert ops("limit", "set", sale, "one-each", 3).status == 0
     number = ops("reserve", sale, "ann", "phone", 3, "--json").json["reservation_id"]

@@ -209,6 +209,39 @@ def test_ctrl_c_says_how_it_stands(db: Database, ops: Run, sale: int) -> None:
     assert "Traceback" not in seen
 
 
+def test_ctrl_c_of_what_only_reads_leaves_nothing_open(db: Database, ops: Run, sale: int) -> None:
+    with db.connect("superuser", autocommit=False) as holder:
+        holder.execute("lock table seckill_private.movement in access exclusive mode")
+
+        def interrupt(terminal: int) -> None:
+            wait_for_lock(db)
+            os.write(terminal, b"\x03")
+
+        status, seen = at_terminal(["history", str(sale)], environment(db), interrupt)
+    assert status == 130
+    assert "seckill: stopped; nothing was changed" in seen
+    assert "it may have happened" not in seen
+
+
+def test_ctrl_c_of_a_followed_feed_says_how_to_go_on(db: Database, ops: Run, sale: int) -> None:
+    def interrupt(terminal: int) -> None:
+        shown = b""
+        for seen in (1, 2):
+            while shown.count(b"allocate") < seen:
+                shown += os.read(terminal, 4096)
+            if seen == 1:
+                ops("stock", "allocate", sale, "phone", 1)
+        os.write(terminal, b"\x03")
+
+    status, seen = at_terminal(["changes", "--follow"], environment(db), interrupt)
+    assert status == 130
+    assert "it may have happened" not in seen
+    after = re.search(r"seckill: stopped; go on with --after (\S+)", seen)
+    assert after is not None
+    # The row that was shown last may be shown again, never one before it.
+    assert len(ops("changes", "--after", after[1], "--json").out.splitlines()) <= 1
+
+
 def test_ctrl_c_in_a_load_says_how_to_go_on(
     db: Database, ops: Run, sale: int, tmp_path: Path
 ) -> None:

@@ -128,6 +128,17 @@ def test_the_life_of_a_sale(ops: Run, sale: int) -> None:
     assert "SK006: not allowed in this state" in late.complaint
 
 
+def test_a_queue_is_bounded(ops: Run, sale: int) -> None:
+    bounded = ops("activity", "queue-limit", sale, 20)
+    assert bounded.out == f"In activity {sale} at most 20 callers may wait for a pool.\n"
+    assert ops("activity", "queue-limit", sale, 20, "--json").json["replayed"] is True
+    assert "at most 20 callers wait" in ops("activity", "show", sale).out
+    assert ops("activity", "queue-limit", sale, "none").status == 0
+    assert ops("activity", "show", sale, "--json").json["activity"]["max_waiting"] is None
+    assert "number of callers" in ops("activity", "queue-limit", sale, "many").complaint
+    assert "SK001" in ops("activity", "queue-limit", sale, 1001).complaint
+
+
 def test_update_changes_what_is_given(ops: Run, sale: int) -> None:
     before = ops("activity", "show", sale, "--json").json["activity"]
     assert ops("activity", "update", sale).status == 2

@@ -273,6 +273,16 @@ def test_explain_tells_what_reserve_then_answers(client: Client, sale: Sale) -> 
     assert available(client, sale, sale.sku) == 9
 
 
+def test_a_queue_is_bounded(client: Client, sale: Sale) -> None:
+    where: dict[str, Any] = {"activity_id": sale.activity_id}
+    said = client.set_queue_limit(**where, max_waiting=2, actor="olga")
+    assert (said.status, said.replayed) == ("set", False)
+    assert (client.set_queue_limit(**where, max_waiting=2)).replayed is True
+    assert (buy(client, sale)).ok
+    with pytest.raises(InvalidArgument):
+        client.set_queue_limit(**where, max_waiting=-1)
+
+
 # --- lists
 
 

@@ -273,6 +273,16 @@ async def test_explain_tells_what_reserve_then_answers(client: AsyncClient, sale
     assert await available(client, sale, sale.sku) == 9
 
 
+async def test_a_queue_is_bounded(client: AsyncClient, sale: Sale) -> None:
+    where: dict[str, Any] = {"activity_id": sale.activity_id}
+    said = await client.set_queue_limit(**where, max_waiting=2, actor="olga")
+    assert (said.status, said.replayed) == ("set", False)
+    assert (await client.set_queue_limit(**where, max_waiting=2)).replayed is True
+    assert (await buy(client, sale)).ok
+    with pytest.raises(InvalidArgument):
+        await client.set_queue_limit(**where, max_waiting=-1)
+
+
 # --- lists
 
 

@@ -198,6 +198,31 @@ def sweep_beside_purchase(db: Database) -> None:
         require_equal(expire_due(operator), 1, "holds expired, once this one had ended")
 
 
+def hung_purchase_delays_no_other_sale(db: Database) -> None:
+    """A purchase in sale B hangs and keeps its pool locked: the sweep of sale A goes on at once.
+
+    Only once nothing else is left to do does a sweep wait for B, and settles it then.
+    """
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        hung = open_sale(operator, units=2, sku=f"hung_{uuid4()}")
+        assert reserve(buyer, hung).status == "held"
+        let_holds_end(db, hung)
+        operator.execute("select seckill.expire_due()")  # what other checks have left
+        assert reserve(buyer, hung).status == "held"
+    let_holds_end(db, hung)
+    sale = ended_holds(db, 3)
+    with Session(db, "operator") as sweeper, Session(db) as buying:
+        buying.execute("begin")
+        require_equal(describe(buying.run(reserve, hung, user="bob")), "held", "the hung purchase")
+        sweeper.start(expire_due)
+        require(not sweeper.blocked, "the sweep of one sale waits for a purchase in another")
+        require_equal(sweeper.finish(), 3, "holds expired of the other sale")
+        require(sweeper.start(expire_due).blocked, "the sweep did not wait for the last sale")
+        buying.execute("commit")
+        require_equal(sweeper.finish(), 1, "holds expired once the purchase went on")
+    require_books(db, sale, hung)
+
+
 def late_confirm_beside_sweeper(db: Database) -> None:
     """A late payment finds the only units in ended holds that a sweeper has in hand.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.concurrency import checks_queue
 from tests.concurrency import checks_stampede as checks
 from tests.fix_database import Database
 
@@ -27,6 +28,14 @@ def test_buyers(db: Database, check: Callable[..., None]) -> None:
     """40 sessions; behind the pooler as many server connections, all of them waiting."""
     options: dict[str, Any] = {"direct": False, "pool_size": 40} if db.pooled else {}
     check(db, **options)
+
+
+@pytest.mark.targets("18-direct")
+@pytest.mark.parametrize(
+    "check", [checks_queue.a_full_queue, checks_queue.other_pools_have_their_own]
+)
+def test_queues(db: Database, check: Callable[[Database], None]) -> None:
+    check(db)
 
 
 @pytest.mark.targets("18-direct")

@@ -20,6 +20,7 @@ CHECKS = [
     checks.killed_sweeper,
     checks.killed_waiting_sweeper,
     checks.sweep_beside_purchase,
+    checks.hung_purchase_delays_no_other_sale,
     checks.late_confirm_beside_sweeper,
 ]
 

@@ -1,117 +1,87 @@
-"""kill -9 of PostgreSQL in the middle of the demo's crowd, restart, and an honest count.
+"""PostgreSQL is killed (kill -9), or told to stop at once, in the middle of a sale.
 
-The buyers repeat what they got no answer to, with the same request id. Afterwards every answer
-that any of them was given must stand in the ledger, and nothing may be sold twice.
+Buyers repeat what they got no answer to, with the same request id. Afterwards every answer that
+any of them was given must stand in the books, and nothing there may be without a call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import monotonic, sleep
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from seckill.client import Client
-from seckill.demo import audit
-from seckill.demo.run import Options, open_sale, orders
-from seckill.demo.shop import SKU
-from seckill.demo.workers import Result, Workers
-from seckill.errors import SeckillError
-from seckill.retry import NO_RETRY
 from seckill.runtime import Runtime
+from tests.faults.fix_round import WAYS, Round, round_on
 
-OPTIONS = Options(buyers=1_500, units=300, processes=2, seed=7, hold_seconds=3)
+# PgBouncer tries again every second.
+_BACK_S = 5.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-def until(workers: Workers, condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = monotonic() + seconds
-    while not condition():
-        assert monotonic() < deadline, f"{what}: not in {seconds} s; {workers.progress}"
-        workers.listen(0.05)
+pytestmark = pytest.mark.timeout(240)
 
 
-def first_answer_s(runtime: Runtime, activity_id: int) -> float:
-    """Seconds until a new buyer gets an answer through PgBouncer."""
-    began = monotonic()
-    while True:
-        try:
-            with Client(runtime.dsn, retry=NO_RETRY) as client:
-                client.availability(activity_id=activity_id, sku=SKU)
-            return monotonic() - began
-        except SeckillError:
-            assert monotonic() - began < 60
-            sleep(0.02)
+def leave_sessions_careless(runtime: Runtime, careless: bool) -> None:
+    """What a pooled session may have been left with by another program."""
+    setting = "off" if careless else "on"
+    with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
+        superuser.execute(f"alter role seckill_buyer set synchronous_commit = {setting}".encode())
 
 
-def crowd_with_kills(runtime: Runtime, activity_id: int, held_at_kill: list[int]) -> Result:
-    """The demo's crowd; PostgreSQL is killed each time so many holds were acknowledged."""
-    with Workers(orders(runtime.dsn, activity_id, OPTIONS)) as workers:
-        workers.go()
-        down_ms = 0.0
-        for held in held_at_kill:
-            until(
-                workers, lambda held=held: workers.progress.answers["reserve held"] >= held, "holds"
-            )
-            assert not workers.done
-            killed_at = monotonic()
-            runtime.postgres.kill()
-            runtime.postgres.start()
-            assert first_answer_s(runtime, activity_id) < 5
-            down_ms = (monotonic() - killed_at) * 1000
-        until(workers, lambda: workers.done, "the end")
-        result = workers.result()
-    # Some call was on its way when the server died, and got its answer from the next one.
-    assert max(result.latencies["reserve"].call) > down_ms / 2
-    return result
+@pytest.mark.fault("kill -9 of PostgreSQL, {way}", quick=True)
+@pytest.mark.parametrize("way", WAYS)
+def test_killed(fault: Round, way: str) -> None:
+    leave_sessions_careless(fault.runtime, fault.seed % 2 == 0)
+    with fault.buyers(way) as crowd:
+        for _ in range(2):
+            crowd.wait_for_more()
+            fault.runtime.postgres.kill()
+            fault.faults += 1
+            fault.runtime.postgres.start()
+            assert fault.first_answer_s() < _BACK_S
+        crowd.wait_for_more()
+    verdict = fault.judge()
+    assert verdict.unknown > 0, "no call was cut off: the round shows nothing"
+    assert verdict.settled["answered"] == verdict.unknown
 
 
-@pytest.mark.parametrize("synchronous_commit", ["on", "off"])
-def test_nothing_acknowledged_is_lost_and_nothing_is_sold_twice(synchronous_commit: str) -> None:
-    with Runtime() as runtime:
-        activity_id = open_sale(runtime.ops_dsn, OPTIONS)
-        with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
-            # What a pooled session may have been left with by another program.
-            superuser.execute(
-                f"alter role seckill_buyer set synchronous_commit = {synchronous_commit}".encode()
-            )
-        result = crowd_with_kills(runtime, activity_id, [80, 240])
-        checks = audit.count(
-            runtime.superuser_dsn,
-            activity_id,
-            units=OPTIONS.units,
-            sold=OPTIONS.expected,
-            limit=1,
-            acknowledged=result.acknowledged,
-        )
-        assert [check for check in checks if not check.ok] == []
-        assert result.broken == []
-        assert OPTIONS.expected == OPTIONS.units
-
-        # And the count sees it when one is lost.
-        told = result.acknowledged[0]
-        with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
-            assert audit.lost(superuser, activity_id, result.acknowledged) == []
-            superuser.execute(
-                "delete from seckill_private.reservation where reservation_id = %s",
-                [told.reservation_id],
-            )
-            lost = audit.lost(superuser, activity_id, result.acknowledged)
-        assert lost == [f"reservation {told.reservation_id}: not there, was {told.status}"]
+@pytest.mark.fault("immediate shutdown of PostgreSQL", quick=True)
+def test_immediate_shutdown(fault: Round) -> None:
+    with fault.buyers("batch") as crowd:
+        for _ in range(2):
+            crowd.wait_for_more()
+            fault.runtime.postgres.stop("immediate")
+            fault.faults += 1
+            fault.runtime.postgres.start()
+            assert fault.first_answer_s() < _BACK_S
+        crowd.wait_for_more()
+    fault.judge()
 
 
-def test_the_same_kill_finds_functions_that_answer_too_soon() -> None:
-    """A control: with commits that do not wait for the disk, the crowd above loses answers."""
+CONTROL = "control: answers before the disk has them, {way}"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param("reserve", marks=pytest.mark.fault(CONTROL, quick=True)),
+        pytest.param("batch", marks=pytest.mark.fault(CONTROL)),
+    ],
+)
+def test_the_judge_finds_answers_that_came_too_soon(
+    seed: int, way: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """With commits that do not wait for the disk, the same kill loses answers."""
     with Runtime(settings={"wal_writer_delay": "10s"}) as runtime:
-        activity_id = open_sale(runtime.ops_dsn, OPTIONS)
-        with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
-            superuser.execute("alter role seckill_buyer set synchronous_commit = off")
-            superuser.execute(
-                "create or replace function seckill_private.commit_durably () returns void"
-                " language plpgsql as 'begin end'"
-            )
-        result = crowd_with_kills(runtime, activity_id, [80])
-        with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
-            assert audit.lost(superuser, activity_id, result.acknowledged)
+        with round_on(runtime, seed, tmp_path, request) as control:
+            leave_sessions_careless(runtime, True)
+            with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
+                superuser.execute(
+                    "create or replace function seckill_private.commit_durably () returns void"
+                    " language plpgsql as 'begin end'"
+                )
+            with control.buyers(way) as crowd:
+                crowd.wait_for_more(100)
+                runtime.postgres.kill()
+                control.faults += 1
+                runtime.postgres.start()
+            control.judge(loses=True)

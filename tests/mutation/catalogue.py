@@ -95,14 +95,14 @@ begin
                 "reserve_one",
                 """\
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at""",
                 """\
   select d.* into v_check
     from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
    cross join lateral seckill_private.decide(
            v_sale, p_user_id || l.had::text, p_digests, p_skus, p_quantities, v_pool_ids,
-           v_now) as d;
+           v_is_short, v_now) as d;
   if v_check.seen_at""",
             ),
         ),
@@ -114,6 +114,23 @@ begin
         (NO_BUYER_LOCK,),
         caught_by=crowd(checks_stampede.one_per_user),
         symptom="answers: {'held': 6}",
+    ),
+    Mutation(
+        "an early refusal that does not look for the buyer's hold",
+        (
+            Edit(
+                "refuse_early",
+                """\
+     and not exists (
+       select from seckill_private.reservation as r
+        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+          and r.user_id = p_user_id)
+""",
+                "",
+            ),
+        ),
+        caught_by=checks_stampede.last_unit_retried,
+        symptom=r"answers: .*'sold_out': 19",
     ),
     Mutation(
         "one request served by all its tries, without the buyer's lock",

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from tests.concurrency import checks_batch
+from tests.concurrency import checks_batch, checks_queue
 from tests.mutation.planting import Edit, Mutation
 
 BATCHES = [
     Mutation(
+        "a queue without a bound",
+        (Edit("enter_queue", "    return false;\n", "    continue pools;\n"),),
+        caught_by=checks_queue.a_full_queue,
+        symptom="answers: {'held': 12}",
+    ),
+    Mutation(
+        "one queue for all pools",
+        (Edit("enter_queue", "v_pool_id || '/' || v_place", "'/' || v_place"),),
+        caught_by=checks_queue.other_pools_have_their_own,
+        symptom="beside a crowd: busy",
+    ),
+    Mutation(
         "a batch that ignores duplicates of one user",
-        (Edit("mark_plain", "               and r.times = 1\n", ""),),
+        (Edit("mark_plain", "              and r.user_id <> all (v_twice)\n", ""),),
         caught_by=checks_batch.duplicates_in_a_batch,
         symptom=r"one user twice: \['held', 'held', 'held'\]",
     ),
     Mutation(
         "a batch that ignores duplicates of one phone",
-        (Edit("mark_within", "q.digest is not null and q.times = 1 end", "true end"),),
+        (Edit("mark_within", "and q.digest <> all (v_twice)", ""),),
         caught_by=checks_batch.duplicates_in_a_batch,
         symptom="answers: {'held': 5}",
     ),

@@ -33,6 +33,18 @@ SWEEPS = [
         symptom="40P01",
     ),
     Mutation(
+        "a sweep that waits for every sale",
+        (Edit("free_activities", "bool_and(u.pool_id is not null)", "true"),),
+        caught_by=checks_sweep.hung_purchase_delays_no_other_sale,
+        symptom="waits for a purchase in another",
+    ),
+    Mutation(
+        "a sweep that never waits",
+        (Edit("expire_due_at", "or v_others = '{}'", "or true"),),
+        caught_by=checks_sweep.hung_purchase_delays_no_other_sale,
+        symptom="the sweep did not wait for the last sale",
+    ),
+    Mutation(
         "sweep what was neither locked nor looked at again",
         (
             Edit("pick_due_holds", "\n               for update skip locked", ""),

@@ -94,6 +94,19 @@ def change_list(
     )
 
 
+def set_queue_limit(
+    connection: Connection[Any], sale: Sale, max_waiting: int | None, actor: str | None = None
+) -> Row:
+    """seckill.set_queue_limit."""
+    return one(
+        connection,
+        "select * from seckill.set_queue_limit(%(activity_id)s, %(max_waiting)s, %(actor)s)",
+        activity_id=sale.activity_id,
+        max_waiting=max_waiting,
+        actor=actor,
+    )
+
+
 def require_list(
     connection: Connection[Any],
     sale: Sale,

@@ -259,7 +259,15 @@ FUNCTIONS = (
     *("get_reservation", "history", "inventory", "limit_usage", "list_reservations", "move_stock"),
     *("open_activity", "ops_history", "pause_activity", "receive_stock", "reconcile"),
     *("remove_eligible", "require_eligibility", "reserve", "reserve_lines", "resume_activity"),
-    *("schedule_release", "schema_version", "set_limit", "shard_of", "unblock", "update_activity"),
+    *(
+        "schedule_release",
+        "schema_version",
+        "set_limit",
+        "set_queue_limit",
+        "shard_of",
+        "unblock",
+        "update_activity",
+    ),
 )
 
 

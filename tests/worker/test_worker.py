@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,8 +19,20 @@ from seckill.runtime.valkey import Valkey
 from tests.fix_database import Database, wait_until
 from tests.fix_pgbouncer import PASSWORD
 from tests.fix_postgres import Server
-from tests.fix_sale import Sale, add_units, availability, cancel, open_sale, reserve, violations
+from tests.fix_sale import (
+    Sale,
+    add_units,
+    availability,
+    cancel,
+    confirm,
+    open_sale,
+    refund,
+    reserve,
+    set_stock_total,
+    violations,
+)
 from tests.fix_valkey import console
+from tests.procedures.rules import move_stock, schedule
 from tests.worker.support import end_holds, sale_with_ended_holds, states, worker
 
 
@@ -82,35 +96,73 @@ def test_one_that_is_killed_midway_leaves_whole_batches(
 # --- relaying
 
 
-def cancels(db: Database, operator: Connection[Any], sale: Sale, held: int) -> None:
-    cancel(operator, held)
+Act = Callable[[], object]
 
 
-def allocates(db: Database, operator: Connection[Any], sale: Sale, held: int) -> None:
-    add_units(operator, sale, 1)
+def cancels(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
+    return lambda: cancel(operator, held)
 
 
-def lets_it_end(db: Database, operator: Connection[Any], sale: Sale, held: int) -> None:
+def allocates(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
+    return lambda: add_units(operator, sale, 1)
+
+
+def lets_it_end(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
     """The same worker's sweeper settles it."""
-    with db.connect("superuser") as superuser:
-        end_holds(superuser, sale)
+
+    def end() -> None:
+        with db.connect("superuser") as superuser:
+            end_holds(superuser, sale)
+
+    return end
 
 
-Increase = Callable[[Database, Connection[Any], Sale, int], None]
+def refunds(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
+    confirm(operator, held)
+    return lambda: refund(operator, held)
 
 
-@pytest.mark.parametrize("increase", [cancels, allocates, lets_it_end])
+def raises_the_total(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
+    operator.execute(
+        "select seckill.receive_stock(p_sku => %s, p_quantity => 1,"
+        " p_request_id => gen_random_uuid())",
+        [sale.sku],
+    )
+    return lambda: set_stock_total(operator, sale, 2)
+
+
+def moves_units_here(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
+    add_units(operator, replace(sale, region="south"), 1)
+    return lambda: move_stock(operator, sale, 1, source="south", target=sale.region)
+
+
+def releases(db: Database, operator: Connection[Any], sale: Sale, held: int) -> Act:
+    add_units(operator, sale, 1)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    schedule(operator, sale, [(tomorrow, 1)])
+    return lambda: schedule(operator, sale, [])
+
+
+Increase = Callable[[Database, Connection[Any], Sale, int], Act]
+
+
+@pytest.mark.parametrize(
+    "increase",
+    [cancels, allocates, lets_it_end, refunds, raises_the_total, moves_units_here, releases],
+)
 def test_an_increase_lowers_the_flag(
     increase: Increase, db: Database, operator: Connection[Any], valkey: Valkey
 ) -> None:
     sale = open_sale(operator, units=1)
     held = reserve(operator, sale).reservation_id
+    act = increase(db, operator, sale, held)
+    before = len(operator.execute("select * from seckill.changes(null, 100)").fetchall())
     options = ("--redis-url", valkey.url, "--interval", "0.05")
     with worker(ops_dsn(db), *options) as one, console(valkey) as redis:
-        one.wait_for("report", relayed=2)
+        one.wait_for("report", relayed=before)
         epoch = availability(operator, sale).epoch
         redis.set(key_of(sale), Flag(epoch, True).encode())  # no end: only the relay lowers it
-        increase(db, operator, sale, held)
+        act()
         opened = Flag(epoch + 1, False).encode()
         wait_until(lambda: redis.get(key_of(sale)) == opened, "the lower flag")
         last = one.stop()

@@ -206,9 +206,50 @@ $function$;
 comment on function seckill_private.validate_buyer (bigint, text) is
   'Refuse a null activity and a user id that is null, empty or too long.';
 
+-- file: procedures/internal/fault_in_line.sql
+-- Quantity first: it is wrong more often than the name of what is bought.
+create or replace function seckill_private.fault_in_line (
+  p_sku text,
+  p_quantity integer
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when coalesce(p_quantity, 0) <= 0
+    then 'p_quantity must be positive, is ' || coalesce(p_quantity::text, 'null')
+  else seckill_private.fault_in_text('p_sku', p_sku)
+end;
+
+comment on function seckill_private.fault_in_line (text, integer) is
+  'What is wrong with a line of a purchase, or null.';
+
+-- file: procedures/internal/fault_in_buyer.sql
+-- One expression, so that a batch does not call it for each request.
+create or replace function seckill_private.fault_in_buyer (
+  p_activity_id bigint,
+  p_request_id uuid,
+  p_user_id text,
+  p_region text
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_activity_id is null then 'p_activity_id must not be null'
+  when p_request_id is null then 'p_request_id must not be null'
+  else coalesce(
+    seckill_private.fault_in_text('p_user_id', p_user_id),
+    seckill_private.fault_in_text('p_region', p_region))
+end;
+
+comment on function seckill_private.fault_in_buyer (bigint, uuid, text, text) is
+  'What is wrong with a purchase, its lines and subjects aside, or null.';
+
 -- file: procedures/internal/fault_in_request.sql
--- What is wrong with the arguments of a purchase, as a caller should read it. In a batch it is one
--- row's own answer.
+-- What is wrong with the arguments of a purchase, as a caller should read it.
 create or replace function seckill_private.fault_in_request (
   p_activity_id bigint,
   p_user_id text,
@@ -223,32 +264,24 @@ create or replace function seckill_private.fault_in_request (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_sku text;
-  v_quantity integer;
+  v_fault text := seckill_private.fault_in_buyer(
+    p_activity_id, p_request_id, p_user_id, p_region);
 begin
-  if p_activity_id is null then
-    return 'p_activity_id must not be null';
-  elsif p_request_id is null then
-    return 'p_request_id must not be null';
+  if v_fault is not null then
+    return v_fault;
   elsif coalesce(cardinality(p_skus), 0) not between 1 and 50 then
     return 'p_skus must have 1 to 50 lines';
   elsif cardinality(p_skus) is distinct from cardinality(p_quantities)
      or array_ndims(p_skus) <> 1 or array_ndims(p_quantities) <> 1 then
     return 'p_skus and p_quantities must be of equal length';
   end if;
-  foreach v_quantity in array p_quantities loop
-    if v_quantity is null or v_quantity <= 0 then
-      return 'p_quantity must be positive, is ' || coalesce(v_quantity::text, 'null');
+  for v_line in 1 .. cardinality(p_skus) loop
+    v_fault := seckill_private.fault_in_line(p_skus[v_line], p_quantities[v_line]);
+    if v_fault is not null then
+      return v_fault;
     end if;
   end loop;
-  foreach v_sku in array p_skus loop
-    if seckill_private.fault_in_text('p_sku', v_sku) is not null then
-      return seckill_private.fault_in_text('p_sku', v_sku);
-    end if;
-  end loop;
-  return coalesce(
-    seckill_private.fault_in_text('p_user_id', p_user_id),
-    seckill_private.fault_in_text('p_region', p_region));
+  return null;
 end
 $function$;
 
@@ -1354,10 +1387,58 @@ $function$;
 comment on function seckill_private.sale_check (seckill_private.activity, timestamptz) is
   'Whether an activity is on sale at an instant.';
 
--- file: procedures/internal/stock_check.sql
+-- file: procedures/internal/judge_stock.sql
 -- Answers: sold_out; null while the pool has the units.
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
+create or replace function seckill_private.judge_stock (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_balance seckill.availability_result,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_release_at timestamptz;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := p_balance.held + p_balance.sold;
+  v_check.maximum := p_balance.total;
+  v_check.remaining := p_balance.available;
+  if p_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := p_balance.epoch;
+  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  v_check.retry := case
+    when v_release_at is not null then 'not_yet'
+    when p_balance.held > 0 then 'may_return'
+    else 'final'
+  end;
+  if p_balance.held > 0 then
+    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+  end if;
+  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.judge_stock (
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz) is
+  'Whether what a pool holds is enough for a line.';
+
+-- file: procedures/internal/stock_check.sql
+-- Answers, retry: judge_stock.
 create or replace function seckill_private.stock_check (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -1370,34 +1451,10 @@ create or replace function seckill_private.stock_check (
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
-declare
-  v_check seckill_private.check;
-  v_balance seckill.availability_result :=
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
-  v_release_at timestamptz;
 begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := v_balance.held + v_balance.sold;
-  v_check.maximum := v_balance.total;
-  v_check.remaining := v_balance.available;
-  if v_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := v_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when v_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if v_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
+  return seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity,
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
 end
 $function$;
 
@@ -2243,8 +2300,9 @@ comment on function seckill_private.require_dimension (text) is
 -- The first check that fails, in order of precedence, or one without answer: then every check has
 -- passed, and seen_at is the latest instant at which something was done for the request's subjects.
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
--- are made. Stock is looked at closely only where the counters are too low: they are a lower bound,
--- and else every purchase would add up all holds that have ended while a sweep is behind.
+-- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
+-- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
+-- behind.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -2252,6 +2310,7 @@ create or replace function seckill_private.decide (
   p_skus text[],
   p_quantities integer[],
   p_pool_ids bigint[],
+  p_is_short boolean,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -2263,14 +2322,12 @@ declare
   v_check seckill_private.check;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
-  v_is_short boolean :=
-    seckill_private.short_pools(p_pool_ids, p_quantities::bigint[]) is not null;
 begin
-  if v_is_short or p_sale.lists is not null then
+  if p_is_short or p_sale.lists is not null then
     select c.* into v_check
       from seckill_private.gate_checks(
-             p_sale, p_user_id, p_digests, case when v_is_short then p_skus end,
-             case when v_is_short then p_quantities end, case when v_is_short then p_pool_ids end,
+             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
+             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
              p_now) as c
      where c.answer is not null
      limit 1;
@@ -2296,7 +2353,8 @@ end
 $function$;
 
 comment on function seckill_private.decide (
-  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
+  timestamptz) is
   'The first check of a purchase that fails; its answer is null where all pass.';
 
 -- file: procedures/internal/refusal.sql
@@ -3108,9 +3166,63 @@ $function$;
 comment on function seckill_private.refresh_next_expiry (timestamptz, bigint[]) is
   'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
+-- file: procedures/internal/free_activities.sql
+-- Which of some activities nobody is buying in at this instant: no slot of their pools that are due
+-- is locked. Found out by locking them, and undone at once, so that nothing is held back while the
+-- caller picks its holds.
+-- Locks: slots ascending, by SKIP LOCKED, given up again before it returns.
+create or replace function seckill_private.free_activities (
+  p_now timestamptz,
+  p_activity_ids bigint[]
+)
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_free bigint[];
+begin
+  begin
+    with due as (
+      select p.activity_id, s.pool_id, s.slot
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (p_activity_ids)
+         and (s.next_expiry <= p_now or s.next_release <= p_now)
+    ), unlocked as (
+      select s.pool_id, s.slot
+        from seckill_private.pool_slot as s
+       where (s.pool_id, s.slot) in (select d.pool_id, d.slot from due as d)
+       order by s.pool_id, s.slot
+         for update skip locked
+    ), activity as (
+      select d.activity_id, bool_and(u.pool_id is not null) as free
+        from due as d
+        left join unlocked as u on u.pool_id = d.pool_id
+                               and u.slot = d.slot
+       group by d.activity_id
+    )
+    select array_agg(a.activity_id order by a.activity_id) into v_free
+      from activity as a
+     where a.free;
+    raise exception using errcode = 'triggered_action_exception';
+  exception when triggered_action_exception then
+    null;  -- the locks are gone, the variable stays
+  end;
+  return coalesce(v_free, array[]::bigint[]);
+end
+$function$;
+
+comment on function seckill_private.free_activities (timestamptz, bigint[]) is
+  'Those of some activities none of whose due slots is locked at this instant.';
+
 -- file: procedures/internal/expire_due_at.sql
--- Only activities with a slot whose next_expiry has passed are looked at. Releases that are due are
--- made too.
+-- Only activities with a slot that is due are looked at: next_expiry or next_release has passed.
+-- Releases that are due are made too. Sales in which nobody buys at this instant are swept first,
+-- all together. Only where they have nothing to do, it waits for a sale that somebody buys in, and
+-- for one only: a session that hangs in one sale delays no other one. Which one is left to chance,
+-- so that it is not always the one that hangs.
 -- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once.
 create or replace function seckill_private.expire_due_at (
   p_now timestamptz,
@@ -3124,17 +3236,37 @@ create or replace function seckill_private.expire_due_at (
 as $function$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
-  v_lines seckill_private.unit_line[];
   v_activity_ids bigint[] := array(
-    select distinct p.activity_id
+    select p.activity_id
       from seckill_private.pool_slot as s
       join seckill_private.pool as p on p.pool_id = s.pool_id
      where s.next_expiry <= v_now
-     order by p.activity_id);
-  v_releasing bigint[] := array(
-    select s.pool_id from seckill_private.pool_slot as s where s.next_release <= v_now);
+     union
+    select p.activity_id
+      from seckill_private.pool_slot as s
+      join seckill_private.pool as p on p.pool_id = s.pool_id
+     where s.next_release <= v_now
+     order by 1);
+  v_some bigint[] := seckill_private.free_activities(v_now, v_activity_ids);
+  v_others bigint[] := array(
+    select u.id from unnest(v_activity_ids) as u (id)
+     where u.id <> all (v_some)
+     order by random());
+  v_lines seckill_private.unit_line[];
+  v_releasing bigint[];
 begin
-  v_lines := seckill_private.pick_due_holds(v_now, v_activity_ids, null, null, p_limit);
+  loop
+    v_lines := seckill_private.pick_due_holds(v_now, v_some, null, null, p_limit);
+    v_releasing := array(
+      select s.pool_id
+        from seckill_private.pool as p
+        join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+       where p.activity_id = any (v_some)
+         and s.next_release <= v_now);
+    exit when v_lines is not null or v_releasing <> '{}' or v_others = '{}';
+    v_some := v_others[1:1];
+    v_others := v_others[2:];
+  end loop;
   perform seckill_private.lock_slots(
     v_releasing || array(select l.pool_id from unnest(v_lines) as l));
   perform seckill_private.post_movements(
@@ -3260,10 +3392,47 @@ $function$;
 comment on function seckill_private.replay (seckill_private.reservation, timestamptz) is
   'The answer to a request id that was answered before.';
 
+-- file: procedures/internal/enter_queue.sql
+-- A pool's queue has max_waiting places and one for who is being served; a place is an advisory
+-- lock, had until the transaction ends and never waited for. Callers begin to look at different
+-- places, so that a queue that is not full costs one look.
+create or replace function seckill_private.enter_queue (
+  p_pool_ids bigint[],
+  p_max_waiting integer
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$function$;
+
+comment on function seckill_private.enter_queue (bigint[], integer) is
+  'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
+  'bound.';
+
 -- file: procedures/internal/take_hold.sql
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- and releases that are due first. When it is still short while there should be enough, somebody
--- else has those in hand: that is busy, not sold_out.
+-- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
 -- p_clock is what tests pass; null means the clock.
 -- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
@@ -3298,6 +3467,11 @@ begin
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
+  end if;
+  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+    v_result.status := 'busy';
+    v_result.retry := 'busy';
+    return v_result;
   end if;
   v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
@@ -3391,6 +3565,78 @@ comment on function seckill_private.raise_request_error (
   text, bigint, text[], uuid, text, bytea[]) is
   'Raise what reserve_one answered as an error.';
 
+-- file: procedures/internal/refuse_early.sql
+-- After the first second nearly every call is a refusal. Where one look shows that nothing comes
+-- before sold_out (no earlier request of the buyer, no error, the sale is on) and that the counters
+-- stand (no hold has ended unswept, no release is due), the rest need not be read. Whatever is not
+-- that plain is left to the full decision, which would give the same answer.
+-- Called under the user's lock.
+create or replace function seckill_private.refuse_early (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_pool_id bigint,
+  p_digests bytea[]
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+  v_pool record;
+  v_balance seckill.availability_result;
+  v_now timestamptz;
+begin
+  select a.state, a.starts_at, a.ends_at, s.*
+    into v_pool
+    from seckill_private.activity as a
+   cross join lateral (
+           select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
+                  sum(s.held)::bigint as held, sum(s.sold)::bigint as sold,
+                  sum(s.epoch)::bigint as epoch, min(s.next_expiry) as next_expiry,
+                  min(s.next_release) as next_release, max(s.seen_at) as seen_at
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id) as s
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null
+     and s.available < p_quantity
+     and not exists (
+       select from seckill_private.reservation as r
+        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+          and r.user_id = p_user_id)
+     and not exists (
+       select from seckill_private.limit_version as l
+        where (l.activity_id = a.activity_id or l.activity_id is null)
+          and l.until_revision is null
+          and l.dimension <> 'user'
+          and l.required
+          and seckill_private.digest_of(p_digests, l.dimension) is null);
+  v_now := greatest(coalesce(p_now, clock_timestamp()), v_pool.seen_at);
+  if v_pool.state is null or v_pool.next_expiry <= v_now or v_pool.next_release <= v_now
+     or seckill_private.sale_status(v_pool.state, v_pool.starts_at, v_pool.ends_at, v_now)
+        <> 'on_sale' then
+    return null;
+  end if;
+  v_balance.total := v_pool.total;
+  v_balance.available := v_pool.available;
+  v_balance.held := v_pool.held;
+  v_balance.sold := v_pool.sold;
+  v_balance.epoch := v_pool.epoch;
+  v_result := seckill_private.refusal(seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity, v_balance, v_now));
+  v_result.replayed := false;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refuse_early (
+  timestamptz, bigint, text, text, integer, bigint, bytea[]) is
+  'The answer sold_out where it is certain at one look, else a row of nulls.';
+
 -- file: procedures/internal/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 -- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
@@ -3427,9 +3673,19 @@ declare
   v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_pool_ids bigint[];
+  v_is_short boolean;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
+  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
+  if v_is_short and cardinality(p_skus) = 1 then
+    v_result := seckill_private.refuse_early(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
+    if v_result.status is not null then
+      return v_result;
+    end if;
+  end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
@@ -3442,7 +3698,6 @@ begin
     v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
     return seckill_private.replay(v_row, v_now);
   end if;
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
@@ -3453,11 +3708,11 @@ begin
   end if;
   v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
   v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   if v_check.seen_at > v_now then
     v_now := v_check.seen_at;
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now);
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
   end if;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);
@@ -3538,17 +3793,17 @@ begin
              case when f.fault is not null then 'SK001' end,
              (select p.pool_id
                 from seckill_private.pool as p
-               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region),
-             false)::seckill_private.request
+               where p.activity_id = r.activity_id and p.sku = r.sku and p.region = r.region)
+           )::seckill_private.request
       from unnest(
              p_activity_ids, p_user_ids, p_skus, p_quantities, p_request_ids, p_regions, p_subjects
            ) with ordinality as r (
              activity_id, user_id, sku, quantity, request_id, region, subjects, ordinal)
      cross join lateral (
              select coalesce(
-                      seckill_private.fault_in_request(
-                        r.activity_id, r.user_id, array[r.sku], array[r.quantity], r.request_id,
-                        r.region),
+                      seckill_private.fault_in_buyer(
+                        r.activity_id, r.request_id, r.user_id, r.region),
+                      seckill_private.fault_in_line(r.sku, r.quantity),
                       case
                         when r.subjects is distinct from '{}'
                           then seckill_private.fault_in_subjects(r.subjects)
@@ -3659,14 +3914,17 @@ comment on function seckill_private.pools_of_batch (timestamptz, seckill_private
   'The pools of a batch, ascending: what is available in each, and the instant of the decision.';
 
 -- file: procedures/internal/mark_within.sql
--- The same use as limit_use_of counts, for all requests of a batch in one statement.
+-- The same use as limit_use_of counts, for all requests of a batch in one statement. p_known:
+-- whether the user has reservations in the activity, and whether there is a look worth its time.
 create or replace function seckill_private.mark_within (
   p_requests seckill_private.request[],
+  p_plain boolean[],
+  p_known boolean[],
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
   p_now timestamptz
 )
-  returns seckill_private.request[]
+  returns boolean[]
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
@@ -3677,25 +3935,31 @@ declare
   v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, p_activity.activity_id);
   v_by_user boolean := p_limit.dimension = 'user';
   v_by_end boolean := p_limit.metric = 'expired_holds';
+  v_twice bytea[] := case when not v_by_user then array(
+    select d.digest
+      from (select seckill_private.digest_of(r.digests, p_limit.dimension) as digest
+              from unnest(p_requests) as r) as d
+     where d.digest is not null
+     group by d.digest
+    having count(*) > 1) end;
 begin
   return array(
-    select row(
-             q.ordinal, q.activity_id, q.user_id, q.sku, q.quantity, q.request_id, q.region,
-             q.digests, q.error_code, q.pool_id,
-             q.plain and (
-               not q.covered
-               or case when v_by_user then true else q.digest is not null and q.times = 1 end
-                  and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
-                      <= p_limit.maximum
-                  and coalesce(u.seen_at <= p_now, true)))::seckill_private.request
-      from (select d.*, count(*) over (partition by d.digest) as times
-              from (select r.*,
-                           r.activity_id = p_activity.activity_id
-                           and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
-                           case when not v_by_user
-                             then seckill_private.digest_of(r.digests, p_limit.dimension)
-                           end as digest
-                      from unnest(p_requests) as r) as d) as q
+    select q.plain and (
+             not q.covered
+             or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
+                and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
+                    <= p_limit.maximum
+                and coalesce(u.seen_at <= p_now, true))
+      from (select r.ordinal, r.user_id, r.quantity, p_plain[r.ordinal] as plain,
+                   r.activity_id = p_activity.activity_id
+                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case when v_by_user and p_known[r.ordinal]
+                     then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
+                   end as keys,
+                   case when not v_by_user
+                     then seckill_private.digest_of(r.digests, p_limit.dimension)
+                   end as digest
+              from unnest(p_requests) as r) as q
      cross join lateral (
              select coalesce(sum(
                       case
@@ -3705,8 +3969,7 @@ begin
                       end), 0) as used,
                     max(greatest(o.created_at, o.resolved_at)) as seen_at
                from seckill_private.reservations_of(
-                      case when v_by_user and q.plain and q.covered then array[
-                        seckill_private.buyer_key(p_activity.activity_id, q.user_id)] end,
+                      case when q.plain and q.covered then q.keys end,
                       q.user_id, p_activity.activity_id,
                       case when q.plain and q.covered then q.digest end) as o) as u
      order by q.ordinal);
@@ -3714,8 +3977,8 @@ end
 $function$;
 
 comment on function seckill_private.mark_within (
-  seckill_private.request[], seckill_private.limit_version, seckill_private.activity,
-  timestamptz) is
+  seckill_private.request[], boolean[], boolean[], seckill_private.limit_version,
+  seckill_private.activity, timestamptz) is
   'Leave those requests of a batch marked as plain for which a limit has room.';
 
 -- file: procedures/internal/mark_plain.sql
@@ -3725,11 +3988,12 @@ comment on function seckill_private.mark_within (
 -- and every limit has room. The others are decided one by one (reserve_one), by the same rules.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],
+  p_plain boolean[],
   p_sale seckill_private.sale,
   p_fresh_pool_ids bigint[],
   p_now timestamptz
 )
-  returns seckill_private.request[]
+  returns boolean[]
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
@@ -3737,48 +4001,59 @@ as $function$
 declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
-  v_requests seckill_private.request[];
+  v_twice text[];
+  v_plain boolean[];
+  v_known boolean[];
 begin
   if p_sale.lists is not null
      or seckill_private.sale_status(
           v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
-    return p_requests;
+    return p_plain;
   end if;
-  v_requests := array(
-    select row(
-             r.ordinal, r.activity_id, r.user_id, r.sku, r.quantity, r.request_id, r.region,
-             r.digests, r.error_code, r.pool_id,
-             r.plain or r.activity_id = v_activity.activity_id and r.error_code is null
-               and r.times = 1
-               and r.pool_id = any (p_fresh_pool_ids)
-               and (select coalesce(bool_and(
-                             o.request_id <> r.request_id
-                             and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now),
-                           true)
-                      from seckill_private.reservation as o
-                     where o.buyer_key
-                           = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                       and o.user_id = r.user_id))::seckill_private.request
-      from (select u.*, count(*) over (partition by u.user_id) as times
-              from unnest(p_requests) as u) as r
-     order by r.ordinal);
+  v_twice := array(
+    select r.user_id
+      from unnest(p_requests) as r
+     where r.error_code is null
+     group by r.user_id
+    having count(*) > 1);
+  select array_agg(
+           p_plain[r.ordinal]
+           or r.activity_id = v_activity.activity_id and r.error_code is null
+              and r.user_id <> all (v_twice)
+              and r.pool_id = any (p_fresh_pool_ids)
+              and k.clear
+           order by r.ordinal),
+         array_agg(k.known order by r.ordinal)
+    into v_plain, v_known
+    from unnest(p_requests) as r
+   cross join lateral (
+           select count(*) > 0 as known,
+                  coalesce(bool_and(
+                    o.request_id <> r.request_id
+                    and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now), true)
+                    as clear
+             from seckill_private.reservation as o
+            where o.buyer_key = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+              and o.user_id = r.user_id) as k;
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
-    v_requests := seckill_private.mark_within(v_requests, v_limit, v_activity, p_now);
+    v_plain := seckill_private.mark_within(
+      p_requests, v_plain, v_known, v_limit, v_activity, p_now);
   end loop;
-  return v_requests;
+  return v_plain;
 end
 $function$;
 
 comment on function seckill_private.mark_plain (
-  seckill_private.request[], seckill_private.sale, bigint[], timestamptz) is
-  'Mark the requests of a batch that nothing but want of units can refuse.';
+  seckill_private.request[], boolean[], seckill_private.sale, bigint[], timestamptz) is
+  'Mark the requests of a batch that nothing but want of units can refuse; p_plain: those of other '
+  'sales that are marked.';
 
 -- file: procedures/internal/grant_plain.sql
 -- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all. p_clock is what tests pass; null
--- means the clock.
+-- the answer had too few units left in its pool after all, or its queue was full. p_clock is
+-- what tests pass; null means the clock.
 -- Locks: slots ascending.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
@@ -3803,14 +4078,17 @@ begin
   v_result.replayed := false;
   for v_pool in
     select r.pool_id, sum(r.quantity)::bigint as units, count(*)::integer as lines,
-           array_agg(r order by r.ordinal) as requests, min(r.activity_id) as activity_id,
+           array_agg(r order by r.ordinal) as requests,
+           array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
+           min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
+    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
     v_version := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
@@ -3829,9 +4107,9 @@ begin
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
-             pool_id, plain, line);
+             pool_id, line);
     for v_line in 1 .. v_pool.lines loop
-      v_result.ordinal := (v_pool.requests[v_line]).ordinal;
+      v_result.ordinal := v_pool.ordinals[v_line];
       v_result.reservation_id := v_ids[v_line];
       return next v_result;
     end loop;
@@ -3915,7 +4193,7 @@ create or replace function seckill_private.reserve_batch_at (
 as $function$
 declare
   v_sales seckill_private.sale[];
-  v_requests seckill_private.request[] := p_requests;
+  v_plain boolean[] := array_fill(false, array[cardinality(p_requests)]);
   v_request seckill_private.request;
   v_pending seckill_private.request[] := '{}';
   v_results seckill.reserve_result[];
@@ -3935,17 +4213,18 @@ begin
   v_left := v_pools.available;
   v_now := v_pools.decided_at;
   for i in 1 .. cardinality(v_sales) loop
-    v_requests := seckill_private.mark_plain(v_requests, v_sales[i], v_pools.fresh_ids, v_now);
+    v_plain := seckill_private.mark_plain(
+      p_requests, v_plain, v_sales[i], v_pools.fresh_ids, v_now);
   end loop;
-  foreach v_request in array v_requests loop
+  foreach v_request in array p_requests loop
     v_at := array_position(v_pools.pool_ids, v_request.pool_id);
     if v_request.error_code is not null then
       v_results[v_request.ordinal] := seckill_private.request_error(v_request.error_code);
-    elsif v_request.plain and v_left[v_at] >= v_request.quantity then
+    elsif v_plain[v_request.ordinal] and v_left[v_at] >= v_request.quantity then
       v_left[v_at] := v_left[v_at] - v_request.quantity;
       v_pending := v_pending || v_request;
       v_refused := null;
-    elsif v_request.plain and v_request.pool_id = v_refused.pool_id
+    elsif v_plain[v_request.ordinal] and v_request.pool_id = v_refused.pool_id
           and v_request.quantity = v_refused.quantity then
       v_results[v_request.ordinal] := v_refusal;
     else
@@ -3960,7 +4239,9 @@ begin
       v_pools.locked := true;
       v_left := seckill_private.available_of(v_pools.pool_ids);
       v_refusal := v_results[v_request.ordinal];
-      v_refused := case when v_request.plain and v_refusal.status = 'sold_out' then v_request end;
+      v_refused := case
+        when v_plain[v_request.ordinal] and v_refusal.status = 'sold_out' then v_request
+      end;
     end if;
   end loop;
   for v_result in
@@ -3984,7 +4265,8 @@ comment on function seckill_private.reserve_batch_at (timestamptz, seckill_priva
 
 -- file: procedures/internal/show_check.sql
 -- resets_at of a limit is its window's, as in seckill.limit_usage_at; of any other check when its
--- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left out.
+-- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left
+-- out.
 create or replace function seckill_private.show_check (
   p_check seckill_private.check
 )
@@ -8167,6 +8449,56 @@ comment on function seckill.drop_limit (bigint, text, text) is
   'Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.drop_limit (bigint, text, text) to seckill_ops;
 
+-- file: procedures/running/set_queue_limit.sql
+-- Buyers see it with their next call; who waits already goes on waiting.
+-- Locks: the activity.
+create or replace function seckill.set_queue_limit (
+  p_activity_id bigint,
+  p_max_waiting integer,
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_max_waiting not between 0 and 1000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_max_waiting must be 0 to 1000, is ' || p_max_waiting);
+  end if;
+  perform seckill_private.lock_activity(p_activity_id);
+  update seckill_private.activity as a
+     set max_waiting = p_max_waiting
+   where a.activity_id = p_activity_id
+     and a.max_waiting is distinct from p_max_waiting;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_queue_limit', p_activity_id, null, jsonb_build_object('max_waiting', p_max_waiting),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.set_queue_limit (bigint, integer, text) is
+  'How many callers may wait for the units of one pool of an activity, beside the one being '
+  'served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: '
+  'no bound, as at first. A batch is one caller. status: set; replayed where it was so already. '
+  'Raises SK001, SK002, SK005, SK006 (closed).';
+grant execute on function seckill.set_queue_limit (bigint, integer, text) to seckill_ops;
+
 -- file: procedures/running/require_eligibility.sql
 -- An explicit switch and not "the list has rows": an emptied list closes the sale, never opens it.
 -- Locks: the activity.
@@ -9048,11 +9380,12 @@ grant execute on function seckill.reconcile (bigint) to seckill_read, seckill_ap
 -- Tables are private and may change; this is what readers can build on.
 create or replace view seckill.activity as
 select a.activity_id, a.name, a.state, a.starts_at, a.ends_at, a.hold_seconds, a.time_zone,
-       a.created_at
+       a.created_at, a.max_waiting
   from seckill_private.activity as a;
 
 comment on view seckill.activity is
-  'Activities and their settings. state: draft, open, paused, closed.';
+  'Activities and their settings. state: draft, open, paused, closed. max_waiting: '
+  'seckill.set_queue_limit; null: no bound.';
 grant select on seckill.activity to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/views/limit_rule.sql

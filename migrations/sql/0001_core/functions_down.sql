@@ -76,6 +76,9 @@ drop function if exists seckill.add_eligible;
 -- file: procedures/running/require_eligibility.sql (dropped)
 drop function if exists seckill.require_eligibility;
 
+-- file: procedures/running/set_queue_limit.sql (dropped)
+drop function if exists seckill.set_queue_limit;
+
 -- file: procedures/running/drop_limit.sql (dropped)
 drop function if exists seckill.drop_limit;
 
@@ -394,6 +397,9 @@ drop function if exists seckill_private.reserve_at;
 -- file: procedures/internal/reserve_one.sql (dropped)
 drop function if exists seckill_private.reserve_one;
 
+-- file: procedures/internal/refuse_early.sql (dropped)
+drop function if exists seckill_private.refuse_early;
+
 -- file: procedures/internal/raise_request_error.sql (dropped)
 drop function if exists seckill_private.raise_request_error;
 
@@ -402,6 +408,9 @@ drop function if exists seckill_private.request_error;
 
 -- file: procedures/internal/take_hold.sql (dropped)
 drop function if exists seckill_private.take_hold;
+
+-- file: procedures/internal/enter_queue.sql (dropped)
+drop function if exists seckill_private.enter_queue;
 
 -- file: procedures/internal/replay.sql (dropped)
 drop function if exists seckill_private.replay;
@@ -417,6 +426,9 @@ drop function if exists seckill_private.same_request;
 
 -- file: procedures/internal/expire_due_at.sql (dropped)
 drop function if exists seckill_private.expire_due_at;
+
+-- file: procedures/internal/free_activities.sql (dropped)
+drop function if exists seckill_private.free_activities;
 
 -- file: procedures/internal/refresh_next_expiry.sql (dropped)
 drop function if exists seckill_private.refresh_next_expiry;
@@ -553,6 +565,9 @@ drop function if exists seckill_private.list_checks;
 -- file: procedures/internal/stock_check.sql (dropped)
 drop function if exists seckill_private.stock_check;
 
+-- file: procedures/internal/judge_stock.sql (dropped)
+drop function if exists seckill_private.judge_stock;
+
 -- file: procedures/internal/sale_check.sql (dropped)
 drop function if exists seckill_private.sale_check;
 
@@ -687,6 +702,12 @@ drop function if exists seckill_private.validate_request;
 
 -- file: procedures/internal/fault_in_request.sql (dropped)
 drop function if exists seckill_private.fault_in_request;
+
+-- file: procedures/internal/fault_in_buyer.sql (dropped)
+drop function if exists seckill_private.fault_in_buyer;
+
+-- file: procedures/internal/fault_in_line.sql (dropped)
+drop function if exists seckill_private.fault_in_line;
 
 -- file: procedures/internal/validate_buyer.sql (dropped)
 drop function if exists seckill_private.validate_buyer;

@@ -74,11 +74,15 @@ create table seckill_private.activity (
   archived_at timestamptz,
   last_position bigint,
   dropped_at timestamptz,
+  max_waiting integer,
   constraint activity_window check (starts_at < ends_at),
   constraint activity_hold check (hold_seconds > 0),
-  constraint activity_state check (state in ('draft', 'open', 'paused', 'closed'))
+  constraint activity_state check (state in ('draft', 'open', 'paused', 'closed')),
+  constraint activity_max_waiting check (max_waiting between 0 and 1000)
 );
 comment on table seckill_private.activity is 'One sale.';
+comment on column seckill_private.activity.max_waiting is
+  'Callers that may wait for one of its pools (seckill_private.enter_queue); null: no bound.';
 comment on column seckill_private.activity.archived_at is
   'From here on nothing in it changes: it can be exported.';
 comment on column seckill_private.activity.last_position is

@@ -201,12 +201,10 @@ create type seckill_private.request as (
   region text,
   digests bytea[],
   error_code text,
-  pool_id bigint,
-  plain boolean
+  pool_id bigint
 );
 comment on type seckill_private.request is
-  'A request of a batch. error_code: why it is none. plain: it may be granted without another look '
-  'while its pool has the units.';
+  'A request of a batch. error_code: why it is none.';
 
 create type seckill_private.check as (
   answer text,

@@ -7,11 +7,13 @@ import itertools
 import threading
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from seckill.bench.load import BenchError, Interrupted, Rate
 from seckill.bench.scripts import SKU
 from seckill.client_async import AsyncClient
+from seckill.history import Recorder
+from seckill.results import ReserveResult
 
 BUYERS = 2_000
 POOL_SIZES = (16, 64, 256)
@@ -55,21 +57,40 @@ async def _crowd(buy: Buy, buyers: int, seconds: float, stop: threading.Event) -
 
 
 def seckill_buyers(
-    dsn: str, activity_id: int, buyers: int, seconds: float, stop: threading.Event
+    dsn: str,
+    activity_id: int,
+    buyers: int,
+    seconds: float,
+    stop: threading.Event,
+    recorder: Recorder | None = None,
 ) -> Rate:
-    """Buyers who call AsyncClient.reserve."""
+    """Buyers who call AsyncClient.reserve; `recorder` writes down each call."""
 
     async def run() -> Rate:
         async with AsyncClient(dsn, max_size=_CONNECTIONS, timeout_ms=60_000, flag="") as client:
 
-            async def buy(user_id: str) -> bool:
-                said = await client.reserve(
+            async def send(user_id: str, request_id: UUID) -> ReserveResult:
+                return await client.reserve(
                     activity_id=activity_id,
                     user_id=user_id,
                     sku=SKU,
                     quantity=1,
-                    request_id=uuid4(),
+                    request_id=request_id,
                 )
+
+            async def buy(user_id: str) -> bool:
+                request_id = uuid4()
+                if recorder is None:
+                    said = await send(user_id, request_id)
+                else:
+                    with recorder.reserve(
+                        activity_id=activity_id,
+                        user_id=user_id,
+                        lines={SKU: 1},
+                        request_id=request_id,
+                    ) as entry:
+                        said = await send(user_id, request_id)
+                        entry.answered(said)
                 return said.status == "held"
 
             await buy(f"first-{uuid4()}")  # connect

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from seckill.bench import scripts
 from seckill.bench.buyers import POOL_SIZES, redis_buyers, seckill_buyers
 from seckill.bench.load import BenchError, Load, Rate
 from seckill.bench.place import Place
+from seckill.history import Recorder
 from seckill.runtime import StartError
 from seckill.runtime.valkey import Valkey
 
@@ -29,6 +31,7 @@ class Options:
         callers: on the hot row; the last number is the one that the bars are about.
         buyers: in the asyncio scenario.
         budget_s: no measure begins later than this; None: no end.
+        record: an empty directory for the history of the asyncio scenario's buyers.
     """
 
     scenarios: tuple[str, ...] = SCENARIOS
@@ -37,6 +40,7 @@ class Options:
     callers: tuple[int, ...] = (1, 8, 32)
     buyers: int = 2_000
     budget_s: float | None = None
+    record: Path | None = None
 
     def quick(self) -> Options:
         """The same as a first look, within 90 seconds."""
@@ -171,8 +175,14 @@ def _asyncio(
     except StartError as error:
         raise BenchError(f"scenario asyncio: {error}") from error
 
+    recorder = None
+    if options.record is not None:
+        recorder = stack.enter_context(Recorder(options.record, "bench", buyers=options.buyers))
+
     def ours() -> Rate:
-        return seckill_buyers(place.ways.pooled, place.one, options.buyers, options.seconds, stop)
+        return seckill_buyers(
+            place.ways.pooled, place.many, options.buyers, options.seconds, stop, recorder
+        )
 
     def redis(connections: int) -> Callable[[], Rate]:
         path = str(valkey.socket)

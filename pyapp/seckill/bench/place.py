@@ -68,6 +68,7 @@ class Place:
         three: the one with limits on user, phone and address.
         free: the one without limits.
         gone: the one that is sold out.
+        many: the one of the many buyers in one process, with one limit.
     """
 
     ways: Ways
@@ -75,6 +76,7 @@ class Place:
     three: int
     free: int
     gone: int
+    many: int
     client: Client
 
     def taken(self, activity_id: int) -> int:
@@ -108,12 +110,13 @@ def open_place(ways: Ways) -> Generator[Place]:
                 (_LIMITS, _STOCK),
                 ((), _STOCK),
                 (_LIMITS[:1], 1),
+                (_LIMITS[:1], _STOCK),
             )
         ]
-        one, three, free, gone = sales
+        one, three, free, gone, many = sales
         _sell_out(client, gone)
         try:
-            yield Place(ways, one, three, free, gone, client)
+            yield Place(ways, one, three, free, gone, many, client)
         finally:
             for activity_id in sales:
                 client.close_activity(activity_id=activity_id)

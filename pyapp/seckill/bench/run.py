@@ -12,6 +12,7 @@ from seckill.bench.load import Interrupted, Rate
 from seckill.bench.measures import Options, open_measures
 from seckill.bench.place import Place, Ways, open_place
 from seckill.bench.ratios import Ratio, Round, ratios
+from seckill.history import Verdict, judge, read_books, read_history
 
 # The pool's table, after a million purchases.
 TABLE_BAR_BYTES = 1_000_000
@@ -45,6 +46,7 @@ class Report:
         purchases: made in all.
         pool_bytes: the size of the pools' table after them; None where it was not asked for.
         cut_short: the time was over before all rounds were.
+        verdict: on the history, where one was recorded.
     """
 
     options: Options
@@ -55,6 +57,7 @@ class Report:
     purchases: int
     pool_bytes: int | None
     cut_short: bool
+    verdict: Verdict | None = None
 
 
 @dataclass(slots=True)
@@ -81,7 +84,12 @@ def run(ways: Ways, options: Options, tell: Callable[[str], None], stop: threadi
     with open_place(ways) as place:
         rounds = _measure(place, options, tell, stop, until)
         table = place.pool_bytes() if "table" in options.scenarios else None
-        sales = (place.one, place.three, place.free, place.gone)
+        sales = (place.one, place.three, place.free, place.gone, place.many)
+        verdict = None
+        if options.record is not None:
+            books = read_books(ways.admin, [place.many])
+            books.save(options.record)
+            verdict = judge(read_history(options.record), books)
         purchases = sum(place.taken(sale) for sale in sales)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Report(
@@ -93,6 +101,7 @@ def run(ways: Ways, options: Options, tell: Callable[[str], None], stop: threadi
         purchases,
         table,
         rounds.cut_short,
+        verdict,
     )
 
 

@@ -32,6 +32,7 @@ from seckill.cli import (
     stock,
     test,
     up,
+    verify,
     worker,
 )
 
@@ -76,6 +77,7 @@ app.command("up")(up.up)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("replay", epilog=replay.EPILOG)(replay.replay)
+app.command("verify", epilog=verify.EPILOG)(verify.verify)
 app.command("test", context_settings=test.CONTEXT)(test.test)
 
 _DATABASE = "The database"

@@ -108,13 +108,17 @@ def _nothing() -> str:
 
 @contextmanager
 def explained(
-    request_id: UUID | None = None, so_far: Callable[[], str] = _nothing
+    request_id: UUID | None = None,
+    so_far: Callable[[], str] = _nothing,
+    *,
+    reads: bool = False,
 ) -> Generator[None]:
     """Turn errors of the database into one line that says what to do.
 
     Args:
         request_id: to repeat the command with, where its outcome is unknown.
         so_far: of a command of many calls, what is done and how to go on.
+        reads: it changes nothing, so nothing is left open where it is stopped.
     """
     import psycopg
 
@@ -124,7 +128,8 @@ def explained(
     try:
         yield
     except KeyboardInterrupt:
-        open_end = so_far() or f"it may have happened or not: {again}"
+        unsaid = "nothing was changed" if reads else f"it may have happened or not: {again}"
+        open_end = so_far() or unsaid
         note(f"seckill: stopped; {open_end}")
         raise SystemExit(_INTERRUPTED) from None
     except OutcomeUnknown as error:
@@ -163,12 +168,16 @@ def usable_dsn(dsn: str | None, option: str = "--dsn", variable: str = "SECKILL_
 
 @contextmanager
 def sale(
-    dsn: str | None, request_id: UUID | None = None, so_far: Callable[[], str] = _nothing
+    dsn: str | None,
+    request_id: UUID | None = None,
+    so_far: Callable[[], str] = _nothing,
+    *,
+    reads: bool = False,
 ) -> Generator[Client]:
     """A client for one command; see :func:`explained` for its errors."""
     from seckill import Client
 
-    with explained(request_id, so_far), Client(usable_dsn(dsn), max_size=1) as client:
+    with explained(request_id, so_far, reads=reads), Client(usable_dsn(dsn), max_size=1) as client:
         yield client
 
 

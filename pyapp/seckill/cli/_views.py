@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 _ACTIVITIES: LiteralString = """
 select a.activity_id, a.name, a.state, s.status, a.starts_at, a.ends_at, a.hold_seconds,
-       a.time_zone, a.created_at, s.pools, s.total, s.available, s.held, s.sold
+       a.time_zone, a.created_at, a.max_waiting, s.pools, s.total, s.available, s.held, s.sold
   from seckill.activity as a
   join seckill.sale_status as s on s.activity_id = a.activity_id
 """
@@ -116,7 +116,7 @@ def views(dsn: str | None) -> Generator[Views]:
     from psycopg.rows import dict_row
 
     with (
-        explained(),
+        explained(reads=True),
         psycopg.connect(
             usable_dsn(dsn),
             autocommit=True,

@@ -147,7 +147,8 @@ def _matches(wanted: Moment, found: datetime, created: datetime) -> bool:
 
 def _described(row: Row) -> str:
     times = f"{plain(row['starts_at'])} to {plain(row['ends_at'])}"
-    return f"“{row['name']}”, {row['state']}, {times}, hold {row['hold_seconds']} s"
+    queue = "" if row["max_waiting"] is None else f", at most {row['max_waiting']} callers wait"
+    return f"“{row['name']}”, {row['state']}, {times}, hold {row['hold_seconds']} s{queue}"
 
 
 @app.command(
@@ -244,6 +245,33 @@ def close(
     with sale(dsn) as client:
         answer = client.close_activity(activity_id=activity_id, actor=actor)
     _tell(answer, as_json, f"; {answer.quantity or 0} units went back to the inventory")
+
+
+@app.command(
+    "queue-limit",
+    epilog=examples("seckill activity queue-limit 1 20", "seckill activity queue-limit 1 none"),
+)
+def queue_limit(
+    activity_id: ActivityId,
+    max_waiting: Annotated[
+        str, typer.Argument(metavar="CALLERS", help="0 to 1000, or none for no bound.")
+    ],
+    actor: Actor = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Bound how many callers may wait for one pool; who comes then is told busy at once."""
+    if max_waiting != "none" and not max_waiting.isdecimal():
+        raise typer.BadParameter("a number of callers, or none", param_hint="CALLERS")
+    bound = None if max_waiting == "none" else int(max_waiting)
+    with sale(dsn) as client:
+        answer = client.set_queue_limit(activity_id=activity_id, max_waiting=bound, actor=actor)
+    if as_json:
+        emit(fields(answer))
+        return
+    already = "already " if answer.replayed else ""
+    many = "any number of" if bound is None else f"at most {bound}"
+    say(f"In activity {activity_id} {already}{many} callers may wait for a pool.", good=True)
 
 
 @app.command("list", epilog=examples("seckill activity list", "seckill activity list --json"))

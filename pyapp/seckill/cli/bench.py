@@ -24,6 +24,7 @@ EPILOG = examples(
     "seckill bench --quick    (within 90 seconds)",
     "seckill bench --html bench.html --json bench.json",
     "seckill bench --scenario batch --scenario soldout",
+    "seckill bench --scenario asyncio --record calls && seckill verify calls",
 )
 
 _INTERRUPTED = 130
@@ -55,6 +56,15 @@ def bench(
         str | None,
         typer.Option(help="With --dsn: a direct connection that may create a schema."),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep each call of the asyncio scenario's buyers and the books in this new "
+            "directory, for seckill verify. The other scenarios' calls are pgbench's, which "
+            "writes none down. It makes that scenario slower.",
+            metavar="DIR",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the result to this file.", metavar="FILE")
     ] = None,
@@ -67,17 +77,24 @@ def bench(
     All in one run and in turn, on a throw-away PostgreSQL with PgBouncer in front, everything
     durable. Only ratios are printed: rates say more about the machine than about the program.
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from seckill.bench.load import BenchError, Interrupted
     from seckill.bench.page import page
     from seckill.bench.report import as_json, report_table
     from seckill.bench.run import run
+    from seckill.history import prepare
 
     for file in (json_file, html):
         if file is not None and not file.parent.is_dir():
             fail(f"{file.parent}: no such directory", ExitCode.USAGE)
     options = _options(quick, scenario, rounds, seconds)
+    if record is not None:
+        if "asyncio" not in options.scenarios:
+            fail("--record is for scenario asyncio, which is not chosen", ExitCode.USAGE)
+        options = replace(options, record=prepare(record))
     with stop_requested() as stop:
         try:
             with _ways(dsn, admin_dsn, stop) as ways:
@@ -96,6 +113,8 @@ def bench(
     if not console.is_terminal:
         console.width = 120
     console.print(report_table(report))
+    if report.verdict is not None and not report.verdict.ok:
+        fail(f"the books do not agree with the answers: seckill verify {record}", ExitCode.NO)
 
 
 def _options(

@@ -45,7 +45,7 @@ def availability(
     as_json: Json = False,
 ) -> None:
     """Show the units of a pool at this instant."""
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         answer = client.availability(activity_id=activity_id, sku=sku, region=region)
     if as_json:
         emit(fields(answer))
@@ -69,7 +69,7 @@ def stock_at(
         zone = look.activity(activity_id)["time_zone"]
     # A leading "-" would look like an option.
     instant = moment(f"-{at}" if DURATION.fullmatch(at) else at, zone).at
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         answer = client.stock_at(activity_id=activity_id, sku=sku, at=instant, region=region)
     found = {"at": instant, **fields(answer)}
     if as_json:
@@ -91,7 +91,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show how the units of a sale moved; the newest stands last."""
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         changes = client.history(
             activity_id=activity_id, sku=sku, region=region, user_id=user_id, limit=limit
         )[::-1]
@@ -136,7 +136,7 @@ def ops_history(
     if activity_id is not None:
         with views(dsn) as look:
             look.activity(activity_id)  # says so where there is none
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         entries = client.ops_history(activity_id=activity_id, limit=limit)[::-1]
     if as_json:
         emit({"entries": [fields(entry) for entry in entries]})
@@ -229,7 +229,7 @@ def reconcile(
     else:
         ids = [activity_id]
     found: list[dict[str, Any]] = []
-    with sale(dsn) as client, working("reconciling", len(ids)) as advance:
+    with sale(dsn, reads=True) as client, working("reconciling", len(ids)) as advance:
         for one in ids:
             rows = client.reconcile(activity_id=one)
             found += [{"activity_id": one, **fields(row)} for row in rows]

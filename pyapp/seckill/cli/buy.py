@@ -152,7 +152,7 @@ def explain(
     The first check that fails is what reserve answers. Exit status 1: refused.
     """
     subjects = subjects_of(subject)
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         checks = client.explain(
             activity_id=activity_id,
             user_id=user_id,
@@ -379,7 +379,7 @@ def show(
     user_id: User, reservation_id: ReservationId, dsn: Dsn = None, as_json: Json = False
 ) -> None:
     """Show a reservation by its id."""
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         answer = client.get_reservation(user_id=user_id, reservation_id=reservation_id)
     emit(fields(answer)) if as_json else _table([answer])
 
@@ -398,7 +398,7 @@ def find(
     as_json: Json = False,
 ) -> None:
     """Show the reservation that a request led to: what to ask when its answer was lost."""
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         answer = client.find_reservation(
             activity_id=activity_id, user_id=user_id, request_id=request_id
         )
@@ -416,7 +416,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show the reservations of a user, newest first."""
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         answers = client.list_reservations(user_id=user_id, activity_id=activity_id, limit=limit)
     if as_json:
         emit({"reservations": [fields(answer) for answer in answers]})

@@ -22,6 +22,7 @@ EPILOG = examples(
     "seckill demo --naive    (beside the shop that reads, checks and writes back)",
     "seckill demo --limits    (accounts that share phones and addresses, three limits)",
     "seckill demo --buyers 2000 --units 100 --seed 7 --json",
+    "seckill demo --record crowd && seckill verify crowd",
 )
 
 _INTERRUPTED = 130
@@ -65,6 +66,14 @@ def demo(
     svg: Annotated[
         Path | None, typer.Option(help="Write the last screen as a picture to this file.")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep what each buyer was told and the books at the end in this new directory, "
+            "for seckill verify.",
+            metavar="DIR",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Sell 1,000 units to 10,000 buyers who all click at one instant, and prove the count.
@@ -78,15 +87,18 @@ def demo(
     from seckill.demo import report
     from seckill.demo.run import Interrupted, Options
     from seckill.demo.workers import WorkerFailed
+    from seckill.history import prepare
 
     if svg is not None and not svg.parent.is_dir():
         fail(f"{svg.parent}: no such directory", ExitCode.USAGE)
     if redis:
         _require_redis()
+    if record is not None:
+        prepare(record)
     options = Options(buyers, units, processes, seed, hold_seconds, limits, redis)
     with stop_requested() as stop:
         try:
-            runs = _run(options, naive, stop)
+            runs = _run(options, naive, stop, record)
         except (Interrupted, KeyboardInterrupt):
             note("stopped, nothing is left behind")
             raise SystemExit(_INTERRUPTED) from None
@@ -102,7 +114,9 @@ def demo(
         fail("the books do not agree with what was sold", ExitCode.NO)
 
 
-def _run(options: Options, with_naive: bool, stop: threading.Event) -> list[Played]:
+def _run(
+    options: Options, with_naive: bool, stop: threading.Event, record: Path | None
+) -> list[Played]:
     from seckill.demo.run import Interrupted, play, play_naive
     from seckill.demo.workers import WorkerFailed
     from seckill.runtime import Runtime
@@ -114,7 +128,7 @@ def _run(options: Options, with_naive: bool, stop: threading.Event) -> list[Play
             runtime.start()
             if stop.is_set():
                 raise Interrupted
-            runs = [play(runtime, options, view, stop)]
+            runs = [play(runtime, options, view, stop, record)]
             if with_naive:
                 runs.append(play_naive(runtime, options, view, stop))
             return runs

@@ -35,7 +35,11 @@ def changes(
 
     A movement is shown once every transaction that began before it has ended.
     """
-    with sale(dsn) as client:
+
+    def so_far() -> str:
+        return "" if after is None else f"go on with --after {after}"
+
+    with sale(dsn, so_far=so_far, reads=True) as client:
         while True:
             page = client.changes(after=after, limit=limit)
             for row in page:

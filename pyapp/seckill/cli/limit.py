@@ -199,7 +199,7 @@ def usage(
     A limit on a dimension that is not given with --subject is left out.
     """
     subjects = subjects_of(subject)
-    with sale(dsn) as client:
+    with sale(dsn, reads=True) as client:
         checks = client.limit_usage(activity_id=activity_id, user_id=user_id, subjects=subjects)
     if as_json:
         emit({"checks": [fields(check) for check in checks]})

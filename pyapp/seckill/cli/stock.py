@@ -288,7 +288,7 @@ def show(
     """Show the pools, and of one sku what the inventory has."""
     inventory = None
     if sku is not None:
-        with sale(dsn) as client:
+        with sale(dsn, reads=True) as client:
             inventory = client.inventory(sku=sku)
     with views(dsn) as look:
         if activity_id is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -25,6 +26,8 @@ def pytest_arguments(given: list[str], *, cache: bool) -> list[str]:
         cache: whether pytest may write its cache.
     """
     defaults: list[str] = []
+    if "--faults" in given and not any(Path(word.split("::")[0]).exists() for word in given):
+        defaults.append("tests/faults")
     if not any(word.startswith(_OWN_PROCESSES) for word in given):
         # Two processes suit two cores; most tests wait for PostgreSQL.
         defaults += ["-n", "2", "--dist", "loadgroup"]
@@ -34,7 +37,11 @@ def pytest_arguments(given: list[str], *, cache: bool) -> list[str]:
 
 
 def test(context: typer.Context) -> None:
-    """Run the test suite; arguments go on to pytest (-k reserve, tests/client, -x, -n 0 …)."""
+    """Run the test suite; arguments go on to pytest (-k reserve, tests/client, -x, -n 0 …).
+
+    --faults: kill, part and fill up everything, twenty rounds each (--rounds N) instead of one of
+    the quick ones; the history checker is the judge. --fault-seed N repeats rounds.
+    """
     from seckill import resources
 
     root = resources.checkout()

@@ -1,4 +1,4 @@
-"""The one place where a buyer's call is made: queue, clock, tally, acknowledgements."""
+"""The one place where a buyer's call is made: queue, clock, tally."""
 
 from __future__ import annotations
 
@@ -32,16 +32,6 @@ class Latencies:
     call: list[float] = field(default_factory=list[float])
 
 
-@dataclass(slots=True)
-class Acknowledged:
-    """What a buyer was told about one reservation, last of all."""
-
-    user_id: str
-    request_id: UUID
-    reservation_id: int
-    status: str
-
-
 class Calls:
     """Makes the calls of one process and remembers what was answered.
 
@@ -54,7 +44,6 @@ class Calls:
         answers: by kind and status, as `reserve sold_out`; a replay counts as `reserve replay`, and
             where the shop says which limit refused, its name follows.
         latencies: by kind.
-        acknowledged: by reservation id.
         broken: contradictions that a buyer saw, a line each.
         flagged: refusals by the sold-out flag, which PostgreSQL did not see.
     """
@@ -66,7 +55,6 @@ class Calls:
             "pay": Latencies(),
             "cancel": Latencies(),
         }
-        self.acknowledged: dict[int, Acknowledged] = {}
         self.broken: list[str] = []
         self.flagged = 0
         self._sent: set[UUID] = set()
@@ -80,7 +68,7 @@ class Calls:
         answer = await self._make("reserve", lambda: self._reserve(user_id, request_id), since)
         self.flagged += answer.flagged
         if answer.status == "held" and answer.reservation_id is not None:
-            self._held(user_id, request_id, answer.reservation_id)
+            self._held(request_id, answer.reservation_id)
         return answer
 
     async def pay(self, user_id: str, reservation_id: int, since: float) -> Answer:
@@ -105,13 +93,10 @@ class Calls:
         since: float,
     ) -> Answer:
         try:
-            answer = await self._make(kind, lambda: call(user_id, reservation_id), since)
+            return await self._make(kind, lambda: call(user_id, reservation_id), since)
         except UnknownReservation:
             self.broken.append(f"reservation {reservation_id} was held, {kind} does not know it")
             return Answer("unknown")
-        if answer.status in ("confirmed", "cancelled"):
-            self.acknowledged[reservation_id].status = answer.status
-        return answer
 
     async def _make(
         self, kind: Kind, call: Callable[[], Awaitable[Answer]], since: float
@@ -141,10 +126,7 @@ class Calls:
                     raise SeckillError(f"{kind}: no answer for a minute: {error}") from error
                 await asyncio.sleep(0.2)
 
-    def _held(self, user_id: str, request_id: UUID, reservation_id: int) -> None:
+    def _held(self, request_id: UUID, reservation_id: int) -> None:
         first = self._by_request.setdefault(request_id, reservation_id)
         if first != reservation_id:
             self.broken.append(f"request {request_id} was answered {first} and {reservation_id}")
-        self.acknowledged.setdefault(
-            reservation_id, Acknowledged(user_id, request_id, reservation_id, "held")
-        )

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from seckill.client import Client
@@ -18,17 +20,20 @@ from seckill.demo.flag import FlagReport, FlagServices
 from seckill.demo.shop import SKU, Stock
 from seckill.demo.view import View
 from seckill.demo.worker import Order
-from seckill.demo.workers import Result, WorkerFailed, Workers
+from seckill.demo.workers import Progress, Result, WorkerFailed, Workers
 from seckill.errors import Unavailable
+from seckill.history import judge, read_books, read_history
 from seckill.retry import NO_RETRY
 from seckill.runtime import Runtime
 
 # A crowd that takes longer hangs.
 _LONGEST_S = 600.0
 _LOOK_S = 0.25
-# Connections of the whole crowd. More callers than this only queue for the same row.
+# Of the whole crowd. Connections: more than these only queue for the same row. Calls at a time: the
+# client sends together what waits; the naive shop has one connection for each call.
+_CALLERS = 1_000
 _BUYING = 8
-_PAYING = 4
+_PAYING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,13 @@ def open_sale(ops_dsn: str, options: Options) -> int:
     return activity_id
 
 
-def orders(dsn: str, activity_id: int | None, options: Options, redis_url: str = "") -> list[Order]:
+def orders(
+    dsn: str,
+    activity_id: int | None,
+    options: Options,
+    redis_url: str = "",
+    record: Path | None = None,
+) -> list[Order]:
     """What each process of the crowd is told.
 
     Args:
@@ -170,17 +181,32 @@ def orders(dsn: str, activity_id: int | None, options: Options, redis_url: str =
             first=number,
             step=options.processes,
             buyers=options.buyers,
+            callers=max((_BUYING if activity_id is None else _CALLERS) // options.processes, 1),
             buying=max(_BUYING // options.processes, 1),
             paying=max(_PAYING // options.processes, 1),
             limits=options.limits,
             redis_url=redis_url,
+            record="" if record is None else str(record),
         )
         for number in range(options.processes)
     ]
 
 
-def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) -> Played:
+def play(
+    runtime: Runtime,
+    options: Options,
+    view: View,
+    stop: threading.Event,
+    record: Path | None = None,
+) -> Played:
     """Run the crowd against Seckill and count.
+
+    Args:
+        runtime: the servers.
+        options: what the user chose.
+        view: where it is shown.
+        stop: set when the user wants it to end.
+        record: an empty directory for the history and the books; None: they are not kept.
 
     Raises:
         Interrupted: `stop` was set.
@@ -196,21 +222,26 @@ def play(runtime: Runtime, options: Options, view: View, stop: threading.Event) 
             said = client.availability(activity_id=activity_id, sku=SKU)
             return Stock(said.total, said.available, said.held, said.sold)
 
-        told = orders(runtime.dsn, activity_id, options, flag.url if flag else "")
+        if record is None:
+            record = Path(stack.enter_context(TemporaryDirectory(prefix="seckill-history-")))
+        told = orders(runtime.dsn, activity_id, options, flag.url if flag else "", record)
         with Workers(told) as workers:
-            result = _watch(runtime, workers, stock, view, stop, flag)
+            result = _watch(runtime, workers, options, stock, view, stop, flag)
         view.stage("counting")
         _wait_for_holds(stock, stop)
         while client.expire_due():
             pass
         flag_report = flag.report() if flag else None
+        books = read_books(runtime.superuser_dsn, [activity_id])
+        books.save(record)
+        verdict = judge(read_history(record), books)
     checks = audit.count(
         runtime.superuser_dsn,
         activity_id,
         units=options.units,
         sold=options.expected,
         limit=_PER_USER.maximum,
-        acknowledged=result.acknowledged,
+        verdict=verdict,
     )
     for limit in options.rules[1:]:
         checks += audit.count_shared(
@@ -239,7 +270,7 @@ def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.E
         naive.window(runtime.superuser_dsn) as stock,
         Workers(orders(runtime.dsn, None, options)) as workers,
     ):
-        result = _watch(runtime, workers, stock, view, stop)
+        result = _watch(runtime, workers, options, stock, view, stop)
     sold, greedy = audit.count_naive(runtime.superuser_dsn)
     return Played(result, sold, greedy, [])
 
@@ -247,6 +278,7 @@ def play_naive(runtime: Runtime, options: Options, view: View, stop: threading.E
 def _watch(
     runtime: Runtime,
     workers: Workers,
+    options: Options,
     stock: Callable[[], Stock],
     view: View,
     stop: threading.Event,
@@ -256,7 +288,7 @@ def _watch(
     workers.go()
     while True:
         workers.listen(_LOOK_S)
-        if flag and not flag.killed and _in_the_middle(workers):
+        if flag and not flag.killed and _in_the_middle(workers.progress, options):
             flag.kill(workers.running_s)
             view.stage("Valkey is killed, and all flags with it; the sale goes on")
         if stop.is_set():
@@ -271,10 +303,16 @@ def _watch(
             return workers.result()
 
 
-def _in_the_middle(workers: Workers) -> bool:
-    """Whether flags have begun to refuse, or, where they came too late for that, all is sold."""
-    progress = workers.progress
-    return progress.flagged > 0 or progress.waiting > 0
+def _in_the_middle(progress: Progress, options: Options) -> bool:
+    """Whether flags have refused a third of those who cannot buy at once.
+
+    Or another third has been refused without them: they came late, and some must live the outage.
+    """
+    refused = max(options.buyers - options.units, 0)
+    return (
+        progress.flagged >= max(refused // 3, 1)
+        or progress.first_answers >= options.buyers - refused // 3
+    )
 
 
 def _wait_for_holds(stock: Callable[[], Stock], stop: threading.Event) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from seckill.client_async import AsyncClient
+from seckill.history import Recorder
 from seckill.retry import RetryPolicy
 
 SKU = "phone"
@@ -90,6 +91,7 @@ class SeckillShop:
     Args:
         dsn: of a member of `seckill_app`.
         activity_id: the sale.
+        recorder: writes down every call of the buyers.
         buying: connections for `reserve`.
         paying: connections for everything else: a payment does not queue behind the crowd.
         subjects: what each user brings beside his id; None: nothing.
@@ -100,6 +102,7 @@ class SeckillShop:
         self,
         dsn: str,
         activity_id: int,
+        recorder: Recorder,
         *,
         buying: int,
         paying: int,
@@ -107,6 +110,7 @@ class SeckillShop:
         redis_url: str = "",
     ) -> None:
         self._activity_id = activity_id
+        self._recorder = recorder
         self._subjects = subjects
         self._buying = AsyncClient(
             dsn, max_size=buying, timeout_ms=20_000, retry=_RETRY, flag=redis_url
@@ -132,15 +136,19 @@ class SeckillShop:
 
     async def reserve(self, user_id: str, request_id: UUID, *, first_try: bool) -> Answer:
         """seckill.reserve of one unit."""
-        said = await self._buying.reserve(
-            activity_id=self._activity_id,
-            user_id=user_id,
-            sku=SKU,
-            quantity=1,
-            request_id=request_id,
-            subjects={} if self._subjects is None else self._subjects[user_id],
-            first_try=first_try,
-        )
+        with self._recorder.reserve(
+            activity_id=self._activity_id, user_id=user_id, lines={SKU: 1}, request_id=request_id
+        ) as entry:
+            said = await self._buying.reserve(
+                activity_id=self._activity_id,
+                user_id=user_id,
+                sku=SKU,
+                quantity=1,
+                request_id=request_id,
+                subjects={} if self._subjects is None else self._subjects[user_id],
+                first_try=first_try,
+            )
+            entry.answered(said)
         may_return = said.retry == "may_return"
         return Answer(
             said.status,
@@ -154,16 +162,21 @@ class SeckillShop:
 
     async def pay(self, user_id: str, reservation_id: int) -> Answer:
         """seckill.confirm; the payment is named after the hold it pays for."""
-        said = await self._paying.confirm(
-            user_id=user_id,
-            reservation_id=reservation_id,
-            payment_ref=f"payment-{reservation_id}",
-        )
+        payment_ref = f"payment-{reservation_id}"
+        with self._recorder.confirm(
+            user_id=user_id, reservation_id=reservation_id, payment_ref=payment_ref
+        ) as entry:
+            said = await self._paying.confirm(
+                user_id=user_id, reservation_id=reservation_id, payment_ref=payment_ref
+            )
+            entry.answered(said)
         return Answer(said.status, reservation_id, bool(said.replayed))
 
     async def cancel(self, user_id: str, reservation_id: int) -> Answer:
         """seckill.cancel."""
-        said = await self._paying.cancel(user_id=user_id, reservation_id=reservation_id)
+        with self._recorder.cancel(user_id=user_id, reservation_id=reservation_id) as entry:
+            said = await self._paying.cancel(user_id=user_id, reservation_id=reservation_id)
+            entry.answered(said)
         return Answer(said.status, reservation_id, bool(said.replayed))
 
     async def stock(self) -> Stock:

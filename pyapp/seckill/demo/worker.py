@@ -14,12 +14,14 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Self, cast
 
 from seckill.demo.calls import Calls
 from seckill.demo.crowd import Crowd, buyer
 from seckill.demo.naive import NaiveShop
 from seckill.demo.shop import SeckillShop, Shop
+from seckill.history import Recorder
 
 _REPORT_S = 0.2
 
@@ -35,10 +37,12 @@ class Order:
         first: number of the first buyer.
         step: from one buyer to the next.
         buyers: number of buyers in the whole crowd.
-        buying: `reserve` calls at a time.
+        callers: `reserve` calls at a time.
+        buying: connections for them.
         paying: payments and cancellations at a time.
         limits: buyers bring their phones and addresses.
         redis_url: of the sold-out flag; empty: none.
+        record: directory of the history; unused for the naive shop.
     """
 
     dsn: str
@@ -47,10 +51,12 @@ class Order:
     first: int
     step: int
     buyers: int
+    callers: int
     buying: int
     paying: int
     limits: bool = False
     redis_url: str = ""
+    record: str = ""
 
     def to_json(self) -> str:
         """One line."""
@@ -85,6 +91,7 @@ async def _serve(order: Order) -> None:
         shop = SeckillShop(
             order.dsn,
             order.activity_id,
+            Recorder(Path(order.record), "demo", seed=order.seed, first=order.first),
             buying=order.buying,
             paying=order.paying,
             subjects={one.user_id: {"phone": one.phone, "address": one.address} for one in buyers}
@@ -93,7 +100,7 @@ async def _serve(order: Order) -> None:
             redis_url=order.redis_url,
         )
     async with shop:
-        calls = Calls(shop, buying=order.buying, paying=order.paying)
+        calls = Calls(shop, buying=order.callers, paying=order.paying)
         crowd = Crowd(buyers, shop, calls, order.seed)
         _say({"ready": True})
         reporter = asyncio.create_task(_report(crowd, calls))
@@ -143,10 +150,6 @@ def _result(crowd: Crowd, calls: Calls) -> dict[str, Any]:
         "latencies": {
             kind: {"click": seen.click, "call": seen.call} for kind, seen in calls.latencies.items()
         },
-        "acknowledged": [
-            (one.user_id, str(one.request_id), one.reservation_id, one.status)
-            for one in calls.acknowledged.values()
-        ],
         "broken": calls.broken,
     }
 

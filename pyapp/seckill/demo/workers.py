@@ -16,10 +16,9 @@ from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self
-from uuid import UUID
 
 import seckill
-from seckill.demo.calls import Acknowledged, Latencies
+from seckill.demo.calls import Latencies
 from seckill.demo.worker import Order
 
 # From the last "ready" to the common start: time enough for every worker to read it.
@@ -61,7 +60,6 @@ class Result:
         answers: as `Calls.answers`.
         outcomes: as `Crowd.outcomes`.
         latencies: by kind of call, in milliseconds, unsorted.
-        acknowledged: what buyers were told about their reservations.
         broken: contradictions that buyers saw.
         flagged: refusals by the sold-out flag.
         answered_s: seconds from the start until each buyer had his first answer.
@@ -71,7 +69,6 @@ class Result:
     answers: Counter[str] = field(default_factory=Counter[str])
     outcomes: Counter[str] = field(default_factory=Counter[str])
     latencies: dict[str, Latencies] = field(default_factory=dict[str, Latencies])
-    acknowledged: list[Acknowledged] = field(default_factory=list[Acknowledged])
     broken: list[str] = field(default_factory=list[str])
     flagged: int = 0
     answered_s: float = 0.0
@@ -176,10 +173,6 @@ class Workers:
                 latencies = sums.latencies.setdefault(kind, Latencies())
                 latencies.click += seen["click"]
                 latencies.call += seen["call"]
-            sums.acknowledged += [
-                Acknowledged(user_id, UUID(request_id), reservation_id, status)
-                for user_id, request_id, reservation_id, status in told["acknowledged"]
-            ]
         return sums
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from seckill.doctor import installed, server, services
+from seckill.doctor import health, installed, server, services
 from seckill.doctor.context import Check, Context, Finding, Skip, Status, one_line
 
 __all__ = ["CHECKS", "Check", "Context", "Finding", "Skip", "Status", "examine", "opened"]
@@ -24,6 +24,9 @@ CHECKS: dict[str, Check] = {
     "server version": server.server_version,
     "encoding": server.encoding,
     "durability": server.durability,
+    "autovacuum": health.autovacuum,
+    "transactions": health.transactions,
+    "replication": health.replication,
     "revision": installed.revision,
     "drift": installed.drift,
     "grants": installed.grants,
@@ -32,6 +35,8 @@ CHECKS: dict[str, Check] = {
     "session": services.session,
     "pooler": services.pooler,
     "pooler's console": services.console,
+    "login retry": health.login_retry,
+    "pool sizes": health.pool_sizes,
     "same database": server.same_database,
 }
 """What the doctor looks at, in the order in which it is told."""

@@ -121,7 +121,8 @@ def row(link: Link, query: LiteralString) -> tuple[Any, ...]:
 
 
 def psql(*statements: str) -> str:
-    return f'psql "$SECKILL_ADMIN_DSN" -c {shlex.quote("; ".join(statements))}'
+    # One -c each: `alter system` and `vacuum` refuse to share a transaction.
+    return 'psql "$SECKILL_ADMIN_DSN"' + "".join(f" -c {shlex.quote(one)}" for one in statements)
 
 
 def one_line(error: BaseException) -> str:

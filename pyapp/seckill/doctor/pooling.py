@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Literal, LiteralString
 
@@ -76,13 +78,7 @@ def console(console_dsn: str, database: str, user: str) -> tuple[str, str]:
     Raises:
         psycopg.Error: no connection, or not allowed to ask.
     """
-    with psycopg.connect(
-        console_dsn,
-        autocommit=True,
-        prepare_threshold=None,
-        cursor_factory=psycopg.ClientCursor,  # the console has no other protocol
-        connect_timeout=int(PATIENCE_S),
-    ) as connection:
+    with _asking(console_dsn) as connection:
         version = _show(connection, "show version")[0]["version"]
         mode = (
             _own_mode(_show(connection, "show users"), user)
@@ -90,6 +86,62 @@ def console(console_dsn: str, database: str, user: str) -> tuple[str, str]:
             or next(r["value"] for r in _show(connection, "show config") if r["key"] == "pool_mode")
         )
     return version.removeprefix("PgBouncer").strip(), mode
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """What PgBouncer says about its pools.
+
+    Attributes:
+        config: its settings.
+        count: pools, each of a database and a role, that somebody has used.
+        connections: server connections that all of them may open together.
+        reserve: of these, how many more a pool may open when its clients wait.
+        own_sizes: some database has a size of its own, which no setting changes.
+    """
+
+    config: Mapping[str, str]
+    count: int
+    connections: int
+    reserve: int
+    own_sizes: bool
+
+
+def pools(console_dsn: str) -> Pools:
+    """Ask PgBouncer's console for its settings and pools.
+
+    Raises:
+        psycopg.Error: no connection, or not allowed to ask.
+    """
+    with _asking(console_dsn) as connection:
+        config = {r["key"]: str(r["value"]) for r in _show(connection, "show config")}
+        databases = {str(r["name"]): r for r in _show(connection, "show databases")}
+        used = [str(r["database"]) for r in _show(connection, "show pools")]
+    reserve = int(config.get("reserve_pool_size", "0"))
+    default = int(config["default_pool_size"])
+    connections = count = 0
+    for name in set(used) - {"pgbouncer"}:
+        of_database = databases.get(name, {})
+        size = int(of_database.get("pool_size", default)) + reserve
+        most = int(of_database.get("max_connections") or 0)
+        wanted = size * used.count(name)
+        connections += min(wanted, most) if most else wanted
+        count += used.count(name)
+    own = any(
+        int(databases[n]["pool_size"]) != default
+        for n in set(used) & set(databases) - {"pgbouncer"}
+    )
+    return Pools(config, count, connections, reserve, own)
+
+
+def _asking(console_dsn: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        console_dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        cursor_factory=psycopg.ClientCursor,  # the console has no other protocol
+        connect_timeout=int(PATIENCE_S),
+    )
 
 
 def _show(connection: psycopg.Connection[Any], command: LiteralString) -> list[dict[str, Any]]:

@@ -99,10 +99,11 @@ class PgBouncer:
         self.settings = {
             **DEFAULT_SETTINGS,
             "default_pool_size": str(pool_size),
-            **({"auth_user": auth_user} if auth_user else {}),
             **({"auth_query": auth_query} if auth_query else {}),
             **(settings or {}),
         }
+        # Not for all: the console would look its users up as well, and let unknown ones wait.
+        self._auth_user = f" auth_user={auth_user}" if auth_user else ""
         self._postgres = postgres
         self._upstream = upstream
         self._port = port
@@ -270,7 +271,8 @@ class PgBouncer:
         config = here / "pgbouncer.ini"
         process.write_private(
             config,
-            f"[databases]\n* = host={host} port={upstream_port}\n\n[pgbouncer]\n{lines}",
+            f"[databases]\n* = host={host} port={upstream_port}{self._auth_user}\n\n"
+            f"[pgbouncer]\n{lines}",
             to_server=True,
         )
         process.write_private(here / "userlist.txt", listed, to_server=True)

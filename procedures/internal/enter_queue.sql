@@ -1,0 +1,35 @@
+-- A pool's queue has max_waiting places and one for who is being served; a place is an advisory
+-- lock, had until the transaction ends and never waited for. Callers begin to look at different
+-- places, so that a queue that is not full costs one look.
+create or replace function seckill_private.enter_queue (
+  p_pool_ids bigint[],
+  p_max_waiting integer
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+  v_place integer;
+begin
+  if p_max_waiting is null then
+    return true;
+  end if;
+  <<pools>>
+  foreach v_pool_id in array p_pool_ids loop
+    for v_look in 0 .. p_max_waiting loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+      continue pools when pg_try_advisory_xact_lock(
+        seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
+    end loop;
+    return false;
+  end loop;
+  return true;
+end
+$function$;
+
+comment on function seckill_private.enter_queue (bigint[], integer) is
+  'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
+  'bound.';

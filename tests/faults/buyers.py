@@ -1,0 +1,169 @@
+"""Buyers in a process of their own, for tests that kill it: `python -m tests.faults.buyers`.
+
+Reads its order, one JSON object on a line of stdin, and buys until stdin ends. Each call is sent
+once and recorded; what found no answer is repeated, as a shop does, until it has one. So at the
+end nothing is open unless this process was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+from uuid import UUID
+
+from seckill.client_async import AsyncClient
+from seckill.errors import OutcomeUnknown, Unavailable, UnknownReservation
+from seckill.history import Entry, Recorder
+from seckill.results import ReserveResult, ResolveResult
+from seckill.retry import NO_RETRY
+
+SCARCE, PLENTY = "scarce", "plenty"
+HOLD_SECONDS = 1
+TASKS = 8
+
+_PATIENCE_S = 60.0
+_SHOPPERS = 60  # who fight for what is scarce
+
+Answer = TypeVar("Answer", ReserveResult, ResolveResult)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a process is to do.
+
+    Attributes:
+        dsn: as a buyer.
+        activity_id: the sale.
+        way: `reserve`, `batch` (by the client that coalesces) or `now`.
+        seed: decides who wants what.
+        record: directory of the history.
+        tasks: buyers at a time.
+        timeout_ms: for one attempt.
+    """
+
+    dsn: str
+    activity_id: int
+    way: str
+    seed: str
+    record: str
+    tasks: int = TASKS
+    timeout_ms: int = 3_000
+
+    def line(self) -> str:
+        """As the process reads it."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+class Buyers:
+    """All tasks of the process."""
+
+    def __init__(self, order: Order, client: AsyncClient, recorder: Recorder) -> None:
+        self._order = order
+        self._client = client
+        self._recorder = recorder
+        self.stop = asyncio.Event()
+
+    async def buy_on(self, number: int) -> None:
+        """One purchase after another."""
+        chance = random.Random(f"{self._order.seed}/{number}")
+        count = 0
+        while not self.stop.is_set():
+            count += 1
+            scarce = chance.random() < 0.4
+            user = f"shopper {chance.randrange(_SHOPPERS)}" if scarce else f"{number}/{count}"
+            held = await self._reserve(
+                user, SCARCE if scarce else PLENTY, UUID(int=chance.getrandbits(128), version=4)
+            )
+            if held is not None:
+                await self._end(user, held, chance)
+
+    async def _reserve(self, user: str, sku: str, request_id: UUID) -> int | None:
+        call = self._client.reserve_now if self._order.way == "now" else self._client.reserve
+        while True:
+            said = await self._until_answered(
+                lambda: self._recorder.reserve(
+                    activity_id=self._order.activity_id,
+                    user_id=user,
+                    lines={sku: 1},
+                    request_id=request_id,
+                ),
+                lambda: call(
+                    activity_id=self._order.activity_id,
+                    user_id=user,
+                    sku=sku,
+                    quantity=1,
+                    request_id=request_id,
+                ),
+            )
+            if said is None or said.status != "busy":
+                return None if said is None else said.reservation_id
+            await asyncio.sleep(0.02)
+
+    async def _end(self, user: str, held: int, chance: random.Random) -> None:
+        then = chance.choices(("pay", "pay late", "cancel", "leave"), (40, 3, 20, 37))[0]
+        if then == "cancel":
+            await self._until_answered(
+                lambda: self._recorder.cancel(user_id=user, reservation_id=held),
+                lambda: self._client.cancel(user_id=user, reservation_id=held),
+            )
+        elif then != "leave":
+            if then == "pay late":
+                await asyncio.sleep(HOLD_SECONDS + 0.1)
+            ref = f"payment {held}"
+            await self._until_answered(
+                lambda: self._recorder.confirm(user_id=user, reservation_id=held, payment_ref=ref),
+                lambda: self._client.confirm(user_id=user, reservation_id=held, payment_ref=ref),
+            )
+
+    async def _until_answered(
+        self, begin: Callable[[], Entry], call: Callable[[], Awaitable[Answer]]
+    ) -> Answer | None:
+        """None: the database does not know a reservation that it gave out; the judge says so."""
+        gives_up = monotonic() + _PATIENCE_S
+        while True:
+            try:
+                with begin() as entry:
+                    said = await call()
+                    entry.answered(said)
+                    return said
+            except UnknownReservation:
+                return None
+            except (Unavailable, OutcomeUnknown):
+                if monotonic() > gives_up:
+                    raise
+                await asyncio.sleep(0.05)
+
+
+async def run(order: Order) -> None:
+    """Buy until stdin ends, and bring to its end what is under way."""
+    with Recorder(Path(order.record), "buyers", seed=order.seed, way=order.way) as recorder:
+        async with AsyncClient(
+            order.dsn,
+            min_size=0,
+            timeout_ms=order.timeout_ms,
+            retry=NO_RETRY,
+            flag="",
+            coalesce=order.way == "batch",
+        ) as client:
+            buyers = Buyers(order, client, recorder)
+            watch = asyncio.create_task(_stop_with_stdin(buyers.stop))
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(order.tasks):
+                    tasks.create_task(buyers.buy_on(number))
+            await watch
+
+
+async def _stop_with_stdin(stop: asyncio.Event) -> None:
+    await asyncio.to_thread(sys.stdin.read)
+    stop.set()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(Order(**json.loads(sys.stdin.readline()))))
