@@ -316,6 +316,11 @@ class Operators(Walk):
         if what == "close":
             self.pools_see_the_time()
             call_for(self.operator, "close_activity", self.sales[number])
+            # closed_at is the clock's; global limits pass over what was closed long before.
+            self.superuser.execute(
+                "update seckill_private.activity set closed_at = %s where activity_id = %s",
+                [self.now, self.sales[number].activity_id],
+            )
             sale.state = "closed"
         else:
             goes_on = sale.state == "paused"
