@@ -101,6 +101,11 @@ EXCEPTIONS = (
     ),
     Excepted(
         "prefer-bigint-over-int",
+        r"^\s+max_waiting integer,$",
+        "how many calls may wait at once: an argument of type integer",
+    ),
+    Excepted(
+        "prefer-bigint-over-int",
         r"^\s+ordinal integer not null,$",
         "which refund of one reservation this is: at most as many as it has units",
     ),
