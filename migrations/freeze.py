@@ -31,6 +31,7 @@ HEAD = """\
 -- revision in ten years gets what the first one got.
 
 set local lock_timeout = '3s';
+set local search_path = pg_catalog, pg_temp;
 set local role seckill_owner;
 """
 TAIL = f"""

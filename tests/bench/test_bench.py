@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,32 @@ from typing import Any
 import psutil
 import pytest
 
+from seckill.bench import arrivals as bench_arrivals
 from seckill.bench import scripts
 from seckill.bench.load import BenchError, Load, Rate
-from seckill.bench.measures import SCENARIOS, Options, open_measures
+from seckill.bench.measures import open_measures
 from seckill.bench.page import page
 from seckill.bench.place import Ways, open_place
 from seckill.bench.ratios import ratios, wanted
-from seckill.bench.report import as_json, number
+from seckill.bench.report import arrivals, as_json, number
 from seckill.bench.run import Report, run
+from seckill.bench.setting import SCENARIOS, Options
+from seckill.client_async import AsyncClient
 from seckill.history import verify
 from seckill.runtime import Runtime
+from seckill.runtime.valkey import Valkey
 
-TINY = Options(rounds=1, seconds=1, callers=(2,), buyers=50)
+TINY = Options(
+    rounds=1,
+    seconds=1,
+    callers=(2,),
+    buyers=50,
+    redis_pools=(16,),
+    purchases=2_000,
+    ledger_rows=20_000,
+    ledger_calls=50,
+    ledger_batches=5,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +55,91 @@ def runtime() -> Any:
 def report(runtime: Runtime) -> Report:
     told: list[str] = []
     found = run(Ways.of_runtime(runtime), TINY, told.append, threading.Event())
-    assert len(told) == len(found.rounds[0])
+    assert len([line for line in told if line.startswith("round")]) == len(found.rounds[0])
     return found
 
 
 def test_every_scenario_gives_its_ratios(report: Report) -> None:
     assert [ratio.wanted for ratio in report.ratios] == list(wanted(TINY))
-    assert {ratio.wanted.scenario for ratio in report.ratios} == set(SCENARIOS) - {"table"}
+    assert {ratio.wanted.scenario for ratio in report.ratios} == set(SCENARIOS) - {"table", "open"}
     assert all(ratio.value > 0 for ratio in report.ratios)
-    assert sum(ratio.wanted.bar is not None for ratio in report.ratios) == 6
+    assert sum(ratio.wanted.bar is not None for ratio in report.ratios) == 8
     assert report.purchases > 1_000
     assert report.pool_bytes is not None
     assert report.pool_bytes > 0
+
+
+def test_open_loop_tells_waits_and_shares(report: Report) -> None:
+    rows = arrivals(report)
+    assert [row[0] for row in rows] == ["50 %", "80 %", "120 %"]
+    for load in (50, 80, 120):
+        seen = report.rounds[0][f"open@{load}"].arrivals
+        assert seen is not None
+        assert seen.errors == 0
+        assert 0 < seen.answered <= 1
+        assert 0 < seen.p50_ms <= seen.p99_ms <= seen.p999_ms
+    assert all(cell in page(report) for row in rows for cell in row)
+
+
+def test_waits_run_from_the_intended_start(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Buyers whom the program itself calls late have waited, too (no coordinated omission)."""
+    late_s, sleep = 0.4, asyncio.sleep
+    slept: list[float] = []
+
+    def fall_behind() -> None:
+        time.sleep(late_s)
+
+    async def oversleep(seconds: float) -> None:
+        slept.append(seconds)
+        # The first look at who is due comes late: all of these are called 0.4 s after their time.
+        if len(slept) == 1:
+            fall_behind()
+        await sleep(seconds)
+
+    ways, stop = Ways.of_runtime(runtime), threading.Event()
+    with open_place(ways) as place:
+
+        async def run() -> list[float]:
+            async with AsyncClient(ways.pooled, max_size=2, timeout_ms=60_000, flag="") as client:
+                arrive = bench_arrivals.arrive
+                await arrive(client, place.one, 10, 0.1, stop)  # connect
+                monkeypatch.setattr(bench_arrivals.asyncio, "sleep", oversleep)
+                day = await arrive(client, place.one, 40, 0.4, stop)
+                return day.waits
+
+        waits = asyncio.run(run())
+    assert len(waits) == 16
+    # They were to come one every 25 ms meanwhile.
+    assert max(waits) >= late_s - 0.03
+    assert sum(wait > late_s / 4 for wait in waits) >= 10
+
+
+def test_many_purchases_of_one_pool(report: Report) -> None:
+    assert report.full_single > 0
+    assert report.full == report.full_single + TINY.purchases
+
+
+def test_a_bar_may_be_a_highest() -> None:
+    options = Options(scenarios=("ledger",))
+
+    def verdict(others: float) -> str:
+        rates = {"cpu_single_small": Rate(1, 100.0), "cpu_single_others": Rate(1, others)}
+        return ratios(options, [rates])[0].verdict
+
+    assert [verdict(others) for others in (110, 96, 90, 80)] == ["aim", "aim", "bar", "missed"]
+
+
+def test_a_durable_valkey_writes_before_it_answers() -> None:
+    from redis import Redis
+
+    with Valkey(durable=True) as valkey, Redis(unix_socket_path=str(valkey.socket)) as redis:
+        assert redis.config_get("append*")["appendfsync"] == "always"
+        redis.set("stock", 7)
+        valkey.kill()
+        valkey.start()
+        assert redis.get("stock") == b"7"
 
 
 def test_nothing_is_left_but_closed_sales(runtime: Runtime, report: Report) -> None:

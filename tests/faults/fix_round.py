@@ -30,6 +30,12 @@ _ANSWER = b'"event": "answer"'
 _ROOT = Path(__file__).parents[2]
 
 
+def each_way(title: str, *ways: str, quick: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """Run the test once for each way to buy; the quick ones have a round in the ordinary run."""
+    marks = {way: pytest.mark.fault(f"{title}, {way}", quick=way in quick) for way in ways}
+    return pytest.mark.parametrize("way", [pytest.param(way, marks=marks[way]) for way in ways])
+
+
 @dataclass(slots=True)
 class Crowd:
     """Processes of buyers; they end with the block, and what they had begun is brought to its end.
@@ -212,8 +218,7 @@ class Round:
 def _title(item: pytest.Item) -> str:
     mark = item.get_closest_marker("fault")
     assert mark is not None
-    callspec = getattr(item, "callspec", None)
-    return str(mark.args[0]).format(**({} if callspec is None else callspec.params))
+    return str(mark.args[0])
 
 
 def _repeat(call: Attempt, client: Client, recorder: Recorder) -> None:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.faults.buyers import PLENTY, SCARCE
-from tests.faults.fix_round import Round
+from tests.faults.fix_round import Round, each_way
 from tests.fix_database import wait_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -22,8 +22,7 @@ select count(*) from pg_stat_activity
 """
 
 
-@pytest.mark.fault("kill -9 of clients, {way}", quick=True)
-@pytest.mark.parametrize("way", ["reserve", "batch"])
+@each_way("kill -9 of clients", "reserve", "batch", quick=("batch",))
 def test_killed_in_the_middle(fault: Round, way: str) -> None:
     for _ in range(2):
         with fault.buyers(way) as crowd:

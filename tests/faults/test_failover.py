@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fix_round import round_on
+from tests.faults.fix_round import WAYS, each_way, round_on
 from tests.faults.fix_standby import pair
 
 _PARTED_S = 1.0
@@ -20,8 +20,7 @@ _PARTED_S = 1.0
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.mark.parametrize("way", ["reserve", "batch", "now"])
-@pytest.mark.fault("failover to a synchronous standby, {way}")
+@each_way("failover to a synchronous standby", *WAYS)
 def test_synchronous(seed: int, way: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with (
         pair(synchronous=True) as servers,

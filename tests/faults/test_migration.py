@@ -1,6 +1,6 @@
 """An expand revision is applied and taken back, again and again, in the middle of a sale.
 
-It adds a column to the busiest table and a function, and replaces every function of ours: no call
+It adds a column to the ledger, a table and a function, and replaces every function of ours: no call
 may fail, and none may even be without an answer.
 """
 
@@ -13,7 +13,7 @@ import pytest
 
 from migrations import freeze
 from seckill import migrate, resources
-from tests.faults.fix_round import Round
+from tests.faults.fix_round import Round, each_way
 
 _TIMES = 2
 _NAME = "0002_expand_trial"
@@ -34,20 +34,22 @@ def downgrade() -> None:
 """
 _BEGIN = "set local lock_timeout = '3s';\nset local role seckill_owner;\n"
 _UP = """
-alter table seckill_private.reservation add column trial text;
+alter table seckill_private.movement add column trial text;
+create table seckill_private.trial (trial_id bigint primary key);
 create function seckill.trial () returns text language sql return 'trial';
 """
 _DOWN = """
 drop function seckill.trial ();
-alter table seckill_private.reservation drop column trial;
+drop table seckill_private.trial;
+alter table seckill_private.movement drop column trial;
 """
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
-def one_more_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The migrations as they will be after the next one."""
+def made_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The newest revision, to which one more is added."""
     head = migrate.head()
     living = "\n".join(freeze.living_files(resources.procedures()).values())
     copy = tmp_path / "migrations"
@@ -58,22 +60,21 @@ def one_more_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (sql / "up.sql").write_text(_BEGIN + _UP + living + "\nreset role;\n")
     (sql / "down.sql").write_text(_BEGIN + living + _DOWN + "reset role;\n")
     monkeypatch.setattr(resources, "migrations", lambda: copy)
+    return head
 
 
-@pytest.mark.fault("migration up and down, {way}", quick=True)
-@pytest.mark.parametrize("way", ["batch", "now"])
-@pytest.mark.usefixtures("one_more_revision")
-def test_up_and_down(fault: Round, way: str) -> None:
+@each_way("migration up and down", "batch", "now", quick=("batch",))
+def test_up_and_down(fault: Round, way: str, made_before: str) -> None:
     dsn = fault.runtime.admin_dsn
     before = migrate.current(dsn)
-    assert before is not None
+    assert before == made_before
     with fault.buyers(way, timeout_ms=20_000) as crowd:
         for _ in range(_TIMES):
             crowd.wait_for_more(30)
             migrate.upgrade(dsn)
             assert migrate.current(dsn) == _NAME
             crowd.wait_for_more(30)
-            migrate.downgrade(dsn, before)
+            migrate.downgrade(dsn, made_before)
             fault.faults += 2
         crowd.wait_for_more(30)
     verdict = fault.judge()

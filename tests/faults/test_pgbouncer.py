@@ -9,7 +9,7 @@ import pytest
 
 from seckill.runtime import DATABASE
 from tests.faults.buyers import TASKS
-from tests.faults.fix_round import Round
+from tests.faults.fix_round import Round, each_way
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -24,8 +24,7 @@ def console(fault: Round, command: str) -> None:
         connection.execute(command.encode())
 
 
-@pytest.mark.fault("kill -9 of PgBouncer, {way}", quick=True)
-@pytest.mark.parametrize("way", ["reserve", "batch"])
+@each_way("kill -9 of PgBouncer", "reserve", "batch", quick=("batch",))
 def test_killed(fault: Round, way: str) -> None:
     with fault.buyers(way) as crowd:
         for _ in range(3):

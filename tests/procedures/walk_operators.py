@@ -227,8 +227,8 @@ class Operators(Walk):
             return
         change = self.model.set_total(self.now, number, key, total, mode, compared)
         if isinstance(change, str):
-            what = "" if change == "SK006" else mode if total < before else "raise"
-            self.seen[" ".join(f"total {what} {change}".split())] += 1
+            way = "raise" if total > before else "lower"
+            self.seen["total SK006" if change == "SK006" else f"total {way} {change}"] += 1
             with refused(change):
                 set_stock_total(self.operator, sale, total, mode, expected=compared)
             return
@@ -272,13 +272,15 @@ class Operators(Walk):
         if self.model.activities[number].state == "closed":
             with refused("SK006"):
                 allocate_stock(self.operator, sale, units, request_id)
-        elif self.model.allocate(self.now, number, key, units):
+            return
+        owed = self.model.owed(number, *key, self.now)
+        if self.model.allocate(self.now, number, key, units):
             answer = allocate_stock(self.operator, sale, units, request_id)
             total = self.model.total(number, *key, self.now)
             assert (answer.replayed, answer.total) == (False, total)
             again = allocate_stock(self.operator, sale, units, request_id)
             assert (again.replayed, again.total) == (True, total)
-            self.seen["allocate"] += 1
+            self.seen["allocate paying" if owed else "allocate"] += 1
         else:
             with refused("SK007"):
                 allocate_stock(self.operator, sale, units, request_id)
@@ -314,6 +316,11 @@ class Operators(Walk):
         if what == "close":
             self.pools_see_the_time()
             call_for(self.operator, "close_activity", self.sales[number])
+            # closed_at is the clock's; global limits pass over what was closed long before.
+            self.superuser.execute(
+                "update seckill_private.activity set closed_at = %s where activity_id = %s",
+                [self.now, self.sales[number].activity_id],
+            )
             sale.state = "closed"
         else:
             goes_on = sale.state == "paused"

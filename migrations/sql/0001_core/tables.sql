@@ -2,6 +2,7 @@
 -- from procedures/. Table and column rules: migrations/README.md.
 
 set local lock_timeout = '3s';
+set local search_path = pg_catalog, pg_temp;
 
 -- Roles are created where they are missing (needs CREATEROLE); roles made beforehand are taken as
 -- they are. They are never dropped: they belong to the cluster, not to this database.

@@ -2,6 +2,7 @@
 -- which belong to the cluster. Without cascade: what somebody else built on ours stops it.
 
 set local lock_timeout = '3s';
+set local search_path = pg_catalog, pg_temp;
 set local role seckill_owner;
 
 -- The private types have tables' rows as fields.

@@ -2,6 +2,7 @@
 -- written by hand in the revision that brings them; functions fill them field by field.
 
 set local lock_timeout = '3s';
+set local search_path = pg_catalog, pg_temp;
 set local role seckill_owner;
 
 create type seckill.reserve_result as (

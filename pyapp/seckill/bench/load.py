@@ -15,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 _LOOK_S = 0.05
 # pgbench ends by itself; a call that waits for a lock may keep it this much longer.
 _GRACE_S = 30.0
+# A number of calls takes as long as it takes.
+_LONGEST_S = 600.0
 _VARIABLES = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -29,16 +31,42 @@ class BenchError(Exception):
     """A measure that cannot count, in one line."""
 
 
+class NoCalls(BenchError):
+    """Connecting took all the time there was: the machine is busy."""
+
+
 class Interrupted(Exception):
     """The user wants it to stop."""
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Buyers who arrived at a fixed rate.
+
+    Attributes:
+        buyers: how many.
+        answered: the share that had an answer when the last one arrived.
+        errors: who got an error for an answer.
+        p50_ms: from the intended start to the answer: half waited no longer.
+        p99_ms: 99 of 100 waited no longer.
+        p999_ms: 999 of 1,000 waited no longer.
+    """
+
+    buyers: int
+    answered: float
+    errors: int
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
-    """What was done: calls in all, and calls a second."""
+    """What was done: calls in all, and calls a second (of processor time, for the ledger)."""
 
     calls: int
     per_second: float
+    arrivals: Arrivals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +79,7 @@ class Load:
         callers: at a time.
         prepared: send prepared statements; not through an old PgBouncer.
         activity_id: the sale, for scripts that have one.
+        calls: of each caller, instead of calls for some seconds; 0: as many as can be.
     """
 
     dsn: str
@@ -58,6 +87,7 @@ class Load:
     callers: int
     prepared: bool
     activity_id: int = 0
+    calls: int = 0
 
     def run(self, bindir: Path, seconds: int, stop: threading.Event) -> Rate:
         """Call for so many seconds.
@@ -69,7 +99,8 @@ class Load:
         with tempfile.TemporaryDirectory(prefix="seckill-bench-") as scratch:
             (Path(scratch) / "script.sql").write_text(self.script, encoding="utf-8")
             words = [
-                *("-n", "-f", "script.sql", "-T", str(seconds), "-c", str(self.callers)),
+                *("-n", "-f", "script.sql", "-c", str(self.callers)),
+                *(("-t", str(self.calls)) if self.calls else ("-T", str(seconds))),
                 *("-j", str(min(self.callers, 2)), "-D", f"activity={self.activity_id}"),
                 *("-M", "prepared" if self.prepared else "simple"),
             ]
@@ -84,7 +115,8 @@ class Load:
                 start_new_session=True,  # Ctrl-C reaches only us
             )
             try:
-                said = _wait(child, seconds + _GRACE_S, stop)
+                longest_s = _LONGEST_S if self.calls else seconds + _GRACE_S
+                said = _wait(child, longest_s, stop)
             finally:
                 if child.poll() is None:
                     child.kill()
@@ -116,9 +148,9 @@ def _rate(said: str, status: int) -> Rate:
     calls = re.search(r"actually processed: (\d+)", said)
     failed = re.search(r"failed transactions: (\d+)", said)
     per_second = re.search(r"tps = ([\d.]+)", said)
+    if status == 0 and calls is not None and calls[1] == "0":
+        raise NoCalls("not one call was answered in time: give more --seconds")
     if status != 0 or calls is None or per_second is None or (failed and failed[1] != "0"):
         wrong = [line for line in said.splitlines() if "rror" in line] or said.splitlines()[-1:]
         raise BenchError(f"pgbench: {wrong[0] if wrong else f'exit status {status}'}")
-    if calls[1] == "0":
-        raise BenchError("not one call was answered in time: give more --seconds")
     return Rate(int(calls[1]), float(per_second[1]))

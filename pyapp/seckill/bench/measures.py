@@ -3,208 +3,150 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+
+import psycopg
 
 from seckill.bench import scripts
-from seckill.bench.buyers import POOL_SIZES, redis_buyers, seckill_buyers
-from seckill.bench.load import BenchError, Load, Rate
+from seckill.bench.arrivals import arrivals
+from seckill.bench.buyers import redis_buyers, seckill_buyers
+from seckill.bench.ledger import ledger
+from seckill.bench.load import BenchError, Rate
 from seckill.bench.place import Place
+from seckill.bench.setting import Measure, Options, Setting
 from seckill.history import Recorder
 from seckill.runtime import StartError
 from seckill.runtime.valkey import Valkey
 
-SCENARIOS = ("hot", "batch", "soldout", "limits", "asyncio", "table")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user chose.
-
-    Attributes:
-        scenarios: which of `SCENARIOS`.
-        rounds: each takes every measure once.
-        seconds: of one measure.
-        callers: on the hot row; the last number is the one that the bars are about.
-        buyers: in the asyncio scenario.
-        budget_s: no measure begins later than this; None: no end.
-        record: an empty directory for the history of the asyncio scenario's buyers.
-    """
-
-    scenarios: tuple[str, ...] = SCENARIOS
-    rounds: int = 5
-    seconds: int = 2
-    callers: tuple[int, ...] = (1, 8, 32)
-    buyers: int = 2_000
-    budget_s: float | None = None
-    record: Path | None = None
-
-    def quick(self) -> Options:
-        """The same as a first look, within 90 seconds."""
-        return replace(self, rounds=3, seconds=1, callers=(1, 32), budget_s=75.0)
-
-    @property
-    def crowd(self) -> int:
-        """The most callers on the hot row."""
-        return max(self.callers)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One way at one number of callers.
-
-    Attributes:
-        name: as the ratios name it.
-        run: how; gives purchases (or answers) a second.
-    """
-
-    name: str
-    run: Callable[[], Rate]
-
 
 @contextmanager
 def open_measures(
-    place: Place, options: Options, stop: threading.Event
+    place: Place,
+    options: Options,
+    stop: threading.Event,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Generator[tuple[Measure, ...]]:
     """The measures of the chosen scenarios, each once, in the order of a round."""
     with contextlib.ExitStack() as stack:
+        setting = Setting(place, options, stop, stack, tell)
         made: dict[str, Measure] = {}
         for scenario in options.scenarios:
-            for measure in _OF[scenario](place, options, stop, stack):
+            for measure in _OF[scenario](setting):
                 made[measure.name] = measure
         yield tuple(made.values())
 
 
-def _pgbench(
-    name: str, place: Place, load: Load, options: Options, stop: threading.Event, units: int = 0
-) -> Measure:
-    """A measure by pgbench.
-
-    Args:
-        name: of the measure.
-        place: where.
-        load: what.
-        options: how long.
-        stop: the user wants it to end.
-        units: that each call must take from the pool of its sale; 0 for what takes none.
-    """
-
-    def run() -> Rate:
-        sale = load.activity_id
-        before = place.taken(sale) if sale else 0
-        rate = load.run(place.ways.bindir, options.seconds, stop)
-        # An answer is not looked at; the books are.
-        taken = (place.taken(sale) if sale else 0) - before
-        if taken != rate.calls * units:
-            raise BenchError(f"{name}: {rate.calls} calls took {taken} units, not {units} each")
-        return Rate(rate.calls * max(units, 1), rate.per_second * max(units, 1))
-
-    return Measure(name, run)
-
-
-def _peer(
-    name: str, script: str, callers: int, place: Place, options: Options, stop: threading.Event
-) -> Measure:
-    load = Load(place.ways.admin, script, callers, prepared=True)
-    return _pgbench(f"{name}@{callers}", place, load, options, stop)
-
-
-def _hot(
-    place: Place, options: Options, stop: threading.Event, _stack: contextlib.ExitStack
-) -> Generator[Measure]:
-    for callers in options.callers:
+def _hot(setting: Setting) -> Iterator[Measure]:
+    sale = setting.place.one
+    for callers in setting.options.callers:
         for name, script in (("reserve", scripts.RESERVE), ("reserve_now", scripts.RESERVE_NOW)):
-            load = Load(place.ways.pooled, script, callers, False, place.one)
-            yield _pgbench(f"{name}@{callers}", place, load, options, stop, units=1)
-        yield _peer("textbook", scripts.TEXTBOOK, callers, place, options, stop)
-        yield _peer("insert", scripts.PLAIN_INSERT, callers, place, options, stop)
-        yield _select_1(callers, place, options, stop)
+            load = setting.pooled(script, callers, sale)
+            yield setting.pgbench(f"{name}@{callers}", load, units=1)
+        yield setting.peer("textbook", scripts.TEXTBOOK, callers)
+        yield setting.peer("insert", scripts.PLAIN_INSERT, callers)
+        yield setting.select_1(callers)
 
 
-def _select_1(callers: int, place: Place, options: Options, stop: threading.Event) -> Measure:
-    load = Load(place.ways.direct, scripts.SELECT_1, callers, place.ways.direct_prepared)
-    return _pgbench(f"select_1@{callers}", place, load, options, stop)
+def _batches(setting: Setting, name: str, script: str, sale: int, in_flight: int) -> Measure:
+    load = setting.direct(script, in_flight, sale)
+    return setting.pgbench(f"{name}@{in_flight}", load, units=scripts.BATCH)
 
 
-def _batches(
-    name: str,
-    script: str,
-    sale: int,
-    in_flight: int,
-    place: Place,
-    options: Options,
-    stop: threading.Event,
-) -> Measure:
-    load = Load(place.ways.direct, script, in_flight, place.ways.direct_prepared, sale)
-    return _pgbench(f"{name}@{in_flight}", place, load, options, stop, units=scripts.BATCH)
-
-
-def _batch(
-    place: Place, options: Options, stop: threading.Event, _stack: contextlib.ExitStack
-) -> Generator[Measure]:
+def _batch(setting: Setting) -> Iterator[Measure]:
     for in_flight in (1, 2):
-        yield _batches("batch", scripts.RESERVE_BATCH, place.one, in_flight, place, options, stop)
-    yield _peer("insert", scripts.PLAIN_INSERT, options.crowd, place, options, stop)
+        yield _batches(setting, "batch", scripts.RESERVE_BATCH, setting.place.one, in_flight)
+    yield setting.peer("insert", scripts.PLAIN_INSERT, setting.options.crowd)
 
 
-def _soldout(
-    place: Place, options: Options, stop: threading.Event, _stack: contextlib.ExitStack
-) -> Generator[Measure]:
-    ways = place.ways
-    load = Load(ways.direct, scripts.RESERVE, options.crowd, ways.direct_prepared, place.gone)
-    yield _pgbench(f"sold_out@{options.crowd}", place, load, options, stop)
-    yield _select_1(options.crowd, place, options, stop)
+def _soldout(setting: Setting) -> Iterator[Measure]:
+    crowd = setting.options.crowd
+    load = setting.direct(scripts.RESERVE, crowd, setting.place.gone)
+    yield setting.pgbench(f"sold_out@{crowd}", load)
+    yield setting.select_1(crowd)
 
 
-def _limits(
-    place: Place, options: Options, stop: threading.Event, _stack: contextlib.ExitStack
-) -> Generator[Measure]:
+def _limits(setting: Setting) -> Iterator[Measure]:
     script = scripts.RESERVE_BATCH_SUBJECTS
-    for name, sale in (("no_limit", place.free), ("three_limits", place.three)):
-        yield _batches(name, script, sale, 1, place, options, stop)
+    for name, sale in (("no_limit", setting.place.free), ("three_limits", setting.place.three)):
+        yield _batches(setting, name, script, sale, 1)
 
 
-def _asyncio(
-    place: Place, options: Options, stop: threading.Event, stack: contextlib.ExitStack
-) -> Generator[Measure]:
-    try:
-        valkey = stack.enter_context(Valkey())
-    except StartError as error:
-        raise BenchError(f"scenario asyncio: {error}") from error
+def _lines(setting: Setting) -> Iterator[Measure]:
+    crowd, place = setting.options.crowd, setting.place
+    load = setting.pooled(scripts.RESERVE_LINES, crowd, place.lines)
+    yield setting.pgbench(f"lines@{crowd}", load, units=len(scripts.SKUS))
+    yield setting.peer("textbook_lines", scripts.TEXTBOOK_LINES, crowd)
+
+
+def _asyncio(setting: Setting) -> Iterator[Measure]:
+    place, options, stop = setting.place, setting.options, setting.stop
 
     recorder = None
     if options.record is not None:
-        recorder = stack.enter_context(Recorder(options.record, "bench", buyers=options.buyers))
+        recorder = setting.stack.enter_context(
+            Recorder(options.record, "bench", buyers=options.buyers)
+        )
 
     def ours() -> Rate:
         return seckill_buyers(
             place.ways.pooled, place.many, options.buyers, options.seconds, stop, recorder
         )
 
-    def redis(connections: int) -> Callable[[], Rate]:
+    def redis(valkey: Valkey, connections: int) -> Callable[[], Rate]:
         path = str(valkey.socket)
         return lambda: redis_buyers(path, connections, options.buyers, options.seconds, stop)
 
     yield Measure("async_client", ours)
-    for connections in POOL_SIZES:
-        yield Measure(f"redis_lua@{connections}", redis(connections))
+    for name, durable in (("redis_lua", False), ("redis_lua_fsync", True)):
+        try:
+            valkey = setting.stack.enter_context(Valkey(durable=durable))
+        except StartError as error:
+            raise BenchError(f"scenario asyncio: {error}") from error
+        for connections in options.redis_pools:
+            yield Measure(f"{name}@{connections}", redis(valkey, connections))
 
 
-def _table(
-    _place: Place, _options: Options, _stop: threading.Event, _stack: contextlib.ExitStack
-) -> Generator[Measure]:
-    # It looks at the table that the others leave.
-    yield from ()
+def _snapshot(setting: Setting) -> Iterator[Measure]:
+    """Old versions of the hot row cannot be cleared away while somebody may still read them."""
+    place, crowd = setting.place, setting.options.crowd
+    load = setting.pooled(scripts.RESERVE, crowd, place.one)
+
+    def aged(name: str, held: bool) -> Rate:
+        with psycopg.connect(place.ways.admin) as connection:
+            if held:
+                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                connection.execute("select count(*) from seckill_bench.stock")
+            # The snapshot grows old before it counts; without one the same is done.
+            setting.run_load(name, load, 1)
+            return setting.run_load(name, load, 1)
+
+    for name, held in (("snapshot", True), ("no_snapshot", False)):
+        yield Measure(f"{name}@{crowd}", lambda name=name, held=held: aged(name, held))
 
 
-_OF = {
+def _table(setting: Setting) -> Iterator[Measure]:
+    """Fill one pool: by single purchases for their share of the time, and else by batches."""
+    options, place = setting.options, setting.place
+    singles = setting.pooled(scripts.RESERVE_NOW, options.crowd, place.full)
+    yield setting.pgbench("table_single", singles, units=1)
+    each = math.ceil(options.purchases / options.rounds / scripts.BATCH / 2)
+    load = replace(setting.direct(scripts.RESERVE_BATCH, 2, place.full), calls=each)
+    yield setting.pgbench("table_batch", load, units=scripts.BATCH)
+
+
+_OF: dict[str, Callable[[Setting], Iterator[Measure]]] = {
     "hot": _hot,
     "batch": _batch,
     "soldout": _soldout,
     "limits": _limits,
+    "lines": _lines,
     "asyncio": _asyncio,
+    "open": arrivals,
+    "snapshot": _snapshot,
     "table": _table,
+    "ledger": ledger,
 }

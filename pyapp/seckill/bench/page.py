@@ -5,7 +5,15 @@ from __future__ import annotations
 from html import escape
 
 from seckill.bench.ratios import Ratio
-from seckill.bench.report import about, number, table_size, words
+from seckill.bench.report import (
+    ARRIVALS,
+    ARRIVALS_HEADS,
+    about,
+    arrivals,
+    number,
+    table_size,
+    words,
+)
 from seckill.bench.run import Report
 
 _WIDTH, _HEIGHT, _BAR = 640, 34, 16
@@ -24,6 +32,9 @@ svg { width: 100%; height: auto; display: block; }
 .track { fill: var(--track); } .aim { fill: var(--aim); } .bar { fill: var(--bar); }
 .missed { fill: var(--missed); } .none { fill: var(--none); }
 .mark, .spread { stroke: var(--line); stroke-width: 1.5; } .goal { stroke-dasharray: 3 3; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem; text-align: right; border-bottom: 1px solid var(--track); }
+th { color: var(--soft); font-weight: normal; font-size: .85rem; }
 text { font: 10px system-ui, sans-serif; fill: var(--soft); }
 """
 
@@ -42,7 +53,8 @@ def _figure(ratio: Ratio) -> str:
         f'<line class="spread" x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}"/>',
     ]
     # What has no bar is shown beside its peer, which is 1.
-    marks = ((asked.bar, "at least ", "mark"), (asked.aim, "aim ", "mark goal"))
+    word = "at most " if asked.at_most else "at least "
+    marks = ((asked.bar, word, "mark"), (asked.aim, "aim ", "mark goal"))
     for at, name, kind in marks if asked.bar is not None else ((1.0, "the peer: ", "mark goal"),):
         if at is not None:
             x = at * scale
@@ -61,6 +73,12 @@ def _figure(ratio: Ratio) -> str:
     )
 
 
+def _table(rows: list[tuple[str, ...]]) -> str:
+    lines = [[f"<th>{escape(name)}</th>" for name in ARRIVALS_HEADS]]
+    lines += [[f"<td>{escape(cell)}</td>" for cell in row] for row in rows]
+    return "<table>" + "".join(f"<tr>{''.join(line)}</tr>" for line in lines) + "</table>"
+
+
 def page(report: Report) -> str:
     """The whole page."""
     asked = [ratio for ratio in report.ratios if ratio.wanted.bar is not None]
@@ -74,6 +92,9 @@ def page(report: Report) -> str:
     for title, some in (("What is asked of it", asked), ("The rest", others)):
         if some:
             body += [f"<h2>{title}</h2>", *map(_figure, some)]
+    rows = arrivals(report)
+    if rows:
+        body += [f"<h2>{escape(ARRIVALS)}</h2>", _table(rows)]
     if size:
         body += ["<h2>The hot row's table</h2>", f"<p>{escape(size)}</p>"]
     return (

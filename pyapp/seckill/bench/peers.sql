@@ -15,7 +15,9 @@ create table seckill_bench.stock (
   sku text primary key,
   available bigint not null check (available >= 0)
 ) with (fillfactor = 50);
-insert into seckill_bench.stock (sku, available) values ('seckill-bench', 1000000000);
+insert into seckill_bench.stock (sku, available)
+values ('seckill-bench', 1000000000), ('seckill-bench-2', 1000000000),
+  ('seckill-bench-3', 1000000000);
 
 create table seckill_bench.bought (
   user_id text not null,

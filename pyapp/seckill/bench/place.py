@@ -11,11 +11,14 @@ from uuid import uuid4
 
 import psycopg
 
-from seckill.bench.scripts import SKU
+from seckill.bench.scripts import SKU, SKUS
 from seckill.client import Client
 from seckill.runtime import Runtime, find_bindir
 
 _PEERS = Path(__file__).with_name("peers.sql")
+# As a server that is meant for a sale: its checkpoints do not fall into a measure. More connections
+# than the callers that come directly.
+SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_connections": "200"}
 _STOCK = 100_000_000
 _LIMITS = ("user", "phone", "address")
 
@@ -69,6 +72,8 @@ class Place:
         free: the one without limits.
         gone: the one that is sold out.
         many: the one of the many buyers in one process, with one limit.
+        lines: the one of three skus, with one limit, an order a user.
+        full: the one that is bought from for the size of its row's table, with one limit.
     """
 
     ways: Ways
@@ -77,12 +82,20 @@ class Place:
     free: int
     gone: int
     many: int
+    lines: int
+    full: int
     client: Client
 
     def taken(self, activity_id: int) -> int:
         """Units held and sold."""
-        said = self.client.availability(activity_id=activity_id, sku=SKU)
-        return said.held + said.sold
+        skus = SKUS if activity_id == self.lines else (SKU,)
+        pools = [self.client.availability(activity_id=activity_id, sku=sku) for sku in skus]
+        return sum(pool.held + pool.sold for pool in pools)
+
+    def purchases(self) -> int:
+        """Purchases of all sales."""
+        sales = (self.one, self.three, self.free, self.gone, self.many, self.full)
+        return sum(map(self.taken, sales)) + self.taken(self.lines) // len(SKUS)
 
     def pool_bytes(self) -> int:
         """The size of the table of pools, with its indexes."""
@@ -104,19 +117,21 @@ def open_place(ways: Ways) -> Generator[Place]:
         connection.execute(_PEERS.read_bytes())
     with Client(ways.ops, flag="") as client:
         sales = [
-            _open_sale(client, dimensions, units)
-            for dimensions, units in (
-                (_LIMITS[:1], _STOCK),
-                (_LIMITS, _STOCK),
-                ((), _STOCK),
-                (_LIMITS[:1], 1),
-                (_LIMITS[:1], _STOCK),
+            open_sale(client, dimensions, units, skus)
+            for dimensions, units, skus in (
+                (_LIMITS[:1], _STOCK, (SKU,)),
+                (_LIMITS, _STOCK, (SKU,)),
+                ((), _STOCK, (SKU,)),
+                (_LIMITS[:1], 1, (SKU,)),
+                (_LIMITS[:1], _STOCK, (SKU,)),
+                (_LIMITS[:1], _STOCK, SKUS),
+                (_LIMITS[:1], _STOCK, (SKU,)),
             )
         ]
-        one, three, free, gone, many = sales
+        one, three, free, gone, many, lines, full = sales
         _sell_out(client, gone)
         try:
-            yield Place(ways, one, three, free, gone, many, client)
+            yield Place(ways, one, three, free, gone, many, lines, full, client)
         finally:
             for activity_id in sales:
                 client.close_activity(activity_id=activity_id)
@@ -124,7 +139,10 @@ def open_place(ways: Ways) -> Generator[Place]:
                 connection.execute("drop schema seckill_bench cascade")
 
 
-def _open_sale(client: Client, dimensions: Sequence[str], units: int) -> int:
+def open_sale(
+    client: Client, dimensions: Sequence[str], units: int, skus: Sequence[str] = (SKU,)
+) -> int:
+    """A sale with a limit of one order on each of the dimensions; returns its id."""
     now = datetime.now(UTC)
     activity_id = client.create_activity(
         name="bench",
@@ -132,8 +150,9 @@ def _open_sale(client: Client, dimensions: Sequence[str], units: int) -> int:
         ends_at=now + timedelta(hours=4),
         hold_seconds=86_400,
     )
-    client.receive_stock(sku=SKU, quantity=units, request_id=uuid4())
-    client.allocate_stock(activity_id=activity_id, sku=SKU, quantity=units, request_id=uuid4())
+    for sku in skus:
+        client.receive_stock(sku=sku, quantity=units, request_id=uuid4())
+        client.allocate_stock(activity_id=activity_id, sku=sku, quantity=units, request_id=uuid4())
     for dimension in dimensions:
         client.set_limit(
             activity_id=activity_id,
@@ -141,7 +160,7 @@ def _open_sale(client: Client, dimensions: Sequence[str], units: int) -> int:
             dimension=dimension,
             metric="units",
             window="activity",
-            maximum=1,
+            maximum=len(skus),
         )
     client.open_activity(activity_id=activity_id)
     return activity_id

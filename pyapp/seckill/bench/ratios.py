@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from seckill.bench.buyers import POOL_SIZES
 from seckill.bench.load import Rate
-from seckill.bench.measures import Options
+from seckill.bench.setting import Options
 
 # One round: the name of a measure and what it gave.
 Round = Mapping[str, Rate]
@@ -25,6 +24,7 @@ class Wanted:
         under: those it is divided by; the best of them counts.
         bar: at least; None: shown for its own sake.
         aim: better.
+        at_most: the bar and the aim are the highest that will do, not the lowest.
     """
 
     scenario: str
@@ -33,6 +33,11 @@ class Wanted:
     under: tuple[str, ...]
     bar: float | None = None
     aim: float | None = None
+    at_most: bool = False
+
+    def reached(self, value: float, asked: float) -> bool:
+        """Whether the value is as good as is asked."""
+        return value <= asked if self.at_most else value >= asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,9 @@ class Ratio:
         """`aim`, `bar` or `missed`; empty where nothing is asked."""
         if self.wanted.bar is None:
             return ""
-        if self.wanted.aim is not None and self.value >= self.wanted.aim:
+        if self.wanted.aim is not None and self.wanted.reached(self.value, self.wanted.aim):
             return "aim"
-        return "bar" if self.value >= self.wanted.bar else "missed"
+        return "bar" if self.wanted.reached(self.value, self.wanted.bar) else "missed"
 
 
 def wanted(options: Options) -> Iterator[Wanted]:
@@ -68,7 +73,7 @@ def wanted(options: Options) -> Iterator[Wanted]:
     crowd = options.crowd
     insert, text, one = (f"insert@{crowd}",), (f"textbook@{crowd}",), (f"select_1@{crowd}",)
     now, sold_out = f"reserve_now@{crowd}", f"sold_out@{crowd}"
-    redis = tuple(f"redis_lua@{size}" for size in POOL_SIZES)
+    redis = tuple(f"redis_lua@{size}" for size in options.redis_pools)
     clients = f"AsyncClient, {options.buyers:,} buyers ÷ redis-py with Lua, no disk"
     yield Wanted("asyncio", clients, "async_client", redis, 3, 5)
     flown = "reserve_batch of 500, {} in flight ÷ plain insert, " + f"{crowd} callers"
@@ -78,10 +83,34 @@ def wanted(options: Options) -> Iterator[Wanted]:
     yield Wanted("soldout", f"sold_out ÷ select 1, {crowd} callers", sold_out, one, 0.3, 0.45)
     limits = ("limits", "three limits ÷ none, batch of 500", "three_limits@1")
     yield Wanted(*limits, ("no_limit@1",), 0.5, 0.7)
+    yield from _ledger(options)
     # What the subjects themselves cost is in both sides of the ratio above, and in one of this.
     plain = "three limits and subjects ÷ one limit a user, batch of 500"
     yield Wanted("limits", plain, "three_limits@1", ("batch@1",))
     yield Wanted("batch", flown.format(1), "batch@1", insert)
+    durable = tuple(f"redis_lua_fsync@{size}" for size in options.redis_pools)
+    fsync = f"AsyncClient, {options.buyers:,} buyers ÷ redis-py with Lua, fsync always"
+    yield Wanted("asyncio", fsync, "async_client", durable)
+    three = f"orders of 3 lines ÷ textbook transaction of 3 rows, {crowd} callers"
+    yield Wanted("lines", three, f"lines@{crowd}", (f"textbook_lines@{crowd}",))
+    aged = f"reserve with an old snapshot held open ÷ without, {crowd} callers"
+    yield Wanted("snapshot", aged, f"snapshot@{crowd}", (f"no_snapshot@{crowd}",))
+    yield from _hot(options)
+
+
+def _ledger(options: Options) -> Iterator[Wanted]:
+    """Processor time: that of the small ledger is divided, since these are purchases a second."""
+    rows = f"{options.ledger_rows:,} reservations"
+    for side, whose, bar in (("others", "of another sale", 1.15), ("own", "of its own", 1.3)):
+        what = f"CPU of a purchase with {rows} {whose} ÷ with 10,000"
+        yield Wanted(
+            "ledger", what, "cpu_single_small", (f"cpu_single_{side}",), bar, 1.05, at_most=True
+        )
+        yield Wanted("ledger", f"{what}, batch of 500", "cpu_batch_small", (f"cpu_batch_{side}",))
+
+
+def _hot(options: Options) -> Iterator[Wanted]:
+    crowd = options.crowd
     for callers in options.callers:
         at = f"{callers} caller{'s' if callers > 1 else ''}"
         for over, under, name in (

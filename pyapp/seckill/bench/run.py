@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from seckill.bench.load import Interrupted, Rate
-from seckill.bench.measures import Options, open_measures
+from seckill.bench.measures import open_measures
 from seckill.bench.place import Place, Ways, open_place
 from seckill.bench.ratios import Ratio, Round, ratios
+from seckill.bench.setting import Options
 from seckill.history import Verdict, judge, read_books, read_history
 
 # The pool's table, after a million purchases.
@@ -44,7 +45,9 @@ class Report:
         rounds: what was measured.
         ratios: the result.
         purchases: made in all.
-        pool_bytes: the size of the pools' table after them; None where it was not asked for.
+        full: purchases of the one pool that is filled for the size of its row's table.
+        full_single: of these, by calls of one buyer, each an update of the row.
+        pool_bytes: the size of the pools' table after all; None where it was not asked for.
         cut_short: the time was over before all rounds were.
         verdict: on the history, where one was recorded.
     """
@@ -55,6 +58,8 @@ class Report:
     rounds: Sequence[Round]
     ratios: Sequence[Ratio]
     purchases: int
+    full: int
+    full_single: int
     pool_bytes: int | None
     cut_short: bool
     verdict: Verdict | None = None
@@ -84,13 +89,12 @@ def run(ways: Ways, options: Options, tell: Callable[[str], None], stop: threadi
     with open_place(ways) as place:
         rounds = _measure(place, options, tell, stop, until)
         table = place.pool_bytes() if "table" in options.scenarios else None
-        sales = (place.one, place.three, place.free, place.gone, place.many)
         verdict = None
         if options.record is not None:
             books = read_books(ways.admin, [place.many])
             books.save(options.record)
             verdict = judge(read_history(options.record), books)
-        purchases = sum(place.taken(sale) for sale in sales)
+        purchases, full = place.purchases(), place.taken(place.full)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Report(
         options,
@@ -99,6 +103,8 @@ def run(ways: Ways, options: Options, tell: Callable[[str], None], stop: threadi
         rounds.done,
         ratios(options, rounds.done),
         purchases,
+        full,
+        sum(one["table_single"].calls for one in rounds.done if "table_single" in one),
         table,
         rounds.cut_short,
         verdict,
@@ -113,7 +119,7 @@ def _measure(
     until: float | None,
 ) -> _Rounds:
     rounds = _Rounds()
-    with open_measures(place, options, stop) as measures:
+    with open_measures(place, options, stop, tell) as measures:
         for number in range(1, options.rounds + 1):
             rounds.done.append({})
             # Every other round backwards: nobody always comes after the same one.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 # A name that no shop has: units that are not sold go to its inventory.
 SKU = "seckill-bench"
+# An order of three lines.
+SKUS = (SKU, f"{SKU}-2", f"{SKU}-3")
 BATCH = 500
 
 _BUYER = "\\set buyer random(1, 9000000000000000000)\n"
@@ -28,6 +30,22 @@ values ('u' || :buyer, '{SKU}', gen_random_uuid());
 update seckill_bench.stock set available = available - 1 where sku = '{SKU}';
 commit;
 """
+
+_NAMES = ", ".join(f"'{sku}'" for sku in SKUS)
+
+TEXTBOOK_LINES = f"""\
+{_BUYER}begin;
+select available from seckill_bench.stock where sku in ({_NAMES}) order by sku for update;
+insert into seckill_bench.bought (user_id, sku, request_id)
+select 'u' || :buyer, sku, gen_random_uuid() from unnest(array[{_NAMES}]) as sku;
+update seckill_bench.stock set available = available - 1 where sku in ({_NAMES});
+commit;
+"""
+
+RESERVE_LINES = (
+    f"{_BUYER}select status from seckill.reserve_lines("
+    f":activity, 'u' || :buyer, array[{_NAMES}], array[1, 1, 1], gen_random_uuid());\n"
+)
 
 RESERVE = f"{_BUYER}select status from seckill.reserve({_ARGUMENTS});\n"
 

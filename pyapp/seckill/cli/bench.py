@@ -17,8 +17,8 @@ from seckill.cli._sale import examples
 from seckill.cli.up import stop_requested, uninterrupted
 
 if TYPE_CHECKING:
-    from seckill.bench.measures import Options
     from seckill.bench.place import Ways
+    from seckill.bench.setting import Options
 
 EPILOG = examples(
     "seckill bench --quick    (within 90 seconds)",
@@ -37,7 +37,8 @@ def bench(
     scenario: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only this one, may be repeated: hot, batch, soldout, limits, asyncio, table.",
+            help="Only this one, may be repeated: hot, batch, soldout, limits, lines, asyncio, "
+            "open, snapshot, table, ledger.",
             metavar="NAME",
         ),
     ] = None,
@@ -123,12 +124,15 @@ def _options(
     import importlib.util
     from dataclasses import replace
 
-    from seckill.bench.measures import SCENARIOS, Options
+    from seckill.bench.setting import QUICK_SCENARIOS, SCENARIOS, Options
 
     for name in scenario or ():
         if name not in SCENARIOS:
             fail(f"no scenario {name!r}: {', '.join(SCENARIOS)}", ExitCode.USAGE)
     options = Options(tuple(dict.fromkeys(scenario)) if scenario else SCENARIOS)
+    if quick and not scenario:
+        options = replace(options, scenarios=QUICK_SCENARIOS)
+        note("a first look: without 128 callers and the scenario ledger, few purchases for table")
     if quick:
         options = options.quick()
     if rounds is not None:
@@ -143,7 +147,7 @@ def _options(
 @contextmanager
 def _ways(dsn: str | None, admin_dsn: str | None, stop: threading.Event) -> Generator[Ways]:
     from seckill.bench.load import Interrupted
-    from seckill.bench.place import Ways
+    from seckill.bench.place import SETTINGS, Ways
     from seckill.runtime import Runtime
 
     if (dsn is None) != (admin_dsn is None):
@@ -151,8 +155,7 @@ def _ways(dsn: str | None, admin_dsn: str | None, stop: threading.Event) -> Gene
     if dsn is not None and admin_dsn is not None:
         yield Ways.of_dsn(dsn, admin_dsn)
         return
-    # As a server that is meant for a sale: its checkpoints do not fall into a measure.
-    runtime = Runtime(settings={"shared_buffers": "256MB", "max_wal_size": "4GB"})
+    runtime = Runtime(settings=SETTINGS)
     with contextlib.ExitStack() as stack:
 
         def stop_quietly() -> None:

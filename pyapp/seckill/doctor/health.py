@@ -224,7 +224,8 @@ def pool_sizes(context: Context) -> Finding:
                + coalesce(current_setting('reserved_connections', true)::integer, 0)""",
     )
     wanted = found.connections
-    said = f"{found.count} pools may open {wanted} connections, PostgreSQL takes {most - kept}"
+    pools = "1 pool" if found.count == 1 else f"{found.count} pools"
+    said = f"{pools} may open {wanted} connections, PostgreSQL takes {most - kept}"
     if wanted <= most - kept:
         return Finding("ok", said)
     fair = max((most - kept) // max(found.count, 1) - found.reserve, 1)

@@ -84,7 +84,10 @@ def encoding(context: Context) -> Finding:
 
 def durability(context: Context) -> Finding:
     """A commit is on disk, and on the standby that is waited for, when the server says so."""
-    link = context.catalogue() if context.dsn is None else context.sale()
+    try:
+        link = context.sale()
+    except Skip:
+        link = context.catalogue()
     settings = ("fsync", "full_page_writes")
     values = row(link, "select current_setting('fsync'), current_setting('full_page_writes')")
     off = [name for name, value in zip(settings, values, strict=True) if value == "off"]

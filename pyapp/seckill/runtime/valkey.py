@@ -1,4 +1,4 @@
-"""A throw-away Valkey on a private Unix socket, for the demo and the tests."""
+"""A throw-away Valkey on a private Unix socket, for the demo, the benchmark and the tests."""
 
 from __future__ import annotations
 
@@ -46,14 +46,19 @@ def find_valkey() -> Path:
 
 
 class Valkey:
-    """Valkey without disk; a context manager.
+    """Valkey; a context manager.
+
+    Args:
+        durable: write every command to disk before it is answered (appendfsync always). Without,
+            it knows no disk.
 
     Attributes:
         socket: the path of the Unix socket.
         log: the file that it logs to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self._scratch: Path | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
@@ -98,7 +103,10 @@ class Valkey:
         self.log.touch(mode=0o600)
         process.hand_over(self.log)
         options = {"port": "0", "unixsocket": str(self.socket), "unixsocketperm": "700"}
-        options |= {"save": "", "appendonly": "no", "maxmemory": "64mb"}
+        options |= {"save": "", "maxmemory": "64mb", "appendonly": "no"}
+        if self._durable:
+            options |= {"appendonly": "yes", "appendfsync": "always"}
+            options |= {"dir": str(self.directory), "maxmemory": "1gb"}
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         self._child = process.spawn(
             [self._program(), *arguments],
