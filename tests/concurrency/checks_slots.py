@@ -35,9 +35,7 @@ def until_answered(connection: Connection[Any], sale: Sale, user: str, quantity:
     raise Violation("busy for ever")
 
 
-def last_units(
-    db: Database, sessions: int = 32, quantity: int = 1, slots: int = SLOTS
-) -> None:
+def last_units(db: Database, sessions: int = 32, quantity: int = 1, slots: int = SLOTS) -> None:
     """As many units as sessions ask for, in several slots: each gets them, nothing is left."""
     with db.connect("operator") as operator:
         sale = open_sale(operator, units=sessions * quantity, sku=f"slots_{uuid4()}")
