@@ -86,7 +86,7 @@ EXCEPTIONS = (
     ),
     Excepted(
         "prefer-bigint-over-smallint",
-        r"^\s+(?:slot smallint|shard smallint|slots smallint\[\]) not null,$",
+        r"^\s+(?:slot smallint|shard smallint|slots smallint(?:\[\])?) not null(?: default 1)?,$",
         NOT_A_COUNTER,
     ),
     Excepted(
