@@ -30,7 +30,8 @@ from seckill.runtime import Runtime
 _LONGEST_S = 600.0
 _LOOK_S = 0.25
 # Of the whole crowd. Connections: more than these only queue for the same row. Calls at a time: the
-# client sends together what waits; the naive shop has one connection for each call.
+# client sends together what waits, so that a tenth of the crowd may; the naive shop has one
+# connection for each call.
 _CALLERS = 1_000
 _BUYING = 8
 _PAYING = 8
@@ -173,6 +174,9 @@ def orders(
         options: buyers, processes, seed.
         redis_url: of the sold-out flag; empty: none.
     """
+    callers = _BUYING
+    if activity_id is not None:
+        callers = max(min(options.buyers // 10, _CALLERS), _BUYING)
     return [
         Order(
             dsn=dsn,
@@ -181,7 +185,7 @@ def orders(
             first=number,
             step=options.processes,
             buyers=options.buyers,
-            callers=max((_BUYING if activity_id is None else _CALLERS) // options.processes, 1),
+            callers=max(callers // options.processes, 1),
             buying=max(_BUYING // options.processes, 1),
             paying=max(_PAYING // options.processes, 1),
             limits=options.limits,
