@@ -99,7 +99,8 @@ def test_repair_gives_back_what_was_edited_or_dropped(run: Run, db: Database) ->
         " language sql immutable return 0",
         "drop function seckill.expire_due",
         "create or replace view seckill.activity as select activity_id, name, state, starts_at,"
-        " ends_at, hold_seconds, time_zone, created_at from seckill_private.activity where false",
+        " ends_at, hold_seconds, time_zone, created_at, max_waiting from seckill_private.activity"
+        " where false",
     ):
         db.server.execute(edit, db.name)
     assert differing(db) == 3
