@@ -307,15 +307,6 @@ ALTER TYPE seckill_private.sale OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.sale IS 'An activity, the limits that apply in it and its lists, read in one snapshot.';
 
-CREATE TYPE seckill_private.taken AS (
-	slots smallint[],
-	versions bigint[]
-);
-
-ALTER TYPE seckill_private.taken OWNER TO seckill_owner;
-
-COMMENT ON TYPE seckill_private.taken IS 'Where the units of an order came from, line by line, and the versions of those movements.';
-
 CREATE TYPE seckill_private.unit_line AS (
 	pool_id bigint,
 	slot smallint,
@@ -369,19 +360,21 @@ begin
   perform seckill_private.require_units('p_quantity', p_quantity);
   perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.require_slots(p_slots);
+  if p_slots is distinct from 1 then
+    perform seckill_private.raise_error('SK001', 'p_slots must be 1 in this release');
+  end if;
   v_answer := seckill_private.ops_replay('allocate_stock', p_request_id, v_arguments);
   if v_answer is not null then
     return seckill_private.ops_repeat(v_answer);
   end if;
   perform seckill_private.lock_activity(p_activity_id);
-  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region, p_slots);
+  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
   perform seckill_private.lock_slots(array[v_pool_id]);
   v_now := seckill_private.now_at(null, array[v_pool_id]);
   perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'allocate', 'inventory', 'available',
-    seckill_private.spread_units(v_pool_id, p_quantity), p_actor);
+    array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
   v_result.activity_id := p_activity_id;
@@ -397,7 +390,7 @@ $$;
 
 ALTER FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 to 64 rows that share a pool that is made here, so that buyers wait less for one another; one that is there keeps its own (seckill.set_slots). p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
+COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
 
 CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1604,55 +1597,6 @@ ALTER FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integ
 
 COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside the one being served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
 
-CREATE FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text DEFAULT '*'::text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off'
-    SET lock_timeout TO '5s'
-    AS $$
-declare
-  v_result seckill.ops_result;
-  v_pool_id bigint;
-begin
-  perform seckill_private.require_text('p_sku', p_sku);
-  perform seckill_private.require_text('p_region', p_region);
-  perform seckill_private.require_slots(p_slots);
-  perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
-  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  update seckill_private.pool as p
-     set slots = p_slots
-   where p.pool_id = v_pool_id
-     and p.slots <> p_slots;
-  v_result.replayed := not found;
-  v_result.status := 'set';
-  v_result.activity_id := p_activity_id;
-  v_result.sku := p_sku;
-  v_result.region := p_region;
-  v_result.quantity := p_slots;
-  if not v_result.replayed then
-    perform seckill_private.lock_slots(array[v_pool_id]);
-    perform seckill_private.add_slots(v_pool_id);
-    perform seckill_private.level_slots(
-      seckill_private.now_at(null, array[v_pool_id]), v_pool_id);
-  end if;
-  v_result.total := (seckill_private.slots_of(v_pool_id)).total;
-  if not v_result.replayed then
-    perform seckill_private.ops_record(
-      'set_slots', p_activity_id, null,
-      jsonb_build_object('sku', p_sku, 'region', p_region, 'slots', p_slots),
-      to_jsonb(v_result), p_actor);
-  end if;
-  return v_result;
-end
-$$;
-
-ALTER FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) IS 'Over how many rows a pool spreads its units, also while it sells: with several, buyers who call one by one wait less for one another. An order is served from any of them, and sold_out is said only when all together have too few. p_slots: 1 to 64. status: set; quantity: slots; total: units in the pool; replayed where it had so many already. Raises SK001, SK002, SK003, SK005, SK006 (closed).';
-
 CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1851,104 +1795,6 @@ ALTER FUNCTION seckill_private.activity_of(p_reservation_id bigint) OWNER TO sec
 
 COMMENT ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) IS 'The activity of a reservation id.';
 
-CREATE TABLE seckill_private.feed (
-    only_row boolean DEFAULT true NOT NULL,
-    generation text NOT NULL,
-    system_identifier bigint NOT NULL,
-    position_base bigint NOT NULL,
-    drops integer NOT NULL,
-    dropped_position bigint NOT NULL,
-    CONSTRAINT feed_is_one_row CHECK (only_row)
-);
-
-ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
-
-CREATE TABLE seckill_private.pool (
-    pool_id bigint NOT NULL,
-    activity_id bigint NOT NULL,
-    sku text NOT NULL,
-    region text NOT NULL,
-    slots smallint DEFAULT 1 NOT NULL
-);
-
-ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
-
-COMMENT ON COLUMN seckill_private.pool.slots IS 'Rows over which its units are spread: slots from 0 on. There may be more, of earlier times.';
-
-CREATE TABLE seckill_private.pool_slot (
-    pool_id bigint NOT NULL,
-    slot smallint NOT NULL,
-    shard smallint NOT NULL,
-    total bigint DEFAULT 0 NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    sold bigint DEFAULT 0 NOT NULL,
-    unreleased bigint DEFAULT 0 NOT NULL,
-    owed bigint DEFAULT 0 NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    "position" bigint DEFAULT 0 NOT NULL,
-    position_base bigint DEFAULT 0 NOT NULL,
-    epoch bigint DEFAULT 0 NOT NULL,
-    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    closed boolean DEFAULT false NOT NULL,
-    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
-    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
-    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
-    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
-    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
-
-ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
-
-COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
-
-CREATE FUNCTION seckill_private.add_slots(p_pool_id bigint) RETURNS void
-    LANGUAGE sql
-    BEGIN ATOMIC
- INSERT INTO seckill_private.pool_slot (pool_id, slot, shard, position_base)  SELECT p.pool_id,
-             n.slot,
-             n.slot,
-             f.position_base
-            FROM ((seckill_private.pool p
-              CROSS JOIN LATERAL generate_series(0, (p.slots - 1)) n(slot))
-              CROSS JOIN seckill_private.feed f)
-           WHERE ((p.pool_id = add_slots.p_pool_id) AND (NOT (EXISTS ( SELECT
-                    FROM seckill_private.pool_slot s
-                   WHERE ((s.pool_id = add_slots.p_pool_id) AND (s.slot = n.slot))))));
-END;
-
-ALTER FUNCTION seckill_private.add_slots(p_pool_id bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.add_slots(p_pool_id bigint) IS 'Make the slots that a pool is to have and has not.';
-
 CREATE FUNCTION seckill_private.added(p_units integer[], p_more integer[]) RETURNS integer[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT array_agg((COALESCE(u.units, 0) + COALESCE(u.more, 0)) ORDER BY u.line) AS array_agg FROM UNNEST(added.p_units, added.p_more) WITH ORDINALITY u(units, more, line));
@@ -2040,6 +1886,68 @@ CREATE TABLE seckill_private.ops_entry (
 ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
+
+CREATE TABLE seckill_private.pool (
+    pool_id bigint NOT NULL,
+    activity_id bigint NOT NULL,
+    sku text NOT NULL,
+    region text NOT NULL
+);
+
+ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
+
+CREATE TABLE seckill_private.pool_slot (
+    pool_id bigint NOT NULL,
+    slot smallint NOT NULL,
+    shard smallint NOT NULL,
+    total bigint DEFAULT 0 NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    sold bigint DEFAULT 0 NOT NULL,
+    unreleased bigint DEFAULT 0 NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    position_base bigint DEFAULT 0 NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
+    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
+    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
+    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
+    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
+    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
+
+COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
 
 CREATE FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) RETURNS SETOF jsonb
     LANGUAGE sql STABLE
@@ -3080,8 +2988,6 @@ begin
     perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
-  perform seckill_private.gather_units(v_now, l.pool_id, l.quantity, l.slot)
-     from unnest(seckill_private.unit_lines(p_reservation)) as l;
   perform seckill_private.resolve_reservation(
     v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
@@ -3463,7 +3369,7 @@ ALTER FUNCTION seckill_private.ensure_partition(p_activity_id bigint) OWNER TO s
 
 COMMENT ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) IS 'Make sure that there are partitions for the rows of an activity.';
 
-CREATE FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer DEFAULT 1) RETURNS bigint
+CREATE FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3476,18 +3382,20 @@ begin
      and p.sku = p_sku
      and p.region = p_region;
   if not found then
-    insert into seckill_private.pool (activity_id, sku, region, slots)
-    values (p_activity_id, p_sku, p_region, p_slots)
+    insert into seckill_private.pool (activity_id, sku, region)
+    values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    perform seckill_private.add_slots(v_pool_id);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end
 $$;
 
-ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer) IS 'The pool of (activity, sku, region), made empty where it is missing.';
+COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
 
 CREATE FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) RETURNS boolean
     LANGUAGE plpgsql
@@ -3706,6 +3614,20 @@ $$;
 ALTER FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) IS 'What is wrong with the subjects of a request, or null.';
+
+CREATE TABLE seckill_private.feed (
+    only_row boolean DEFAULT true NOT NULL,
+    generation text NOT NULL,
+    system_identifier bigint NOT NULL,
+    position_base bigint NOT NULL,
+    drops integer NOT NULL,
+    dropped_position bigint NOT NULL,
+    CONSTRAINT feed_is_one_row CHECK (only_row)
+);
+
+ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
 
 CREATE FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -4114,92 +4036,6 @@ ALTER FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_i
 
 COMMENT ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'What comes before the limits: is it on sale, are there units, may these subjects buy?';
 
-CREATE FUNCTION seckill_private.gather_debt(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_slot smallint, p_units bigint) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  with debt as (
-    select s.slot, s.owed
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id
-       and (s.owed > 0 or s.slot = p_slot)
-     order by s.slot
-       for update skip locked
-  ), part as (
-    select d.slot, greatest(0, least(d.owed, p_units - (
-             sum(d.owed) over (order by d.slot <> p_slot, d.slot) - d.owed))) as owed
-      from debt as d
-  ), share as (
-    select d.slot, case
-             when d.slot = p_slot then greatest(d.owed, (select sum(p.owed) from part as p))
-             else d.owed - p.owed
-           end as owed, d.owed as before
-      from debt as d
-      join part as p on p.slot = d.slot
-  ), changed as (
-    update seckill_private.pool_slot as s
-       set owed = h.owed
-      from share as h
-     where s.pool_id = p_pool_id
-       and s.slot = h.slot
-       and h.owed <> h.before
-    returning h.*, s.shard, seckill_private.next_position(s.position, s.position_base) as position
-  )
-  insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, position, kind, quantity, at)
-  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
-         case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
-         p_now
-    from changed as c;
-  return (
-    select least(s.owed, p_units) from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id and s.slot = p_slot);
-end
-$$;
-
-ALTER FUNCTION seckill_private.gather_debt(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_slot smallint, p_units bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.gather_debt(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_slot smallint, p_units bigint) IS 'Let a slot owe, of what its pool owes, as much as it is about to get.';
-
-CREATE FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint DEFAULT NULL::smallint) RETURNS smallint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_slot smallint;
-  v_lack bigint;
-begin
-  select s.slot, p_quantity - s.available into v_slot, v_lack
-    from seckill_private.pool_slot as s
-   where s.pool_id = p_pool_id
-     and (p_slot is null or s.slot = p_slot)
-   order by s.available desc, s.slot
-   limit 1;
-  if v_lack <= 0 then
-    return v_slot;
-  elsif (seckill_private.slots_of(p_pool_id)).available < p_quantity then
-    return null;
-  end if;
-  perform seckill_private.shift_units(
-    p_now, p_pool_id, array_agg(t.slot), array_agg(t.available))
-     from (select s.slot,
-                  case
-                    when s.slot = v_slot then p_quantity
-                    else s.available - greatest(0, least(s.available, v_lack - (
-                      sum(s.available) filter (where s.slot <> v_slot) over w - s.available)))
-                  end::bigint as available
-             from seckill_private.pool_slot as s
-            where s.pool_id = p_pool_id
-           window w as (order by s.slot = v_slot, s.available desc, s.slot)) as t;
-  return v_slot;
-end
-$$;
-
-ALTER FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint) IS 'Bring so many available units of a pool together in one slot; which one.';
-
 CREATE FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) RETURNS SETOF seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4207,7 +4043,6 @@ CREATE FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_cl
 declare
   v_result seckill.reserve_result;
   v_pool record;
-  v_slot smallint;
   v_version bigint;
   v_position bigint;
   v_ids bigint[];
@@ -4221,7 +4056,6 @@ begin
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
-           (select count(*) from seckill_private.pool_slot as p where p.pool_id = r.pool_id) as slots,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
@@ -4229,13 +4063,11 @@ begin
      order by r.pool_id
   loop
     continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_slot := case when v_pool.slots > 1
-      then seckill_private.gather_units(p_now, v_pool.pool_id, v_pool.units) else 0 end;
     v_version := seckill_private.hold_units(
-      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines, v_slot);
+      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
-    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[v_slot]);
+    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
     v_ids := array(
       select seckill_private.next_reservation_id(v_pool.activity_id)
         from generate_series(1, v_pool.lines));
@@ -4245,7 +4077,7 @@ begin
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
            v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
-           array[v_slot], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -4304,17 +4136,17 @@ ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) O
 
 COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
 
-CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1, p_slot smallint DEFAULT 0) RETURNS bigint
+CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1) RETURNS bigint
     LANGUAGE sql
     BEGIN ATOMIC
  UPDATE seckill_private.pool_slot s SET available = (s.available - hold_units.p_quantity), held = (s.held + hold_units.p_quantity), version = (s.version + hold_units.p_lines), "position" = seckill_private.next_position(s."position", s.position_base), next_expiry = LEAST(s.next_expiry, hold_units.p_expires_at), seen_at = GREATEST(s.seen_at, hold_units.p_now)
-   WHERE ((s.pool_id = hold_units.p_pool_id) AND (s.slot = hold_units.p_slot) AND (s.available >= hold_units.p_quantity))
+   WHERE ((s.pool_id = hold_units.p_pool_id) AND (s.slot = 0) AND (s.available >= hold_units.p_quantity))
    RETURNING s.version;
 END;
 
-ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
+COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
 
 CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4457,75 +4289,6 @@ END;
 ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) IS 'When enough of what a rolling limit counts has left its window.';
-
-CREATE FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) RETURNS void
-    LANGUAGE sql
-    BEGIN ATOMIC
- WITH change AS (
-          SELECT s.slot,
-             (t.available - s.available) AS delta,
-             max(seckill_private.next_position(s."position", s.position_base)) OVER () AS "position"
-            FROM (UNNEST(shift_units.p_slots, shift_units.p_available) t(slot, available)
-              JOIN seckill_private.pool_slot s ON (((s.pool_id = shift_units.p_pool_id) AND (s.slot = t.slot))))
-           WHERE (t.available <> s.available)
-         ), changed AS (
-          UPDATE seckill_private.pool_slot s SET available = (s.available + c.delta), total = (s.total + c.delta), epoch = (s.epoch + ((c.delta > 0))::integer), version = (s.version + 1), "position" = c."position", seen_at = GREATEST(s.seen_at, shift_units.p_now)
-            FROM change c
-           WHERE ((s.pool_id = shift_units.p_pool_id) AND (s.slot = c.slot))
-           RETURNING s.slot,
-             s.shard,
-             s.version,
-             s."position",
-             c.delta
-         )
-  INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at)  SELECT p.activity_id,
-             c.shard,
-             shift_units.p_pool_id AS p_pool_id,
-             c.slot,
-             c.version,
-             c."position",
-             'level',
-                 CASE
-                     WHEN (c.delta < 0) THEN 'available'::text
-                     ELSE 'inventory'::text
-                 END AS "case",
-                 CASE
-                     WHEN (c.delta < 0) THEN 'inventory'::text
-                     ELSE 'available'::text
-                 END AS "case",
-             abs(c.delta) AS abs,
-             shift_units.p_now AS p_now
-            FROM (changed c
-              JOIN seckill_private.pool p ON ((p.pool_id = shift_units.p_pool_id)));
-END;
-
-ALTER FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) IS 'Move available units between the slots of a pool until each of these has what is named here.';
-
-CREATE FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) RETURNS void
-    LANGUAGE sql
-    BEGIN ATOMIC
- SELECT seckill_private.shift_units(level_slots.p_now, level_slots.p_pool_id, array_agg(t.slot), array_agg(
-         CASE
-             WHEN t.open THEN ((t.units / t.slots) + ((t.place <= (t.units % t.slots)))::integer)
-             ELSE (0)::bigint
-         END)) AS shift_units
-    FROM ( SELECT s.slot,
-             o.open,
-             (sum(s.available) OVER ())::bigint AS units,
-             count(*) FILTER (WHERE o.open) OVER () AS slots,
-             row_number() OVER (PARTITION BY o.open ORDER BY s.slot) AS place
-            FROM ((seckill_private.pool p
-              JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
-              CROSS JOIN LATERAL ( SELECT ((s.owed = 0) AND (s.slot < p.slots)) AS open) o)
-           WHERE (p.pool_id = level_slots.p_pool_id)) t
-  HAVING ((max(t.slots) > 0) AND (count(*) > 1));
-END;
-
-ALTER FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) IS 'Spread what is available in a pool evenly over its slots.';
 
 CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -5301,19 +5064,16 @@ CREATE FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_act
 declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
-  v_slot smallint;
 begin
   if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
-  v_slot := seckill_private.gather_units(v_now, p_from_pool_id, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'move', 'available', 'inventory',
-    array[row(p_from_pool_id, v_slot, p_quantity, null, null)::seckill_private.unit_line],
-    p_actor);
+    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
-    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
+    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $$;
@@ -5669,13 +5429,12 @@ begin
       from unnest(p_requests) as r
      where r.pool_id is not null and r.error_code is null
      order by r.pool_id);
-  locked := cardinality(pool_ids) > 1 or (
-    select count(*) > 1 from seckill_private.pool_slot as s where s.pool_id = any (pool_ids));
+  locked := cardinality(pool_ids) > 1;
   if locked then
     perform seckill_private.lock_slots(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
-  select array_agg(distinct s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
+  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(s.seen_at) filter (
            where s.seen_at < v_clock + interval '1 second'))
     into fresh_ids, decided_at
@@ -5727,9 +5486,7 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id, (
-             select sum(o.owed) from seckill_private.pool_slot as o
-              where o.pool_id = s.pool_id) as debt,
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -5739,10 +5496,10 @@ begin
     if v_slot.closed then
       perform seckill_private.refuse_archived(v_slot.activity_id);
     end if;
-    v_target := case when p_target = 'available' and v_slot.closed then 'inventory'
-      else p_target end;
-    v_paid := case when v_target = 'available' and v_slot.debt > 0 then seckill_private.gather_debt(
-      p_now, v_slot.activity_id, v_group.pool_id, v_group.slot, v_group.units) else 0 end;
+    v_target := case
+      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
+    end;
+    v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
@@ -5847,7 +5604,7 @@ begin
   if p_total > v_total then
     perform seckill_private.post_movements(
       p_now, 'raise', 'inventory', 'available',
-      seckill_private.spread_units(p_pool_id, p_total - v_total),
+      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
       p_actor, v_note);
   end if;
 end
@@ -6064,10 +5821,9 @@ CREATE FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zo
     AS $$
 declare
   v_pool_ids bigint[];
-  v_slots smallint[];
 begin
-  select array_agg(d.pool_id), array_agg(d.slot) into v_pool_ids, v_slots
-    from (select s.pool_id, s.slot
+  select array_agg(d.pool_id) into v_pool_ids
+    from (select s.pool_id
             from seckill_private.pool as p
             join seckill_private.pool_slot as s on s.pool_id = p.pool_id
            where p.activity_id = any (p_activity_ids)
@@ -6080,8 +5836,6 @@ begin
     from seckill_private.pool as p
    where p.pool_id = s.pool_id
      and s.pool_id = any (v_pool_ids)
-     and (s.pool_id, s.slot) in (
-           select u.pool_id, u.slot from unnest(v_pool_ids, v_slots) as u (pool_id, slot))
      and s.next_expiry <= p_now;
 end
 $$;
@@ -6288,7 +6042,6 @@ begin
            seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
    where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
      and s.slot = 0;
-  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
 end
 $$;
 
@@ -6446,21 +6199,6 @@ $$;
 ALTER FUNCTION seckill_private.require_request_id(p_request_id uuid) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.require_request_id(p_request_id uuid) IS 'Refuse a null request id.';
-
-CREATE FUNCTION seckill_private.require_slots(p_slots integer) RETURNS void
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  if p_slots is null or p_slots not between 1 and 64 then
-    perform seckill_private.raise_error('SK001', 'p_slots must be 1 to 64');
-  end if;
-end
-$$;
-
-ALTER FUNCTION seckill_private.require_slots(p_slots integer) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.require_slots(p_slots integer) IS 'Raise SK001 unless a pool may have so many slots.';
 
 CREATE FUNCTION seckill_private.require_text(p_name text, p_value text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6935,7 +6673,6 @@ begin
   if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
     perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
   elsif v_units > 0 then
-    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
     perform seckill_private.post_movements(
       v_now, 'schedule', 'available', 'unreleased',
       array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
@@ -6947,7 +6684,6 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = 0;
     perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
-    perform seckill_private.level_slots(v_now, p_pool_id);
   end if;
 end
 $$;
@@ -7205,22 +6941,6 @@ ALTER FUNCTION seckill_private.slots_of(p_pool_id bigint) OWNER TO seckill_owner
 
 COMMENT ON FUNCTION seckill_private.slots_of(p_pool_id bigint) IS 'The counters of a pool''s slots added up; the other fields stay null.';
 
-CREATE FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) RETURNS seckill_private.unit_line[]
-    LANGUAGE sql STABLE
-    BEGIN ATOMIC
- SELECT array_agg(ROW(spread_units.p_pool_id, (l.slot)::smallint, l.units, NULL::bigint, NULL::text)::seckill_private.unit_line) AS array_agg
-    FROM ( SELECT n.slot,
-             ((spread_units.p_quantity / p.slots) + ((n.slot < (spread_units.p_quantity % (p.slots)::bigint)))::integer) AS units
-            FROM (seckill_private.pool p
-              CROSS JOIN LATERAL generate_series(0, (p.slots - 1)) n(slot))
-           WHERE (p.pool_id = spread_units.p_pool_id)) l
-   WHERE (l.units > 0);
-END;
-
-ALTER FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) IS 'So many units in even shares for the slots of a pool, as post_movements takes them.';
-
 CREATE FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_state = 'held'::text) AND (p_expires_at <= p_now)) THEN 'expired'::text ELSE p_state END;
@@ -7292,36 +7012,6 @@ ALTER FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) IS 'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
-CREATE FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, OUT slot smallint, OUT version bigint, OUT kept smallint) RETURNS record
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  for slot in
-    select s.slot
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id
-       and s.available >= p_quantity
-     order by (s.slot + p_count - pg_backend_pid() % p_count) % p_count
-  loop
-    perform from seckill_private.pool_slot as s
-      where s.pool_id = p_pool_id
-        and s.slot = take_free.slot
-        for update skip locked;
-    if found then
-      version := seckill_private.hold_units(
-        p_now, p_pool_id, p_quantity, p_expires_at, p_slot => slot);
-      exit when version is not null;
-      kept := greatest(kept, slot);
-    end if;
-  end loop;
-end
-$$;
-
-ALTER FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, OUT slot smallint, OUT version bigint, OUT kept smallint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, OUT slot smallint, OUT version bigint, OUT kept smallint) IS 'Take the units of an order from a slot of a pool that nobody has in hand; version is null where there is none.';
-
 CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7333,7 +7023,8 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
-  v_taken seckill_private.taken;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
+  v_versions bigint[];
 begin
   if cardinality(p_pool_ids) > 1 then
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
@@ -7345,9 +7036,9 @@ begin
     v_result.retry := 'busy';
     return v_result;
   end if;
-  v_taken := seckill_private.take_units(
+  v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
-  if v_taken.versions is null then
+  if v_versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
              p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
@@ -7370,8 +7061,8 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(v_pool_ids, v_taken.slots), v_pool_ids, v_taken.slots,
-    v_quantities, v_taken.versions, p_digests);
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $$;
@@ -7430,108 +7121,43 @@ ALTER FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_res
 
 COMMENT ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) IS 'Refund units of a locked, confirmed reservation, and remember the answer.';
 
-CREATE FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, p_locked boolean) RETURNS seckill_private.taken
+CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_free record;
-  v_had integer;
+  v_versions bigint[];
   v_version bigint;
-  v_slot smallint;
-begin
-  if not p_locked then
-    v_free := seckill_private.take_free(p_now, p_pool_id, p_quantity, p_expires_at, p_count);
-    if v_free.version is not null then
-      return row(array[v_free.slot], array[v_free.version])::seckill_private.taken;
-    elsif v_free.kept > 0 then
-      perform from seckill_private.pool_slot as s
-        where s.pool_id = p_pool_id and s.slot < v_free.kept
-        order by s.slot
-          for update skip locked;
-      get diagnostics v_had = row_count;
-      if v_had < v_free.kept then
-        return null;
-      end if;
-    end if;
-  end if;
-  perform seckill_private.lock_slots(array[p_pool_id]);
-  perform seckill_private.settle_short(
-    p_now, p_activity_id, array[p_pool_id], array[p_quantity::bigint], true);
-  v_slot := seckill_private.gather_units(p_now, p_pool_id, p_quantity);
-  if v_slot is null then
-    return null;
-  end if;
-  v_version := seckill_private.hold_units(
-    p_now, p_pool_id, p_quantity, p_expires_at, p_slot => v_slot);
-  if not p_locked and (
-       select count(*) filter (where s.available >= p_quantity) * 2 < p_count
-              and sum(s.available) >= 4 * p_count * p_quantity::bigint
-         from seckill_private.pool_slot as s
-        where s.pool_id = p_pool_id) then
-    perform seckill_private.level_slots(p_now, p_pool_id);
-  end if;
-  return row(array[v_slot], array[v_version])::seckill_private.taken;
-end
-$$;
-
-ALTER FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, p_locked boolean) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, p_locked boolean) IS 'Take the units of an order from a pool of several slots: the slot and the version, or null.';
-
-CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) RETURNS seckill_private.taken
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_taken seckill_private.taken;
-  v_one seckill_private.taken;
-  v_version bigint;
-  v_pool record;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    select count(*)::integer as slots, sum(s.available)::bigint as available into v_pool
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_ids[v_line];
-    if v_pool.available < p_quantities[v_line] then
-      perform seckill_private.settle_short(
-        p_now, p_activity_id, p_pool_ids, p_quantities,
-        p_locked or cardinality(p_pool_ids) > 1);
-    end if;
-    if v_pool.slots = 1 then
+    v_version := seckill_private.hold_units(
+      p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+    if v_version is null then
+      perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
       v_version := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-      if v_version is null then
-        perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
-        v_version := seckill_private.hold_units(
-          p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-      end if;
-      v_one.slots := array[0];
-    else
-      v_one := seckill_private.take_slots(
-        p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at,
-        v_pool.slots, p_locked or cardinality(p_pool_ids) > 1);
-      v_version := v_one.versions[1];
     end if;
     if v_version is null then
       return null;
     end if;
-    v_taken.slots := v_taken.slots || v_one.slots;
-    v_taken.versions := v_taken.versions || v_version;
+    v_versions := v_versions || v_version;
   end loop;
-  return v_taken;
+  return v_versions;
 end
 $$;
 
 ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) IS 'Move the units of an order from available to held; the slots and versions of those movements, or null.';
+COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
 
 CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
     LANGUAGE plpgsql STABLE
@@ -8178,9 +7804,6 @@ GRANT ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dim
 REVOKE ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) TO seckill_ops;
 
-REVOKE ALL ON FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) FROM PUBLIC;
-GRANT ALL ON FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) TO seckill_ops;
-
 REVOKE ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) TO seckill_ops;
 
@@ -8205,8 +7828,6 @@ GRANT ALL ON FUNCTION seckill.update_activity(p_activity_id bigint, p_name text,
 REVOKE ALL ON FUNCTION seckill_private.activity_at(p_activity seckill_private.activity, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.add_slots(p_pool_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) FROM PUBLIC;
 
@@ -8296,7 +7917,7 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_durable(p_written_at timestamp wit
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) FROM PUBLIC;
 
@@ -8346,17 +7967,13 @@ REVOKE ALL ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_
 
 REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.gather_debt(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_slot smallint, p_units bigint) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -8365,10 +7982,6 @@ REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p
 REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
@@ -8512,8 +8125,6 @@ REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLI
 
 REVOKE ALL ON FUNCTION seckill_private.require_request_id(p_request_id uuid) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.require_slots(p_slots integer) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.require_text(p_name text, p_value text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_time_zone(p_time_zone text) FROM PUBLIC;
@@ -8569,8 +8180,6 @@ REVOKE ALL ON FUNCTION seckill_private.show_reservation(p_reservation seckill_pr
 
 REVOKE ALL ON FUNCTION seckill_private.slots_of(p_pool_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) FROM PUBLIC;
@@ -8579,13 +8188,9 @@ REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PU
 
 REVOKE ALL ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, OUT slot smallint, OUT version bigint, OUT kept smallint) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity integer, p_expires_at timestamp with time zone, p_count integer, p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) FROM PUBLIC;
 

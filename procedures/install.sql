@@ -11,7 +11,6 @@
 \ir internal/require_text.sql
 \ir internal/optional_text.sql
 \ir internal/require_units.sql
-\ir internal/require_slots.sql
 \ir internal/require_limit.sql
 \ir internal/require_request_id.sql
 \ir internal/require_time_zone.sql
@@ -105,11 +104,6 @@
 \ir internal/require_inventory.sql
 \ir internal/move_inventories.sql
 \ir internal/record_drain.sql
-\ir internal/shift_units.sql
-\ir internal/level_slots.sql
-\ir internal/gather_units.sql
-\ir internal/gather_debt.sql
-\ir internal/spread_units.sql
 \ir internal/post_movements.sql
 \ir internal/lock_slots.sql
 \ir internal/scheduled_by.sql
@@ -119,8 +113,6 @@
 \ir internal/settle_short.sql
 \ir internal/lock_units.sql
 \ir internal/hold_units.sql
-\ir internal/take_free.sql
-\ir internal/take_slots.sql
 \ir internal/take_units.sql
 \ir internal/hold_position.sql
 \ir internal/refresh_next_expiry.sql
@@ -186,7 +178,6 @@
 \ir internal/limit_that_counts.sql
 \ir internal/archived_part.sql
 \ir internal/archived_page.sql
-\ir internal/add_slots.sql
 \ir internal/ensure_pool.sql
 \ir internal/change_state.sql
 \ir internal/return_unsold.sql
@@ -258,7 +249,6 @@
 \ir running/remove_eligible.sql
 \ir running/block.sql
 \ir running/unblock.sql
-\ir running/set_slots.sql
 \ir running/move_stock.sql
 \ir running/schedule_release.sql
 \ir running/expire_due.sql

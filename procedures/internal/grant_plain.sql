@@ -16,7 +16,6 @@ as $function$
 declare
   v_result seckill.reserve_result;
   v_pool record;
-  v_slot smallint;
   v_version bigint;
   v_position bigint;
   v_ids bigint[];
@@ -30,7 +29,6 @@ begin
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
-           (select count(*) from seckill_private.pool_slot as p where p.pool_id = r.pool_id) as slots,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
@@ -38,13 +36,11 @@ begin
      order by r.pool_id
   loop
     continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_slot := case when v_pool.slots > 1
-      then seckill_private.gather_units(p_now, v_pool.pool_id, v_pool.units) else 0 end;
     v_version := seckill_private.hold_units(
-      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines, v_slot);
+      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
-    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[v_slot]);
+    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
     v_ids := array(
       select seckill_private.next_reservation_id(v_pool.activity_id)
         from generate_series(1, v_pool.lines));
@@ -54,7 +50,7 @@ begin
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
            v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
-           array[v_slot], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,

@@ -7,8 +7,7 @@ create or replace function seckill_private.hold_units (
   p_pool_id bigint,
   p_quantity bigint,
   p_expires_at timestamptz,
-  p_lines integer default 1,
-  p_slot smallint default 0
+  p_lines integer default 1
 )
   returns bigint
   language sql
@@ -22,11 +21,11 @@ begin atomic
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
-     and s.slot = p_slot
+     and s.slot = 0
      and s.available >= p_quantity
   returning s.version;
 end;
 
 comment on function seckill_private.hold_units (
-  timestamptz, bigint, bigint, timestamptz, integer, smallint) is
+  timestamptz, bigint, bigint, timestamptz, integer) is
   'Move units of a pool from available to held; the version of that movement, or null when short.';

@@ -16,19 +16,16 @@ as $function$
 declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
-  v_slot smallint;
 begin
   if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
-  v_slot := seckill_private.gather_units(v_now, p_from_pool_id, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'move', 'available', 'inventory',
-    array[row(p_from_pool_id, v_slot, p_quantity, null, null)::seckill_private.unit_line],
-    p_actor);
+    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
-    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
+    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;

@@ -1,4 +1,4 @@
--- Locks: the slots of the pools, where there are several: a batch takes what it needs from any.
+-- Locks: the slots of the pools, where there are several.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -24,13 +24,12 @@ begin
       from unnest(p_requests) as r
      where r.pool_id is not null and r.error_code is null
      order by r.pool_id);
-  locked := cardinality(pool_ids) > 1 or (
-    select count(*) > 1 from seckill_private.pool_slot as s where s.pool_id = any (pool_ids));
+  locked := cardinality(pool_ids) > 1;
   if locked then
     perform seckill_private.lock_slots(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
-  select array_agg(distinct s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
+  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(s.seen_at) filter (
            where s.seen_at < v_clock + interval '1 second'))
     into fresh_ids, decided_at

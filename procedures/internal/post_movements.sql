@@ -38,9 +38,7 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id, (
-             select sum(o.owed) from seckill_private.pool_slot as o
-              where o.pool_id = s.pool_id) as debt,
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -50,10 +48,10 @@ begin
     if v_slot.closed then
       perform seckill_private.refuse_archived(v_slot.activity_id);
     end if;
-    v_target := case when p_target = 'available' and v_slot.closed then 'inventory'
-      else p_target end;
-    v_paid := case when v_target = 'available' and v_slot.debt > 0 then seckill_private.gather_debt(
-      p_now, v_slot.activity_id, v_group.pool_id, v_group.slot, v_group.units) else 0 end;
+    v_target := case
+      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
+    end;
+    v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),

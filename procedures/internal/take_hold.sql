@@ -28,7 +28,8 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
-  v_taken seckill_private.taken;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
+  v_versions bigint[];
 begin
   if cardinality(p_pool_ids) > 1 then
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
@@ -40,9 +41,9 @@ begin
     v_result.retry := 'busy';
     return v_result;
   end if;
-  v_taken := seckill_private.take_units(
+  v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
-  if v_taken.versions is null then
+  if v_versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
              p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
@@ -65,8 +66,8 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(v_pool_ids, v_taken.slots), v_pool_ids, v_taken.slots,
-    v_quantities, v_taken.versions, p_digests);
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $function$;

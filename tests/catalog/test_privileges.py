@@ -40,7 +40,6 @@ RUNNING = {
     "receive_stock",
     "allocate_stock",
     "set_stock_total",
-    "set_slots",
     "set_limit",
     "drop_limit",
     "set_queue_limit",

@@ -29,7 +29,6 @@ from tests.procedures.instants import (
     new_name,
     sale_between,
 )
-from tests.procedures.rules import set_slots
 
 SEQUENCES = int(os.environ.get("SECKILL_BATCH_SEQUENCES", "60"))
 SEED = int(os.environ.get("SECKILL_BATCH_SEED", "20301111"))
@@ -141,9 +140,9 @@ def single_of(superuser: Connection[Any], sale: Sale, at: Any, request: Request)
         return str(error.sqlstate)
 
 
-def answer_of(row: Row, *, epoch: bool = True) -> tuple[Any, ...]:
+def answer_of(row: Row) -> tuple[Any, ...]:
     """What can be compared; reservation ids differ."""
-    return tuple(getattr(row, name) for name in ANSWER if epoch or name != "epoch")
+    return tuple(getattr(row, name) for name in ANSWER)
 
 
 def books_of(superuser: Connection[Any], sale: Sale) -> list[Row]:
@@ -206,56 +205,9 @@ def twins(operator: Connection[Any], superuser: Connection[Any], dice: random.Ra
 def test_a_batch_is_its_requests_one_after_another(
     operator: Connection[Any], superuser: Connection[Any], shop: Database, number: int
 ) -> None:
-    compare(operator, superuser, random.Random(f"{SEED} {number}"))
-
-
-@pytest.mark.parametrize("number", range(SEQUENCES // 3))
-@pytest.mark.parametrize("twin_slots", [1, 3])
-def test_slots_change_no_answer(
-    operator: Connection[Any],
-    superuser: Connection[Any],
-    shop: Database,
-    number: int,
-    twin_slots: int,
-) -> None:
-    """Batches against several slots; the twin has one slot, or several too."""
-    dice = random.Random(f"{SEED} slots {number}")
-    compare(operator, superuser, dice, slots=dice.choice([2, 4, 7]), twin_slots=twin_slots)
-
-
-def pools_of(superuser: Connection[Any], sale: Sale) -> list[Row]:
-    """What can be compared where slots differ: versions and epochs count their levelling too."""
-    return superuser.execute(
-        """
-        select p.sku, sum(s.total) as total, sum(s.available) as available, sum(s.held) as held,
-               sum(s.sold) as sold,
-               (select array_agg((r.user_id, r.request_id, r.state, r.created_at, r.expires_at,
-                                  r.quantities, r.subjects)::text order by r.user_id, r.request_id)
-                  from seckill_private.reservation as r
-                 where r.pool_ids = array[p.pool_id]) as reservations
-          from seckill_private.pool as p
-          join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-         where p.activity_id = %s
-         group by p.pool_id
-         order by p.sku""",
-        [sale.activity_id],
-    ).fetchall()
-
-
-def compare(
-    operator: Connection[Any],
-    superuser: Connection[Any],
-    dice: random.Random,
-    slots: int = 1,
-    twin_slots: int = 1,
-) -> None:
-    """One random sequence, by batch and one by one."""
+    dice = random.Random(f"{SEED} {number}")
     batched, single = twins(operator, superuser, dice)
     skus = [row.sku for row in books_of(superuser, batched)]
-    for sku in skus:
-        for sale, number in ((batched, slots), (single, twin_slots)):
-            if number > 1:
-                set_slots(operator, Sale(sale.activity_id, sku, sale.region), number)
     known: list[Request] = []
     at = OPENS
     for _ in range(dice.randrange(2, 6)):
@@ -269,15 +221,12 @@ def compare(
                 assert (mine.status, mine.ordinal, mine.error_code) == ("error", place, twin)
                 continue
             assert mine.ordinal == place
-            assert answer_of(mine, epoch=slots == 1) == answer_of(twin, epoch=slots == 1)
+            assert answer_of(mine) == answer_of(twin)
             if mine.status == "held" and not mine.replayed and dice.random() < 0.4:
                 settle = dice.choice([confirm_at, cancel_at])
                 user = requests[mine.ordinal - 1].user
                 for row in (mine, twin):
                     settle(superuser, row.reservation_id, at, user=user)
-        if slots == 1:
-            assert books_of(superuser, batched) == books_of(superuser, single)
-        else:
-            assert pools_of(superuser, batched) == pools_of(superuser, single)
+        assert books_of(superuser, batched) == books_of(superuser, single)
     assert violations(operator, batched) == []
     assert violations(operator, single) == []

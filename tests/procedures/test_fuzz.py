@@ -264,7 +264,6 @@ FUNCTIONS = (
         "schema_version",
         "set_limit",
         "set_queue_limit",
-        "set_slots",
         "shard_of",
         "unblock",
         "update_activity",

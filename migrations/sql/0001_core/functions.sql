@@ -122,26 +122,6 @@ $function$;
 comment on function seckill_private.require_units (text, bigint) is
   'Refuse a number of units that is null, not positive, or above 10^12.';
 
--- file: procedures/internal/require_slots.sql
--- Raises: SK001.
-create or replace function seckill_private.require_slots (
-  p_slots integer
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if p_slots is null or p_slots not between 1 and 64 then
-    perform seckill_private.raise_error('SK001', 'p_slots must be 1 to 64');
-  end if;
-end
-$function$;
-
-comment on function seckill_private.require_slots (integer) is
-  'Raise SK001 unless a pool may have so many slots.';
-
 -- file: procedures/internal/require_limit.sql
 -- Raises: SK001 when the row limit of a call is null, not positive, or above 10000.
 create or replace function seckill_private.require_limit (
@@ -2612,211 +2592,6 @@ comment on function seckill_private.record_drain (
   timestamptz, bigint, smallint, bigint, smallint, bigint, bigint, bigint, text, text) is
   'Write into the ledger that units went on to the inventory to pay what a slot owes.';
 
--- file: procedures/internal/shift_units.sql
--- Both sides stand in the ledger (kind level): what one slot gives goes to the inventory, and from
--- there to the other, in one statement; the inventory's row is not touched. All have one position,
--- so that whoever reads the feed sees no half of it.
--- Called with the pool's slots locked.
-create or replace function seckill_private.shift_units (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_slots smallint[],
-  p_available bigint[]
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  with change as (
-    select s.slot, t.available - s.available as delta,
-           max(seckill_private.next_position(s.position, s.position_base)) over () as position
-      from unnest(p_slots, p_available) as t (slot, available)
-      join seckill_private.pool_slot as s on s.pool_id = p_pool_id and s.slot = t.slot
-     where t.available <> s.available
-  ), changed as (
-    update seckill_private.pool_slot as s
-       set available = s.available + c.delta,
-           total = s.total + c.delta,
-           epoch = s.epoch + (c.delta > 0)::integer,
-           version = s.version + 1,
-           position = c.position,
-           seen_at = greatest(s.seen_at, p_now)
-      from change as c
-     where s.pool_id = p_pool_id
-       and s.slot = c.slot
-    returning s.slot, s.shard, s.version, s.position, c.delta
-  )
-  insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at)
-  select p.activity_id, c.shard, p_pool_id, c.slot, c.version, c.position, 'level',
-         case when c.delta < 0 then 'available' else 'inventory' end,
-         case when c.delta < 0 then 'inventory' else 'available' end, abs(c.delta), p_now
-    from changed as c
-    join seckill_private.pool as p on p.pool_id = p_pool_id;
-end;
-
-comment on function seckill_private.shift_units (timestamptz, bigint, smallint[], bigint[]) is
-  'Move available units between the slots of a pool until each of these has what is named here.';
-
--- file: procedures/internal/level_slots.sql
--- A slot that owes units keeps none, and one above the pool's number of slots is no longer used.
--- Called with the pool's slots locked.
-create or replace function seckill_private.level_slots (
-  p_now timestamptz,
-  p_pool_id bigint
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  select seckill_private.shift_units(
-           p_now, p_pool_id, array_agg(t.slot),
-           array_agg(case
-             when t.open then t.units / t.slots + (t.place <= t.units % t.slots)::integer
-             else 0
-           end))
-    from (select s.slot, o.open, sum(s.available) over ()::bigint as units,
-                 count(*) filter (where o.open) over () as slots,
-                 row_number() over (partition by o.open order by s.slot) as place
-            from seckill_private.pool as p
-            join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-           cross join lateral (select s.owed = 0 and s.slot < p.slots as open) as o
-           where p.pool_id = p_pool_id) as t
-  having max(t.slots) > 0 and count(*) > 1;
-end;
-
-comment on function seckill_private.level_slots (timestamptz, bigint) is
-  'Spread what is available in a pool evenly over its slots.';
-
--- file: procedures/internal/gather_units.sql
--- What one slot lacks comes from those that have most. A slot that has enough is left alone.
--- p_slot: the slot that is to have them; null means the fullest. Null when the pool has too few.
--- Called with the pool's slots locked.
-create or replace function seckill_private.gather_units (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_slot smallint default null
-)
-  returns smallint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_slot smallint;
-  v_lack bigint;
-begin
-  select s.slot, p_quantity - s.available into v_slot, v_lack
-    from seckill_private.pool_slot as s
-   where s.pool_id = p_pool_id
-     and (p_slot is null or s.slot = p_slot)
-   order by s.available desc, s.slot
-   limit 1;
-  if v_lack <= 0 then
-    return v_slot;
-  elsif (seckill_private.slots_of(p_pool_id)).available < p_quantity then
-    return null;
-  end if;
-  perform seckill_private.shift_units(
-    p_now, p_pool_id, array_agg(t.slot), array_agg(t.available))
-     from (select s.slot,
-                  case
-                    when s.slot = v_slot then p_quantity
-                    else s.available - greatest(0, least(s.available, v_lack - (
-                      sum(s.available) filter (where s.slot <> v_slot) over w - s.available)))
-                  end::bigint as available
-             from seckill_private.pool_slot as s
-            where s.pool_id = p_pool_id
-           window w as (order by s.slot = v_slot, s.available desc, s.slot)) as t;
-  return v_slot;
-end
-$function$;
-
-comment on function seckill_private.gather_units (timestamptz, bigint, bigint, smallint) is
-  'Bring so many available units of a pool together in one slot; which one.';
-
--- file: procedures/internal/gather_debt.sql
--- What comes back in one slot pays what any slot owes: so that it can, the debt is moved to that
--- slot, with its events. A slot in somebody else's hand keeps its debt: it may not be waited for.
--- Called with the slot locked. How many of the units the debt takes.
--- Locks: slots that owe, by SKIP LOCKED.
-create or replace function seckill_private.gather_debt (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_slot smallint,
-  p_units bigint
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  with debt as (
-    select s.slot, s.owed
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id
-       and (s.owed > 0 or s.slot = p_slot)
-     order by s.slot
-       for update skip locked
-  ), part as (
-    select d.slot, greatest(0, least(d.owed, p_units - (
-             sum(d.owed) over (order by d.slot <> p_slot, d.slot) - d.owed))) as owed
-      from debt as d
-  ), share as (
-    select d.slot, case
-             when d.slot = p_slot then greatest(d.owed, (select sum(p.owed) from part as p))
-             else d.owed - p.owed
-           end as owed, d.owed as before
-      from debt as d
-      join part as p on p.slot = d.slot
-  ), changed as (
-    update seckill_private.pool_slot as s
-       set owed = h.owed
-      from share as h
-     where s.pool_id = p_pool_id
-       and s.slot = h.slot
-       and h.owed <> h.before
-    returning h.*, s.shard, seckill_private.next_position(s.position, s.position_base) as position
-  )
-  insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, position, kind, quantity, at)
-  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
-         case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
-         p_now
-    from changed as c;
-  return (
-    select least(s.owed, p_units) from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id and s.slot = p_slot);
-end
-$function$;
-
-comment on function seckill_private.gather_debt (
-  timestamptz, bigint, bigint, smallint, bigint) is
-  'Let a slot owe, of what its pool owes, as much as it is about to get.';
-
--- file: procedures/internal/spread_units.sql
-create or replace function seckill_private.spread_units (
-  p_pool_id bigint,
-  p_quantity bigint
-)
-  returns seckill_private.unit_line[]
-  language sql
-  stable
-begin atomic
-  select array_agg(row(p_pool_id, l.slot, l.units, null, null)::seckill_private.unit_line)
-    from (select n.slot, p_quantity / p.slots + (n.slot < p_quantity % p.slots)::integer as units
-            from seckill_private.pool as p
-           cross join lateral generate_series(0, p.slots - 1) as n (slot)
-           where p.pool_id = p_pool_id) as l
-   where l.units > 0;
-end;
-
-comment on function seckill_private.spread_units (bigint, bigint) is
-  'So many units in even shares for the slots of a pool, as post_movements takes them.';
-
 -- file: procedures/internal/post_movements.sql
 -- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
 -- slot and the ledger row change together, and a unit that leaves one account arrives in another.
@@ -2858,9 +2633,7 @@ begin
      group by l.pool_id, l.slot
      order by l.pool_id, l.slot
   loop
-    select s.shard, s.version, s.closed, p.activity_id, (
-             select sum(o.owed) from seckill_private.pool_slot as o
-              where o.pool_id = s.pool_id) as debt,
+    select s.shard, s.version, s.closed, s.owed, p.activity_id,
            seckill_private.next_position(s.position, s.position_base) as position
       into strict v_slot
       from seckill_private.pool_slot as s
@@ -2870,10 +2643,10 @@ begin
     if v_slot.closed then
       perform seckill_private.refuse_archived(v_slot.activity_id);
     end if;
-    v_target := case when p_target = 'available' and v_slot.closed then 'inventory'
-      else p_target end;
-    v_paid := case when v_target = 'available' and v_slot.debt > 0 then seckill_private.gather_debt(
-      p_now, v_slot.activity_id, v_group.pool_id, v_group.slot, v_group.units) else 0 end;
+    v_target := case
+      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
+    end;
+    v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
              + v_group.units * seckill_private.moved(p_source, v_target, 'available'),
@@ -3149,7 +2922,6 @@ begin
            seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
    where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
      and s.slot = 0;
-  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
 end
 $function$;
 
@@ -3241,8 +3013,7 @@ create or replace function seckill_private.hold_units (
   p_pool_id bigint,
   p_quantity bigint,
   p_expires_at timestamptz,
-  p_lines integer default 1,
-  p_slot smallint default 0
+  p_lines integer default 1
 )
   returns bigint
   language sql
@@ -3256,132 +3027,19 @@ begin atomic
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
-     and s.slot = p_slot
+     and s.slot = 0
      and s.available >= p_quantity
   returning s.version;
 end;
 
 comment on function seckill_private.hold_units (
-  timestamptz, bigint, bigint, timestamptz, integer, smallint) is
+  timestamptz, bigint, bigint, timestamptz, integer) is
   'Move units of a pool from available to held; the version of that movement, or null when short.';
 
--- file: procedures/internal/take_free.sql
--- The session's own slot, then any that is free, in a circle, so that callers do not meet; nobody
--- is waited for. A slot that had the units when it was seen and has them no longer stays locked
--- (that cannot be undone): kept is the highest of these, and only higher ones may be waited for.
--- Locks: slots by SKIP LOCKED.
-create or replace function seckill_private.take_free (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_quantity integer,
-  p_expires_at timestamptz,
-  p_count integer,
-  out slot smallint,
-  out version bigint,
-  out kept smallint
-)
-  returns record
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  for slot in
-    select s.slot
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id
-       and s.available >= p_quantity
-     order by (s.slot + p_count - pg_backend_pid() % p_count) % p_count
-  loop
-    perform from seckill_private.pool_slot as s
-      where s.pool_id = p_pool_id
-        and s.slot = take_free.slot
-        for update skip locked;
-    if found then
-      version := seckill_private.hold_units(
-        p_now, p_pool_id, p_quantity, p_expires_at, p_slot => slot);
-      exit when version is not null;
-      kept := greatest(kept, slot);
-    end if;
-  end loop;
-end
-$function$;
-
-comment on function seckill_private.take_free (
-  timestamptz, bigint, integer, timestamptz, integer) is
-  'Take the units of an order from a slot of a pool that nobody has in hand; version is null where '
-  'there is none.';
-
--- file: procedures/internal/take_slots.sql
--- Own slot, a free slot, then all in order: sold_out may be said only when no slot has been passed
--- over. With all in hand an order gets what it needs from several slots, and slots of which most
--- have run dry are levelled: while one look finds units, none of this costs anything.
--- Null when short, and when a slot could not be had: then take_hold sees which of the two it is.
--- p_count: the slots that there are. p_locked: the transaction has them.
--- Locks: slots by SKIP LOCKED, then ascending; due holds by SKIP LOCKED.
-create or replace function seckill_private.take_slots (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_quantity integer,
-  p_expires_at timestamptz,
-  p_count integer,
-  p_locked boolean
-)
-  returns seckill_private.taken
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_free record;
-  v_had integer;
-  v_version bigint;
-  v_slot smallint;
-begin
-  if not p_locked then
-    v_free := seckill_private.take_free(p_now, p_pool_id, p_quantity, p_expires_at, p_count);
-    if v_free.version is not null then
-      return row(array[v_free.slot], array[v_free.version])::seckill_private.taken;
-    elsif v_free.kept > 0 then
-      perform from seckill_private.pool_slot as s
-        where s.pool_id = p_pool_id and s.slot < v_free.kept
-        order by s.slot
-          for update skip locked;
-      get diagnostics v_had = row_count;
-      if v_had < v_free.kept then
-        return null;
-      end if;
-    end if;
-  end if;
-  perform seckill_private.lock_slots(array[p_pool_id]);
-  perform seckill_private.settle_short(
-    p_now, p_activity_id, array[p_pool_id], array[p_quantity::bigint], true);
-  v_slot := seckill_private.gather_units(p_now, p_pool_id, p_quantity);
-  if v_slot is null then
-    return null;
-  end if;
-  v_version := seckill_private.hold_units(
-    p_now, p_pool_id, p_quantity, p_expires_at, p_slot => v_slot);
-  if not p_locked and (
-       select count(*) filter (where s.available >= p_quantity) * 2 < p_count
-              and sum(s.available) >= 4 * p_count * p_quantity::bigint
-         from seckill_private.pool_slot as s
-        where s.pool_id = p_pool_id) then
-    perform seckill_private.level_slots(p_now, p_pool_id);
-  end if;
-  return row(array[v_slot], array[v_version])::seckill_private.taken;
-end
-$function$;
-
-comment on function seckill_private.take_slots (
-  timestamptz, bigint, bigint, integer, timestamptz, integer, boolean) is
-  'Take the units of an order from a pool of several slots: the slot and the version, or null.';
-
 -- file: procedures/internal/take_units.sql
--- The units of an order, all or none: the slots and the versions of the movements, in the order
--- of the pools, or null when short. One pool needs no lock before its update; of several, all
--- are locked before the first is touched. p_locked: the transaction has the slots already.
+-- The units of an order, all or none: the versions of the movements, in the order of the pools, or
+-- null when short. One pool needs no lock before its update; of several, all are locked before the
+-- first is touched. p_locked: the transaction has the slots already.
 -- Locks: due holds by SKIP LOCKED; slots ascending.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
@@ -3391,61 +3049,44 @@ create or replace function seckill_private.take_units (
   p_expires_at timestamptz,
   p_locked boolean
 )
-  returns seckill_private.taken
+  returns bigint[]
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_taken seckill_private.taken;
-  v_one seckill_private.taken;
+  v_versions bigint[];
   v_version bigint;
-  v_pool record;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
+  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
+        < p_quantities[1] then
+    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    select count(*)::integer as slots, sum(s.available)::bigint as available into v_pool
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_ids[v_line];
-    if v_pool.available < p_quantities[v_line] then
-      perform seckill_private.settle_short(
-        p_now, p_activity_id, p_pool_ids, p_quantities,
-        p_locked or cardinality(p_pool_ids) > 1);
-    end if;
-    if v_pool.slots = 1 then
+    v_version := seckill_private.hold_units(
+      p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+    if v_version is null then
+      perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
       v_version := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-      if v_version is null then
-        perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
-        v_version := seckill_private.hold_units(
-          p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-      end if;
-      v_one.slots := array[0];
-    else
-      v_one := seckill_private.take_slots(
-        p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at,
-        v_pool.slots, p_locked or cardinality(p_pool_ids) > 1);
-      v_version := v_one.versions[1];
     end if;
     if v_version is null then
       return null;
     end if;
-    v_taken.slots := v_taken.slots || v_one.slots;
-    v_taken.versions := v_taken.versions || v_version;
+    v_versions := v_versions || v_version;
   end loop;
-  return v_taken;
+  return v_versions;
 end
 $function$;
 
 comment on function seckill_private.take_units (
   timestamptz, bigint, bigint[], integer[], timestamptz, boolean) is
-  'Move the units of an order from available to held; the slots and versions of those '
-  'movements, or null.';
+  'Move the units of an order from available to held; the versions of those movements, or null.';
 
 -- file: procedures/internal/hold_position.sql
 -- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
@@ -3504,10 +3145,9 @@ create or replace function seckill_private.refresh_next_expiry (
 as $function$
 declare
   v_pool_ids bigint[];
-  v_slots smallint[];
 begin
-  select array_agg(d.pool_id), array_agg(d.slot) into v_pool_ids, v_slots
-    from (select s.pool_id, s.slot
+  select array_agg(d.pool_id) into v_pool_ids
+    from (select s.pool_id
             from seckill_private.pool as p
             join seckill_private.pool_slot as s on s.pool_id = p.pool_id
            where p.activity_id = any (p_activity_ids)
@@ -3520,8 +3160,6 @@ begin
     from seckill_private.pool as p
    where p.pool_id = s.pool_id
      and s.pool_id = any (v_pool_ids)
-     and (s.pool_id, s.slot) in (
-           select u.pool_id, u.slot from unnest(v_pool_ids, v_slots) as u (pool_id, slot))
      and s.next_expiry <= p_now;
 end
 $function$;
@@ -3823,7 +3461,8 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
-  v_taken seckill_private.taken;
+  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
+  v_versions bigint[];
 begin
   if cardinality(p_pool_ids) > 1 then
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
@@ -3835,9 +3474,9 @@ begin
     v_result.retry := 'busy';
     return v_result;
   end if;
-  v_taken := seckill_private.take_units(
+  v_versions := seckill_private.take_units(
     p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
-  if v_taken.versions is null then
+  if v_versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
              p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
@@ -3860,8 +3499,8 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(v_pool_ids, v_taken.slots), v_pool_ids, v_taken.slots,
-    v_quantities, v_taken.versions, p_digests);
+    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
+    v_versions, p_digests);
   return v_result;
 end
 $function$;
@@ -4231,7 +3870,7 @@ comment on function seckill_private.lock_all_digests (
   'Take the advisory locks of the subjects of a batch.';
 
 -- file: procedures/internal/pools_of_batch.sql
--- Locks: the slots of the pools, where there are several: a batch takes what it needs from any.
+-- Locks: the slots of the pools, where there are several.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -4257,13 +3896,12 @@ begin
       from unnest(p_requests) as r
      where r.pool_id is not null and r.error_code is null
      order by r.pool_id);
-  locked := cardinality(pool_ids) > 1 or (
-    select count(*) > 1 from seckill_private.pool_slot as s where s.pool_id = any (pool_ids));
+  locked := cardinality(pool_ids) > 1;
   if locked then
     perform seckill_private.lock_slots(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
-  select array_agg(distinct s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
+  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(s.seen_at) filter (
            where s.seen_at < v_clock + interval '1 second'))
     into fresh_ids, decided_at
@@ -4432,7 +4070,6 @@ as $function$
 declare
   v_result seckill.reserve_result;
   v_pool record;
-  v_slot smallint;
   v_version bigint;
   v_position bigint;
   v_ids bigint[];
@@ -4446,7 +4083,6 @@ begin
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
-           (select count(*) from seckill_private.pool_slot as p where p.pool_id = r.pool_id) as slots,
            make_interval(secs => min((s.activity).hold_seconds)) as hold
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
@@ -4454,13 +4090,11 @@ begin
      order by r.pool_id
   loop
     continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_slot := case when v_pool.slots > 1
-      then seckill_private.gather_units(p_now, v_pool.pool_id, v_pool.units) else 0 end;
     v_version := seckill_private.hold_units(
-      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines, v_slot);
+      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
     continue when v_version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
-    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[v_slot]);
+    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
     v_ids := array(
       select seckill_private.next_reservation_id(v_pool.activity_id)
         from generate_series(1, v_pool.lines));
@@ -4470,7 +4104,7 @@ begin
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
            v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
-           array[v_slot], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -5039,8 +4673,6 @@ begin
     perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
-  perform seckill_private.gather_units(v_now, l.pool_id, l.quantity, l.slot)
-     from unnest(seckill_private.unit_lines(p_reservation)) as l;
   perform seckill_private.resolve_reservation(
     v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
@@ -6141,36 +5773,12 @@ $function$;
 comment on function seckill_private.archived_page (bigint, text, text, integer) is
   'A page of the reservations, movements, refunds or listed subjects of an activity.';
 
--- file: procedures/internal/add_slots.sql
--- A slot is never taken away: its ledger stays, and units come back to it.
-create or replace function seckill_private.add_slots (
-  p_pool_id bigint
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
-  select p.pool_id, n.slot, n.slot, f.position_base
-    from seckill_private.pool as p
-   cross join lateral generate_series(0, p.slots - 1) as n (slot)
-   cross join seckill_private.feed as f
-   where p.pool_id = p_pool_id
-     and not exists (
-       select from seckill_private.pool_slot as s
-        where s.pool_id = p_pool_id and s.slot = n.slot);
-end;
-
-comment on function seckill_private.add_slots (bigint) is
-  'Make the slots that a pool is to have and has not.';
-
 -- file: procedures/internal/ensure_pool.sql
 -- Called under the activity's lock, so nobody makes the same pool at the same time.
 create or replace function seckill_private.ensure_pool (
   p_activity_id bigint,
   p_sku text,
-  p_region text,
-  p_slots integer default 1
+  p_region text
 )
   returns bigint
   language plpgsql
@@ -6186,16 +5794,18 @@ begin
      and p.sku = p_sku
      and p.region = p_region;
   if not found then
-    insert into seckill_private.pool (activity_id, sku, region, slots)
-    values (p_activity_id, p_sku, p_region, p_slots)
+    insert into seckill_private.pool (activity_id, sku, region)
+    values (p_activity_id, p_sku, p_region)
     returning pool_id into v_pool_id;
-    perform seckill_private.add_slots(v_pool_id);
+    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+    select v_pool_id, 0, 0, f.position_base
+      from seckill_private.feed as f;
   end if;
   return v_pool_id;
 end
 $function$;
 
-comment on function seckill_private.ensure_pool (bigint, text, text, integer) is
+comment on function seckill_private.ensure_pool (bigint, text, text) is
   'The pool of (activity, sku, region), made empty where it is missing.';
 
 -- file: procedures/internal/change_state.sql
@@ -6646,7 +6256,7 @@ begin
   if p_total > v_total then
     perform seckill_private.post_movements(
       p_now, 'raise', 'inventory', 'available',
-      seckill_private.spread_units(p_pool_id, p_total - v_total),
+      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
       p_actor, v_note);
   end if;
 end
@@ -6936,19 +6546,16 @@ as $function$
 declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
-  v_slot smallint;
 begin
   if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
-  v_slot := seckill_private.gather_units(v_now, p_from_pool_id, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'move', 'available', 'inventory',
-    array[row(p_from_pool_id, v_slot, p_quantity, null, null)::seckill_private.unit_line],
-    p_actor);
+    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
-    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
+    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;
@@ -7022,8 +6629,8 @@ comment on function seckill_private.releases_stand (bigint, timestamptz[], bigin
 
 -- file: procedures/internal/set_releases.sql
 -- What the old schedule kept back becomes available first; then the new one takes its units. A new
--- release that is due already is made at once. What waits for its release is all in slot 0.
--- Locks: due holds by SKIP LOCKED; the pool's slots.
+-- release that is due already is made at once.
+-- Locks: due holds by SKIP LOCKED; the pool's slot.
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.set_releases (
   p_now timestamptz,
@@ -7051,7 +6658,6 @@ begin
   if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
     perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
   elsif v_units > 0 then
-    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
     perform seckill_private.post_movements(
       v_now, 'schedule', 'available', 'unreleased',
       array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
@@ -7063,7 +6669,6 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = 0;
     perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
-    perform seckill_private.level_slots(v_now, p_pool_id);
   end if;
 end
 $function$;
@@ -8577,7 +8182,7 @@ comment on function seckill.receive_stock (text, bigint, uuid, text, text) is
 grant execute on function seckill.receive_stock (text, bigint, uuid, text, text) to seckill_ops;
 
 -- file: procedures/running/allocate_stock.sql
--- Locks: the request id, the activity, the pool's slots, the inventory row.
+-- Locks: the request id, the activity, the pool's slot, the inventory row.
 create or replace function seckill.allocate_stock (
   p_activity_id bigint,
   p_sku text,
@@ -8612,19 +8217,21 @@ begin
   perform seckill_private.require_units('p_quantity', p_quantity);
   perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.require_slots(p_slots);
+  if p_slots is distinct from 1 then
+    perform seckill_private.raise_error('SK001', 'p_slots must be 1 in this release');
+  end if;
   v_answer := seckill_private.ops_replay('allocate_stock', p_request_id, v_arguments);
   if v_answer is not null then
     return seckill_private.ops_repeat(v_answer);
   end if;
   perform seckill_private.lock_activity(p_activity_id);
-  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region, p_slots);
+  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
   perform seckill_private.lock_slots(array[v_pool_id]);
   v_now := seckill_private.now_at(null, array[v_pool_id]);
   perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'allocate', 'inventory', 'available',
-    seckill_private.spread_units(v_pool_id, p_quantity), p_actor);
+    array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
   v_result.activity_id := p_activity_id;
@@ -8641,10 +8248,9 @@ $function$;
 comment on function seckill.allocate_stock (bigint, text, bigint, uuid, text, integer, text) is
   'Move units from the inventory into a pool of an activity, also while it sells; the pool is made '
   'where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not '
-  'divide. p_slots: 1 to 64 rows that share a pool that is made here, so that buyers wait less for '
-  'one another; one that is there keeps its own (seckill.set_slots). p_request_id: a repeat '
-  'changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, '
-  'SK005, SK006 (closed), SK007 (the inventory has fewer).';
+  'divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; '
+  'total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the '
+  'inventory has fewer).';
 grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
 
@@ -9069,71 +8675,6 @@ comment on function seckill.unblock (bigint, text, text[], text) is
   'p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: '
   'unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;
-
--- file: procedures/running/set_slots.sql
--- Buyers go on meanwhile, but for the moment in which the units are spread anew.
--- Locks: the activity; the pool's slots ascending.
-create or replace function seckill.set_slots (
-  p_activity_id bigint,
-  p_sku text,
-  p_slots integer,
-  p_region text default '*',
-  p_actor text default null
-)
-  returns seckill.ops_result
-  language plpgsql
-  volatile
-  security definer
-  set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set jit = off
-  set lock_timeout = '5s'
-as $function$
-declare
-  v_result seckill.ops_result;
-  v_pool_id bigint;
-begin
-  perform seckill_private.require_text('p_sku', p_sku);
-  perform seckill_private.require_text('p_region', p_region);
-  perform seckill_private.require_slots(p_slots);
-  perform seckill_private.optional_text('p_actor', p_actor);
-  perform seckill_private.lock_activity(p_activity_id);
-  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  update seckill_private.pool as p
-     set slots = p_slots
-   where p.pool_id = v_pool_id
-     and p.slots <> p_slots;
-  v_result.replayed := not found;
-  v_result.status := 'set';
-  v_result.activity_id := p_activity_id;
-  v_result.sku := p_sku;
-  v_result.region := p_region;
-  v_result.quantity := p_slots;
-  if not v_result.replayed then
-    perform seckill_private.lock_slots(array[v_pool_id]);
-    perform seckill_private.add_slots(v_pool_id);
-    perform seckill_private.level_slots(
-      seckill_private.now_at(null, array[v_pool_id]), v_pool_id);
-  end if;
-  v_result.total := (seckill_private.slots_of(v_pool_id)).total;
-  if not v_result.replayed then
-    perform seckill_private.ops_record(
-      'set_slots', p_activity_id, null,
-      jsonb_build_object('sku', p_sku, 'region', p_region, 'slots', p_slots),
-      to_jsonb(v_result), p_actor);
-  end if;
-  return v_result;
-end
-$function$;
-
-comment on function seckill.set_slots (bigint, text, integer, text, text) is
-  'Over how many rows a pool spreads its units, also while it sells: with several, buyers who call '
-  'one by one wait less for one another. An order is served from any of them, and sold_out is said '
-  'only when all together have too few. p_slots: 1 to 64. status: set; quantity: slots; total: '
-  'units in the pool; replayed where it had so many already. Raises SK001, SK002, SK003, SK005, '
-  'SK006 (closed).';
-grant execute on function seckill.set_slots (bigint, text, integer, text, text) to seckill_ops;
 
 -- file: procedures/running/move_stock.sql
 -- Through the inventory's ledger, as everything that enters or leaves a pool.

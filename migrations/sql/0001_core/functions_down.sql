@@ -62,9 +62,6 @@ drop function if exists seckill.schedule_release;
 -- file: procedures/running/move_stock.sql (dropped)
 drop function if exists seckill.move_stock;
 
--- file: procedures/running/set_slots.sql (dropped)
-drop function if exists seckill.set_slots;
-
 -- file: procedures/running/unblock.sql (dropped)
 drop function if exists seckill.unblock;
 
@@ -260,9 +257,6 @@ drop function if exists seckill_private.change_state;
 -- file: procedures/internal/ensure_pool.sql (dropped)
 drop function if exists seckill_private.ensure_pool;
 
--- file: procedures/internal/add_slots.sql (dropped)
-drop function if exists seckill_private.add_slots;
-
 -- file: procedures/internal/archived_page.sql (dropped)
 drop function if exists seckill_private.archived_page;
 
@@ -446,12 +440,6 @@ drop function if exists seckill_private.hold_position;
 -- file: procedures/internal/take_units.sql (dropped)
 drop function if exists seckill_private.take_units;
 
--- file: procedures/internal/take_slots.sql (dropped)
-drop function if exists seckill_private.take_slots;
-
--- file: procedures/internal/take_free.sql (dropped)
-drop function if exists seckill_private.take_free;
-
 -- file: procedures/internal/hold_units.sql (dropped)
 drop function if exists seckill_private.hold_units;
 
@@ -478,21 +466,6 @@ drop function if exists seckill_private.lock_slots;
 
 -- file: procedures/internal/post_movements.sql (dropped)
 drop function if exists seckill_private.post_movements;
-
--- file: procedures/internal/spread_units.sql (dropped)
-drop function if exists seckill_private.spread_units;
-
--- file: procedures/internal/gather_debt.sql (dropped)
-drop function if exists seckill_private.gather_debt;
-
--- file: procedures/internal/gather_units.sql (dropped)
-drop function if exists seckill_private.gather_units;
-
--- file: procedures/internal/level_slots.sql (dropped)
-drop function if exists seckill_private.level_slots;
-
--- file: procedures/internal/shift_units.sql (dropped)
-drop function if exists seckill_private.shift_units;
 
 -- file: procedures/internal/record_drain.sql (dropped)
 drop function if exists seckill_private.record_drain;
@@ -748,9 +721,6 @@ drop function if exists seckill_private.require_request_id;
 
 -- file: procedures/internal/require_limit.sql (dropped)
 drop function if exists seckill_private.require_limit;
-
--- file: procedures/internal/require_slots.sql (dropped)
-drop function if exists seckill_private.require_slots;
 
 -- file: procedures/internal/require_units.sql (dropped)
 drop function if exists seckill_private.require_units;

@@ -183,13 +183,6 @@ create type seckill_private.unit_line as (
 );
 comment on type seckill_private.unit_line is 'Units that move, and whose they are.';
 
-create type seckill_private.taken as (
-  slots smallint[],
-  versions bigint[]
-);
-comment on type seckill_private.taken is
-  'Where the units of an order came from, line by line, and the versions of those movements.';
-
 create type seckill_private.sale as (
   activity seckill_private.activity,
   limits seckill_private.limit_version[],
