@@ -18,10 +18,14 @@ from seckill.client import Client
 from seckill.runtime import StartError, find_bindir, process
 from tests.docs.fix_machine import PAGES, Machine, machine, script_in
 from tests.fix_database import wait_until
-from tests.fix_postgres import unavailable
+from tests.fix_postgres import IN_CI, unavailable
 from tests.fix_sale import Sale, one, open_sale, reserve
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not IN_CI, reason="takes minutes: .ci/run plays the runbooks (CI=true)"),
+]
 
 UNITS = 30
 
