@@ -5985,7 +5985,7 @@ begin
           and r.user_id = p_user_id)
      and not exists (
        select from seckill_private.limit_version as l
-        where (l.activity_id = a.activity_id or l.activity_id is null)
+        where (l.activity_id = p_activity_id or l.activity_id is null)
           and l.until_revision is null
           and l.dimension <> 'user'
           and l.required

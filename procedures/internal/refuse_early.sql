@@ -2,6 +2,7 @@
 -- before sold_out (no earlier request of the buyer, no error, the sale is on) and that the counters
 -- stand (no hold has ended unswept, no release is due), the rest need not be read. Whatever is not
 -- that plain is left to the full decision, which would give the same answer.
+-- The limits are found by the argument, not by a's column: a join would read those of all sales.
 -- Called under the user's lock.
 create or replace function seckill_private.refuse_early (
   p_now timestamptz,
@@ -42,7 +43,7 @@ begin
           and r.user_id = p_user_id)
      and not exists (
        select from seckill_private.limit_version as l
-        where (l.activity_id = a.activity_id or l.activity_id is null)
+        where (l.activity_id = p_activity_id or l.activity_id is null)
           and l.until_revision is null
           and l.dimension <> 'user'
           and l.required
