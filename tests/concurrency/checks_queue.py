@@ -9,6 +9,8 @@ import functools
 from typing import Any
 from uuid import uuid4
 
+from psycopg import Connection
+
 from tests.concurrency.books import require_books, require_statuses, require_units
 from tests.concurrency.sessions import (
     Gate,
@@ -19,7 +21,7 @@ from tests.concurrency.sessions import (
     until_settled,
 )
 from tests.fix_database import Database
-from tests.fix_sale import Sale, open_sale, reserve
+from tests.fix_sale import Row, Sale, open_sale, reserve, reserve_batch
 from tests.procedures.rules import set_queue_limit
 
 
@@ -52,6 +54,31 @@ def a_full_queue(db: Database, sessions: int = 12, **options: Any) -> None:
     require_statuses(again, {"held": sessions - 4})
     require_units(db, sale, available=0, held=sessions)
     require_books(db, sale)
+
+
+def a_batch_is_one_caller(db: Database) -> None:
+    """One batch is served; to the next one the queue is full, for each of its buyers."""
+    sale = _bounded(db, units=6, max_waiting=0)
+
+    def batch(connection: Connection[Any], *, name: str) -> list[Row]:
+        return reserve_batch(connection, *((sale, f"{name} {n}") for n in range(3)))
+
+    with sessions_of(db, 2) as buyers, Gate(db) as gate:
+        gate.lock_slots(sale)
+        answers = stampede(
+            db, buyers, gate, [functools.partial(batch, name=name) for name in ("one", "other")]
+        )
+        for rows, status in zip(sorted(answers, key=_first), ("busy", "held"), strict=True):
+            require_statuses(rows, {status: 3})
+        require_units(db, sale, available=3, held=3)
+        later = stampede(db, buyers[:1], None, [functools.partial(batch, name="later")])
+    require_statuses(later[0], {"held": 3})
+    require_units(db, sale, available=0, held=6)
+    require_books(db, sale)
+
+
+def _first(rows: list[Row]) -> str:
+    return rows[0].status
 
 
 def other_pools_have_their_own(db: Database, sessions: int = 6, **options: Any) -> None:

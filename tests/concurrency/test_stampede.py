@@ -32,7 +32,12 @@ def test_buyers(db: Database, check: Callable[..., None]) -> None:
 
 @pytest.mark.targets("18-direct")
 @pytest.mark.parametrize(
-    "check", [checks_queue.a_full_queue, checks_queue.other_pools_have_their_own]
+    "check",
+    [
+        checks_queue.a_full_queue,
+        checks_queue.a_batch_is_one_caller,
+        checks_queue.other_pools_have_their_own,
+    ],
 )
 def test_queues(db: Database, check: Callable[[Database], None]) -> None:
     check(db)

@@ -13,6 +13,19 @@ BATCHES = [
         symptom="answers: {'held': 12}",
     ),
     Mutation(
+        "a batch that passes the queue by",
+        (
+            Edit(
+                "grant_plain",
+                "    continue when not seckill_private.enter_queue("
+                "array[v_pool.pool_id], v_pool.max_waiting);\n",
+                "",
+            ),
+        ),
+        caught_by=checks_queue.a_batch_is_one_caller,
+        symptom="answers: {'held': 3}",
+    ),
+    Mutation(
         "one queue for all pools",
         (Edit("enter_queue", "v_pool_id || '/' || v_place", "'/' || v_place"),),
         caught_by=checks_queue.other_pools_have_their_own,
