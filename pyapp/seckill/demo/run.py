@@ -173,6 +173,7 @@ def orders(
         activity_id: the sale; None: the naive shop.
         options: buyers, processes, seed.
         redis_url: of the sold-out flag; empty: none.
+        record: directory of the history; None for the naive shop.
     """
     callers = _BUYING
     if activity_id is not None:

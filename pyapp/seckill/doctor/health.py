@@ -118,15 +118,15 @@ def transactions(context: Context) -> Finding:
         f"process {pid} of {user}, {state}, since {age} seconds"
         for pid, user, state, age in sessions[:_SHOWN]
     ] + [f"prepared as {gid}, since {age} seconds" for gid, age in prepared[:_SHOWN]]
-    mends = [f"select pg_terminate_backend({pid})" for pid, *_ in sessions[:_SHOWN]]
-    mends += [
-        "rollback prepared '" + str(gid).replace("'", "''") + "'" for gid, _ in prepared[:_SHOWN]
-    ]
+    if sessions:
+        mend = f"select pg_terminate_backend({sessions[0][0]})"
+    else:
+        mend = "rollback prepared '" + str(prepared[0][0]).replace("'", "''") + "'"
     return Finding(
         "warn",
         "a transaction stays open: vacuum cleans up nothing after its begin, and"
         " seckill changes waits for its end",
-        psql(mends[0]),
+        psql(mend),
         details,
     )
 

@@ -159,7 +159,7 @@ class _Judge:
             found = booked is not None and booked.state in done
         for other in tries:
             if (
-                other.call[:7] == lost.call[:7]
+                (lost.buys or other.call == lost.call)
                 and other.outcome == "answered"
                 and other.sent_at >= lost.sent_at
             ):
