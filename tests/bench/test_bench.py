@@ -32,6 +32,9 @@ from seckill.history import verify
 from seckill.runtime import Runtime
 from seckill.runtime.valkey import Valkey
 
+# One worker takes all: what they share takes half a minute to make.
+pytestmark = pytest.mark.xdist_group("bench")
+
 TINY = Options(
     rounds=1,
     seconds=1,

@@ -12,7 +12,7 @@ import pytest
 from tests.client.fix_coalesce import Arena
 from tests.client.run_check import TASKS, THREADS
 from tests.fix_database import Database
-from tests.fix_planted import Mutation, require_caught, run_check
+from tests.fix_planted import Mutation, require_caught, run_check, to_plant
 
 BATCHING, COALESCE, CORE = "_batching.py", "_coalesce.py", "_core_async.py"
 
@@ -221,6 +221,6 @@ def test_the_gate_itself_passes_the_living_code(db: Database) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.name for m in MUTATIONS])
+@pytest.mark.parametrize("mutation", to_plant(MUTATIONS), ids=lambda mutation: mutation.name)
 def test_the_mutation_is_caught(mutation: Mutation, db: Database, tmp_path: Path) -> None:
     require_caught(mutation, "tests.client.run_check", dsns(db), tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fix_database import Database
-from tests.fix_planted import Mutation, require_caught, run_check
+from tests.fix_planted import Mutation, require_caught, run_check, to_plant
 from tests.flag.checks import CHECKS, Arena
 
 MUTATIONS = (
@@ -129,7 +129,7 @@ def test_the_gate_itself_passes_the_living_code(db: Database) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.name for m in MUTATIONS])
+@pytest.mark.parametrize("mutation", to_plant(MUTATIONS), ids=lambda mutation: mutation.name)
 def test_the_mutation_is_caught(mutation: Mutation, db: Database, tmp_path: Path) -> None:
     require_caught(mutation, "tests.flag.checks", dsns(db), tmp_path)
 
