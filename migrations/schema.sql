@@ -215,6 +215,23 @@ ALTER TYPE seckill_private.limit_use OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.limit_use IS 'Use of a limit by one subject in a window. unpaid: what of it are open holds; first_expiry: when the first of them ends. leaves_at: when enough of it has left a rolling window. seen_at: the latest instant at which something was done for the subject.';
 
+CREATE TYPE seckill_private.line_look AS (
+	state text,
+	starts_at timestamp with time zone,
+	ends_at timestamp with time zone,
+	pool_id bigint,
+	balance seckill.availability_result,
+	next_expiry timestamp with time zone,
+	next_release timestamp with time zone,
+	seen_at timestamp with time zone,
+	is_known boolean,
+	lacks_subject boolean
+);
+
+ALTER TYPE seckill_private.line_look OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private.line_look IS 'What a purchase of one sku starts from. balance: the counters of all slots together, as they stand: holds that have ended and releases that are due are not in them yet.';
+
 CREATE TYPE seckill_private.request AS (
 	ordinal integer,
 	activity_id bigint,
@@ -306,6 +323,16 @@ CREATE TYPE seckill_private.sale AS (
 ALTER TYPE seckill_private.sale OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.sale IS 'An activity, the limits that apply in it and its lists, read in one snapshot.';
+
+CREATE TYPE seckill_private.taken AS (
+	slots smallint[],
+	versions bigint[],
+	"position" bigint
+);
+
+ALTER TYPE seckill_private.taken OWNER TO seckill_owner;
+
+COMMENT ON TYPE seckill_private.taken IS 'Units that an order took: the slot and the version of each line''s movement, and the position of the hold in the feed.';
 
 CREATE TYPE seckill_private.unit_line AS (
 	pool_id bigint,
@@ -1320,8 +1347,12 @@ declare
   v_digests bytea[];
 begin
   perform seckill_private.begin_write();
-  perform seckill_private.validate_request(
-    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  if coalesce(
+       seckill_private.fault_in_buyer(p_activity_id, p_request_id, p_user_id, p_region),
+       seckill_private.fault_in_line(p_sku, p_quantity)) is not null then
+    perform seckill_private.validate_request(
+      p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  end if;
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
@@ -1401,18 +1432,26 @@ COMMENT ON FUNCTION seckill.reserve_lines(p_activity_id bigint, p_user_id text, 
 CREATE PROCEDURE seckill.reserve_now(IN p_activity_id bigint, IN p_user_id text, IN p_sku text, IN p_quantity integer, IN p_request_id uuid, IN p_region text DEFAULT '*'::text, IN p_subjects jsonb DEFAULT '{}'::jsonb, INOUT status text DEFAULT NULL::text, INOUT ordinal integer DEFAULT NULL::integer, INOUT reservation_id bigint DEFAULT NULL::bigint, INOUT replayed boolean DEFAULT NULL::boolean, INOUT state text DEFAULT NULL::text, INOUT expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, INOUT limit_name text DEFAULT NULL::text, INOUT sku text DEFAULT NULL::text, INOUT remaining bigint DEFAULT NULL::bigint, INOUT epoch bigint DEFAULT NULL::bigint, INOUT retry text DEFAULT NULL::text, INOUT retry_at timestamp with time zone DEFAULT NULL::timestamp with time zone, INOUT error_code text DEFAULT NULL::text)
     LANGUAGE plpgsql
     AS $$
+declare
+  v_result seckill.reserve_result := seckill.reserve(
+    p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
+    p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
+    p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
+    p_subjects => reserve_now.p_subjects);
 begin
-  select r.status, r.ordinal, r.reservation_id, r.replayed, r.state, r.expires_at, r.limit_name,
-         r.sku, r.remaining, r.epoch, r.retry, r.retry_at, r.error_code
-    into reserve_now.status, reserve_now.ordinal, reserve_now.reservation_id,
-         reserve_now.replayed, reserve_now.state, reserve_now.expires_at, reserve_now.limit_name,
-         reserve_now.sku, reserve_now.remaining, reserve_now.epoch, reserve_now.retry,
-         reserve_now.retry_at, reserve_now.error_code
-    from seckill.reserve(
-           p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
-           p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
-           p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
-           p_subjects => reserve_now.p_subjects) as r;
+  status := v_result.status;
+  ordinal := v_result.ordinal;
+  reservation_id := v_result.reservation_id;
+  replayed := v_result.replayed;
+  state := v_result.state;
+  expires_at := v_result.expires_at;
+  limit_name := v_result.limit_name;
+  sku := v_result.sku;
+  remaining := v_result.remaining;
+  epoch := v_result.epoch;
+  retry := v_result.retry;
+  retry_at := v_result.retry_at;
+  error_code := v_result.error_code;
   if reserve_now.status operator(pg_catalog.=) 'held' and not reserve_now.replayed then
     set local synchronous_commit = off;
     commit;
@@ -1802,6 +1841,28 @@ CREATE FUNCTION seckill_private.added(p_units integer[], p_more integer[]) RETUR
 ALTER FUNCTION seckill_private.added(p_units integer[], p_more integer[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) IS 'The sum of two parallel arrays of units; an array that is null, or too short, adds nothing.';
+
+CREATE FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_row seckill_private.reservation :=
+    seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
+begin
+  if v_row.reservation_id is null then
+    return null;
+  elsif not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+    return seckill_private.request_error('SK004');
+  end if;
+  return seckill_private.replay(
+    v_row, seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id));
+end
+$$;
+
+ALTER FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) IS 'The answer to a request id that the buyer has used before; a row of nulls where he has not.';
 
 CREATE FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) RETURNS SETOF seckill.archived_row
     LANGUAGE plpgsql STABLE
@@ -2827,16 +2888,9 @@ ALTER FUNCTION seckill_private.check_slots(p_activity_id bigint) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.check_slots(p_activity_id bigint) IS 'Counters of an activity that break I1, or I2 against its ledger.';
 
-CREATE FUNCTION seckill_private.commit_durably() RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
-end
-$$;
+CREATE FUNCTION seckill_private.commit_durably() RETURNS text
+    LANGUAGE sql
+    RETURN CASE WHEN (current_setting('synchronous_commit'::text) <> ALL (ARRAY['on'::text, 'remote_apply'::text])) THEN set_config('synchronous_commit'::text, 'on'::text, true) ELSE NULL::text END;
 
 ALTER FUNCTION seckill_private.commit_durably() OWNER TO seckill_owner;
 
@@ -3128,12 +3182,13 @@ ALTER FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_
 
 COMMENT ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Take up to so many units of later releases out of a pool, to the inventory; how many.';
 
-CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_is_known boolean, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_check seckill_private.check;
+  v_limit seckill_private.limit_version;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
 begin
@@ -3145,17 +3200,20 @@ begin
              p_now) as c
      where c.answer is not null
      limit 1;
-  else
+  elsif seckill_private.sale_status(
+          (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
+        <> 'on_sale' then
     v_check := seckill_private.sale_check(p_sale.activity, p_now);
   end if;
   if v_check.answer is not null or p_sale.limits is null then
     return v_check;
   end if;
-  for v_limit_check in
-    select c.*
-      from seckill_private.limit_checks(
-             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now) as c
-  loop
+  foreach v_limit in array p_sale.limits loop
+    continue when not p_is_known
+      and v_limit.dimension = 'user' and not seckill_private.crosses_activities(v_limit)
+      and seckill_private.wanted(v_limit, p_skus, p_quantities) <= v_limit.maximum;
+    v_limit_check := seckill_private.limit_check(
+      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now, null);
     v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
     if v_check.answer is null then
       v_check := v_limit_check;
@@ -3166,9 +3224,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_is_known boolean, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
+COMMENT ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_is_known boolean, p_now timestamp with time zone) IS 'The first check of a purchase that fails; its answer is null where all pass.';
 
 CREATE FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) RETURNS integer
     LANGUAGE plpgsql
@@ -3808,26 +3866,42 @@ CREATE FUNCTION seckill_private.find_sale(p_activity_id bigint) RETURNS seckill_
     AS $$
 declare
   v_sale seckill_private.sale;
+  v_own seckill_private.limit_version[];
+  v_global seckill_private.limit_version[];
+  v_lists seckill_private.list_dimension[];
 begin
   select a,
-         (select array_agg(l order by l.name collate "C")
-            from seckill_private.limit_version as l
-           where l.until_revision is null
-             and (l.activity_id = a.activity_id
-                  or l.activity_id is null
-                     and not exists (
-                       select from seckill_private.limit_version as o
-                        where o.activity_id = a.activity_id
-                          and o.name = l.name
-                          and o.until_revision is null))),
+         array(
+           select l
+             from seckill_private.limit_version as l
+            where l.activity_id = p_activity_id
+              and l.until_revision is null
+            order by l.name collate "C"),
+         array(
+           select l
+             from seckill_private.limit_version as l
+            where l.activity_id is null
+              and l.until_revision is null),
          (select r.revision from seckill_private.limits_revision as r),
-         (select array_agg(d order by d.dimension collate "C")
-            from seckill_private.list_dimension as d
-           where d.activity_id = a.activity_id)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
+         array(
+           select d
+             from seckill_private.list_dimension as d
+            where d.activity_id = p_activity_id
+            order by d.dimension collate "C")
+    into v_sale.activity, v_own, v_global, v_sale.limits_revision, v_lists
     from seckill_private.activity as a
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
+  if v_global <> '{}' then
+    v_own := array(
+      select l
+        from unnest(v_own || v_global) as l
+       where l.activity_id is not null
+          or not exists (select from unnest(v_own) as o where o.name = l.name)
+       order by l.name collate "C");
+  end if;
+  v_sale.limits := case when cardinality(v_own) > 0 then v_own end;
+  v_sale.lists := case when cardinality(v_lists) > 0 then v_lists end;
   return v_sale;
 end
 $$;
@@ -3973,7 +4047,8 @@ CREATE FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigi
 begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
+    '-infinity', p_now);
 end
 $$;
 
@@ -4043,8 +4118,7 @@ CREATE FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_cl
 declare
   v_result seckill.reserve_result;
   v_pool record;
-  v_version bigint;
-  v_position bigint;
+  v_hold record;
   v_ids bigint[];
 begin
   v_result.status := 'held';
@@ -4063,11 +4137,10 @@ begin
      order by r.pool_id
   loop
     continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_version := seckill_private.hold_units(
+    v_hold := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
-    continue when v_version is null;
+    continue when v_hold.version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
-    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
     v_ids := array(
       select seckill_private.next_reservation_id(v_pool.activity_id)
         from generate_series(1, v_pool.lines));
@@ -4076,8 +4149,8 @@ begin
       limits_revision, position, pool_ids, slots, quantities, versions, subjects)
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
-           v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
-           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           v_result.expires_at, v_pool.limits_revision, v_hold.feed_position, array[r.pool_id],
+           array[0]::smallint[], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -4095,60 +4168,30 @@ ALTER FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clo
 
 COMMENT ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) IS 'Take the units of plain requests and write their reservations; the answers.';
 
-CREATE FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) RETURNS bigint
+CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1, OUT version bigint, OUT feed_position bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  v_position bigint;
 begin
-  if cardinality(p_pool_ids) = 1 then
-    select s.position into strict v_position
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_ids[1]
-       and s.slot = p_slots[1];
-    return v_position;
-  end if;
-  select max(s.position) into v_position
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (p_pool_ids)
-     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
-                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot));
   update seckill_private.pool_slot as s
-     set position = v_position
-   where s.pool_id = any (p_pool_ids)
-     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
-                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot))
-     and s.position < v_position;
-  return v_position;
+     set available = s.available - p_quantity,
+         held = s.held + p_quantity,
+         version = s.version + p_lines,
+         position = seckill_private.next_position(s.position, s.position_base),
+         next_expiry = least(s.next_expiry, p_expires_at),
+         seen_at = greatest(s.seen_at, p_now)
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and s.available >= p_quantity
+  returning s.version, s.position into hold_units.version, hold_units.feed_position;
 end
 $$;
 
-ALTER FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, OUT version bigint, OUT feed_position bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) IS 'The position in the feed of a hold that has just taken its units from these slots.';
+COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, OUT version bigint, OUT feed_position bigint) IS 'Move units of a pool from available to held: the version and the position of that movement, or nulls when short.';
 
-CREATE FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) RETURNS bigint
-    LANGUAGE sql
-    RETURN GREATEST(p_position, (p_base + ((pg_current_xact_id())::text)::bigint));
-
-ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
-
-CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1) RETURNS bigint
-    LANGUAGE sql
-    BEGIN ATOMIC
- UPDATE seckill_private.pool_slot s SET available = (s.available - hold_units.p_quantity), held = (s.held + hold_units.p_quantity), version = (s.version + hold_units.p_lines), "position" = seckill_private.next_position(s."position", s.position_base), next_expiry = LEAST(s.next_expiry, hold_units.p_expires_at), seen_at = GREATEST(s.seen_at, hold_units.p_now)
-   WHERE ((s.pool_id = hold_units.p_pool_id) AND (s.slot = 0) AND (s.available >= hold_units.p_quantity))
-   RETURNING s.version;
-END;
-
-ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) IS 'Move units of a pool from available to held; the version of that movement, or null when short.';
-
-CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4166,7 +4209,9 @@ begin
   end if;
   v_check.answer := 'sold_out';
   v_check.epoch := p_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  if p_next_release < 'infinity' then
+    v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  end if;
   v_check.retry := case
     when v_release_at is not null then 'not_yet'
     when p_balance.held > 0 then 'may_return'
@@ -4181,9 +4226,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
+COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4290,18 +4335,54 @@ ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, 
 
 COMMENT ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) IS 'When enough of what a rolling limit counts has left its window.';
 
-CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_position bigint;
+begin
+  select max(s.position) into v_position
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot));
+  update seckill_private.pool_slot as s
+     set position = v_position
+   where s.pool_id = any (p_pool_ids)
+     and (s.pool_id, s.slot) in (select u.pool_id, u.slot
+                                   from unnest(p_pool_ids, p_slots) as u (pool_id, slot))
+     and s.position < v_position;
+  return v_position;
+end
+$$;
+
+ALTER FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) IS 'The position in the feed of a hold that has just taken its units from these slots.';
+
+CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_check seckill_private.check;
-  v_window tstzrange := seckill_private.window_of(
+  v_wanted bigint := seckill_private.wanted(p_limit, p_skus, p_quantities);
+  v_digest bytea := case
+    when p_limit.dimension <> 'user' then seckill_private.digest_of(p_digests, p_limit.dimension)
+  end;
+  v_window tstzrange;
+  v_use seckill_private.limit_use;
+begin
+  if v_wanted <= 0 or p_limit.dimension <> 'user' and v_digest is null
+     or p_except is not null and p_limit.metric not in ('units', 'orders') then
+    return null;
+  end if;
+  v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use seckill_private.limit_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, p_digest, p_wanted, p_now, v_window, p_except);
-begin
+  v_use := seckill_private.limit_use_of(
+    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -4314,13 +4395,13 @@ begin
     when p_limit.window_kind = 'rolling' then v_use.leaves_at
     when p_limit.window_kind <> 'activity' then upper(v_window)
   end;
-  if v_use.used + p_wanted <= p_limit.maximum then
+  if v_use.used + v_wanted <= p_limit.maximum then
     return v_check;
   end if;
   v_check.answer := 'limit_exceeded';
-  if p_wanted > p_limit.maximum then
+  if v_wanted > p_limit.maximum then
     v_check.retry := 'final';
-  elsif v_use.used - v_use.unpaid + p_wanted <= p_limit.maximum then
+  elsif v_use.used - v_use.unpaid + v_wanted <= p_limit.maximum then
     v_check.retry := 'may_return';
     v_check.retry_at := v_use.first_expiry;
   elsif v_check.resets_at < p_activity.ends_at then
@@ -4333,9 +4414,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'Whether a limit allows one more purchase by a subject, and what is used of it.';
+COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'Whether a limit allows a purchase, and what its subject has used of it.';
 
 CREATE FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS SETOF seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4343,19 +4424,14 @@ CREATE FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user
     AS $$
 declare
   v_limit seckill_private.limit_version;
-  v_wanted bigint;
-  v_digest bytea;
+  v_check seckill_private.check;
 begin
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
-    v_wanted := seckill_private.wanted(v_limit, p_skus, p_quantities);
-    v_digest := case
-      when v_limit.dimension <> 'user'
-        then seckill_private.digest_of(p_digests, v_limit.dimension)
-    end;
-    if v_wanted > 0 and (v_limit.dimension = 'user' or v_digest is not null)
-       and (p_except is null or v_limit.metric in ('units', 'orders')) then
-      return next seckill_private.limit_check(
-        v_limit, p_sale.activity, p_user_id, v_digest, v_wanted, p_now, p_window_at, p_except);
+    v_check := seckill_private.limit_check(
+      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_window_at,
+      p_except);
+    if v_check.check_name is not null then
+      return next v_check;
     end if;
   end loop;
 end
@@ -4363,7 +4439,7 @@ $$;
 
 ALTER FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'What the limits of an activity say of a purchase, a row for each that covers it.';
+COMMENT ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'What the limits of an activity say of a purchase, a row for each that covers it (limit_check).';
 
 CREATE FUNCTION seckill_private.limit_stands(p_limit seckill_private.limit_version) RETURNS boolean
     LANGUAGE sql STABLE
@@ -4802,6 +4878,49 @@ ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
+CREATE FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) RETURNS seckill_private.line_look
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_look seckill_private.line_look;
+begin
+  select a.state, a.starts_at, a.ends_at, p.pool_id, s.balance, s.next_expiry, s.next_release,
+         s.seen_at,
+         exists (
+           select from seckill_private.reservation as r
+            where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+              and r.user_id = p_user_id),
+         (s.balance).available < p_quantity and exists (
+           select from seckill_private.limit_version as l
+            where (l.activity_id = p_activity_id or l.activity_id is null)
+              and l.until_revision is null
+              and l.dimension <> 'user'
+              and l.required
+              and seckill_private.digest_of(p_digests, l.dimension) is null)
+    into v_look
+    from seckill_private.activity as a
+    join seckill_private.pool as p
+      on p.activity_id = p_activity_id
+     and p.sku = p_sku
+     and p.region = p_region
+   cross join lateral (
+           select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
+                  )::seckill.availability_result as balance,
+                  min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
+                  max(s.seen_at) as seen_at
+             from seckill_private.pool_slot as s
+            where s.pool_id = p.pool_id) as s
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null;
+  return v_look;
+end
+$$;
+
+ALTER FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) IS 'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls where there is no such pool.';
+
 CREATE FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5081,6 +5200,14 @@ $$;
 ALTER FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) IS 'Move available units from one pool to another of the same sku; units in the other then.';
+
+CREATE FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) RETURNS bigint
+    LANGUAGE sql
+    RETURN GREATEST(p_position, (p_base + ((pg_current_xact_id())::text)::bigint));
+
+ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
 
 CREATE FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -5956,61 +6083,30 @@ ALTER FUNCTION seckill_private.refusal(p_check seckill_private."check") OWNER TO
 
 COMMENT ON FUNCTION seckill_private.refusal(p_check seckill_private."check") IS 'A failed check as the answer to a purchase.';
 
-CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) RETURNS seckill.reserve_result
-    LANGUAGE plpgsql
+CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
-  v_pool record;
-  v_balance seckill.availability_result;
-  v_now timestamptz;
+  v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
 begin
-  select a.state, a.starts_at, a.ends_at, s.*
-    into v_pool
-    from seckill_private.activity as a
-   cross join lateral (
-           select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
-                  sum(s.held)::bigint as held, sum(s.sold)::bigint as sold,
-                  sum(s.epoch)::bigint as epoch, min(s.next_expiry) as next_expiry,
-                  min(s.next_release) as next_release, max(s.seen_at) as seen_at
-             from seckill_private.pool_slot as s
-            where s.pool_id = p_pool_id) as s
-   where a.activity_id = p_activity_id
-     and a.dropped_at is null
-     and s.available < p_quantity
-     and not exists (
-       select from seckill_private.reservation as r
-        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-          and r.user_id = p_user_id)
-     and not exists (
-       select from seckill_private.limit_version as l
-        where (l.activity_id = p_activity_id or l.activity_id is null)
-          and l.until_revision is null
-          and l.dimension <> 'user'
-          and l.required
-          and seckill_private.digest_of(p_digests, l.dimension) is null);
-  v_now := greatest(coalesce(p_now, clock_timestamp()), v_pool.seen_at);
-  if v_pool.state is null or v_pool.next_expiry <= v_now or v_pool.next_release <= v_now
-     or seckill_private.sale_status(v_pool.state, v_pool.starts_at, v_pool.ends_at, v_now)
+  if p_look.is_known or p_look.lacks_subject
+     or p_look.next_expiry <= v_now or p_look.next_release <= v_now
+     or seckill_private.sale_status(p_look.state, p_look.starts_at, p_look.ends_at, v_now)
         <> 'on_sale' then
     return null;
   end if;
-  v_balance.total := v_pool.total;
-  v_balance.available := v_pool.available;
-  v_balance.held := v_pool.held;
-  v_balance.sold := v_pool.sold;
-  v_balance.epoch := v_pool.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_pool_id, p_sku, p_quantity, v_balance, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, p_look.balance, p_look.next_release, v_now));
   v_result.replayed := false;
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
+COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
 
 CREATE FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -6382,34 +6478,42 @@ CREATE FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_ac
     AS $$
 declare
   v_result seckill.reserve_result;
-  v_row seckill_private.reservation;
   v_sale seckill_private.sale;
   v_check seckill_private.check;
+  v_look seckill_private.line_look;
   v_pool_ids bigint[];
   v_is_short boolean;
+  v_is_known boolean := true;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
-  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
-  if v_is_short and cardinality(p_skus) = 1 then
-    v_result := seckill_private.refuse_early(
-      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
-    if v_result.status is not null then
-      return v_result;
+  if cardinality(p_skus) = 1 then
+    v_look := seckill_private.look_at_line(
+      p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_region, p_digests);
+    v_pool_ids := array[v_look.pool_id];
+    v_is_short := (v_look.balance).available < p_quantities[1];
+    v_is_known := v_look.is_known;
+    if v_is_short then
+      v_result := seckill_private.refuse_early(
+        p_now, p_activity_id, p_skus[1], p_quantities[1], v_look);
+      if v_result.status is not null then
+        return v_result;
+      end if;
     end if;
+  else
+    v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+    v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
-  v_row := seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
-  if v_row.reservation_id is not null then
-    if not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
-      return seckill_private.request_error('SK004');
+  if v_is_known is not false then
+    v_result := seckill_private.answer_again(
+      p_now, p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+    if v_result.status is not null then
+      return v_result;
     end if;
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
-    return seckill_private.replay(v_row, v_now);
   end if;
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
@@ -6419,20 +6523,24 @@ begin
   if p_digests is not null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
-  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
-  v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  if v_check.seen_at > v_now then
-    v_now := v_check.seen_at;
+  v_now := case
+    when not v_is_known and p_digests is null
+      then greatest(coalesce(p_now, clock_timestamp()), v_look.seen_at)
+    else seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id)
+  end;
+  loop
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  end if;
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_is_known,
+      v_now);
+    exit when (v_check.seen_at > v_now) is not true;
+    v_now := v_check.seen_at;
+  end loop;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      p_locked);
+      v_is_short, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -7012,7 +7120,7 @@ ALTER FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) IS 'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
-CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7023,22 +7131,22 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
-  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
-  v_versions bigint[];
+  v_taken seckill_private.taken;
 begin
   if cardinality(p_pool_ids) > 1 then
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
-  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+  if (p_sale.activity).max_waiting is not null
+     and not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
     v_result.status := 'busy';
     v_result.retry := 'busy';
     return v_result;
   end if;
-  v_versions := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
-  if v_versions is null then
+  v_taken := seckill_private.take_units(
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_locked);
+  if v_taken.versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
              p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
@@ -7061,15 +7169,14 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
-    v_versions, p_digests);
+    v_taken.position, v_pool_ids, v_taken.slots, v_quantities, v_taken.versions, p_digests);
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 CREATE FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) RETURNS text
     LANGUAGE plpgsql
@@ -7121,43 +7228,52 @@ ALTER FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_res
 
 COMMENT ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) IS 'Refund units of a locked, confirmed reservation, and remember the answer.';
 
-CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) RETURNS bigint[]
+CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) RETURNS seckill_private.taken
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_versions bigint[];
-  v_version bigint;
+  v_taken seckill_private.taken;
+  v_hold record;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
-  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
-        < p_quantities[1] then
+  elsif p_is_short then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
+  else
+    v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
+    if v_hold.version is not null then
+      return row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken;
+    end if;
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    v_version := seckill_private.hold_units(
+    v_hold := seckill_private.hold_units(
       p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-    if v_version is null then
+    if v_hold.version is null then
       perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
-      v_version := seckill_private.hold_units(
+      v_hold := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
     end if;
-    if v_version is null then
+    if v_hold.version is null then
       return null;
     end if;
-    v_versions := v_versions || v_version;
+    v_taken.slots := v_taken.slots || 0::smallint;
+    v_taken.versions := v_taken.versions || v_hold.version;
+    v_taken.position := v_hold.feed_position;
   end loop;
-  return v_versions;
+  if cardinality(p_pool_ids) > 1 then
+    v_taken.position := seckill_private.level_positions(p_pool_ids, v_taken.slots);
+  end if;
+  return v_taken;
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) IS 'Move the units of an order from available to held; the versions of those movements, or null.';
+COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) IS 'Move the units of an order from available to held: the slots and the versions of those movements, in the order of the pools, and their position in the feed.';
 
 CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
     LANGUAGE plpgsql STABLE
@@ -7429,18 +7545,25 @@ ALTER FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id 
 
 COMMENT ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) IS 'Refuse the arguments of a purchase that no sale could take.';
 
-CREATE FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) RETURNS bigint
+CREATE FUNCTION seckill_private.wanted_lines(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     BEGIN ATOMIC
  SELECT
          CASE
-             WHEN (wanted.p_skus IS NULL) THEN (1)::bigint
-             WHEN ((wanted.p_limit).metric = 'units'::text) THEN COALESCE(sum(l.quantity), (0)::bigint)
+             WHEN ((wanted_lines.p_limit).metric = 'units'::text) THEN COALESCE(sum(l.quantity), (0)::bigint)
              ELSE LEAST(count(*), (1)::bigint)
          END AS "least"
-    FROM UNNEST(wanted.p_skus, wanted.p_quantities) l(sku, quantity)
-   WHERE (((wanted.p_limit).sku IS NULL) OR (l.sku = (wanted.p_limit).sku));
+    FROM UNNEST(wanted_lines.p_skus, wanted_lines.p_quantities) l(sku, quantity)
+   WHERE (((wanted_lines.p_limit).sku IS NULL) OR (l.sku = (wanted_lines.p_limit).sku));
 END;
+
+ALTER FUNCTION seckill_private.wanted_lines(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.wanted_lines(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) IS 'The same as wanted, for any number of lines.';
+
+CREATE FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_skus IS NULL) THEN (1)::bigint WHEN (cardinality(p_skus) > 1) THEN seckill_private.wanted_lines(p_limit, p_skus, p_quantities) WHEN ((p_limit).sku <> (p_skus)[1]) THEN (0)::bigint WHEN ((p_limit).metric = 'units'::text) THEN ((p_quantities)[1])::bigint ELSE (1)::bigint END;
 
 ALTER FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
@@ -7621,7 +7744,7 @@ ALTER TABLE ONLY seckill_private.secret
 ALTER TABLE ONLY seckill_private.stock_release
     ADD CONSTRAINT stock_release_pkey PRIMARY KEY (pool_id, release_at);
 
-CREATE UNIQUE INDEX limit_version_current ON seckill_private.limit_version USING btree (activity_id, name) NULLS NOT DISTINCT WHERE (until_revision IS NULL);
+CREATE UNIQUE INDEX limit_version_current ON seckill_private.limit_version USING btree (activity_id, name COLLATE "C") NULLS NOT DISTINCT WHERE (until_revision IS NULL);
 
 CREATE INDEX movement_position ON ONLY seckill_private.movement USING btree ("position");
 
@@ -7831,6 +7954,8 @@ REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM
 
 REVOKE ALL ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
@@ -7901,7 +8026,7 @@ REVOKE ALL ON FUNCTION seckill_private.cut_available(p_now timestamp with time z
 
 REVOKE ALL ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_is_known boolean, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
 
@@ -7969,13 +8094,9 @@ REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, 
 
 REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.hold_position(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -7983,7 +8104,9 @@ REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_i
 
 REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
@@ -8023,6 +8146,8 @@ REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value te
 
 REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.mark_plain(p_requests seckill_private.request[], p_plain boolean[], p_sale seckill_private.sale, p_fresh_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
@@ -8038,6 +8163,8 @@ REVOKE ALL ON FUNCTION seckill_private.move_inventories(p_now timestamp with tim
 REVOKE ALL ON FUNCTION seckill_private.move_inventory(p_now timestamp with time zone, p_sku text, p_delta bigint, p_kind text, p_pool_id bigint, p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
 
@@ -8103,7 +8230,7 @@ REVOKE ALL ON FUNCTION seckill_private.refund_units(p_reservation seckill_privat
 
 REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_pool_id bigint, p_digests bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 
@@ -8188,11 +8315,11 @@ REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PU
 
 REVOKE ALL ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -8211,6 +8338,8 @@ REVOKE ALL ON FUNCTION seckill_private.validate_refund(p_skus text[], p_quantiti
 REVOKE ALL ON FUNCTION seckill_private.validate_releases(p_release_at timestamp with time zone[], p_quantities bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.wanted_lines(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 

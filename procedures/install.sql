@@ -85,6 +85,7 @@
 \ir internal/leaves_at.sql
 \ir internal/rolling_peak.sql
 \ir internal/limit_use_of.sql
+\ir internal/wanted_lines.sql
 \ir internal/wanted.sql
 \ir internal/limit_check.sql
 \ir internal/reservation_at.sql
@@ -114,7 +115,7 @@
 \ir internal/lock_units.sql
 \ir internal/hold_units.sql
 \ir internal/take_units.sql
-\ir internal/hold_position.sql
+\ir internal/level_positions.sql
 \ir internal/refresh_next_expiry.sql
 \ir internal/free_activities.sql
 \ir internal/expire_due_at.sql
@@ -124,10 +125,12 @@
 \ir internal/request_row.sql
 \ir internal/find_request.sql
 \ir internal/replay.sql
+\ir internal/answer_again.sql
 \ir internal/enter_queue.sql
 \ir internal/take_hold.sql
 \ir internal/request_error.sql
 \ir internal/raise_request_error.sql
+\ir internal/look_at_line.sql
 \ir internal/refuse_early.sql
 \ir internal/reserve_one.sql
 \ir internal/reserve_at.sql

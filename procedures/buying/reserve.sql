@@ -27,8 +27,12 @@ declare
   v_digests bytea[];
 begin
   perform seckill_private.begin_write();
-  perform seckill_private.validate_request(
-    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  if coalesce(
+       seckill_private.fault_in_buyer(p_activity_id, p_request_id, p_user_id, p_region),
+       seckill_private.fault_in_line(p_sku, p_quantity)) is not null then
+    perform seckill_private.validate_request(
+      p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  end if;
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;

@@ -29,18 +29,26 @@ create or replace procedure seckill.reserve_now (
 )
   language plpgsql
 as $function$
+declare
+  v_result seckill.reserve_result := seckill.reserve(
+    p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
+    p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
+    p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
+    p_subjects => reserve_now.p_subjects);
 begin
-  select r.status, r.ordinal, r.reservation_id, r.replayed, r.state, r.expires_at, r.limit_name,
-         r.sku, r.remaining, r.epoch, r.retry, r.retry_at, r.error_code
-    into reserve_now.status, reserve_now.ordinal, reserve_now.reservation_id,
-         reserve_now.replayed, reserve_now.state, reserve_now.expires_at, reserve_now.limit_name,
-         reserve_now.sku, reserve_now.remaining, reserve_now.epoch, reserve_now.retry,
-         reserve_now.retry_at, reserve_now.error_code
-    from seckill.reserve(
-           p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
-           p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
-           p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
-           p_subjects => reserve_now.p_subjects) as r;
+  status := v_result.status;
+  ordinal := v_result.ordinal;
+  reservation_id := v_result.reservation_id;
+  replayed := v_result.replayed;
+  state := v_result.state;
+  expires_at := v_result.expires_at;
+  limit_name := v_result.limit_name;
+  sku := v_result.sku;
+  remaining := v_result.remaining;
+  epoch := v_result.epoch;
+  retry := v_result.retry;
+  retry_at := v_result.retry_at;
+  error_code := v_result.error_code;
   if reserve_now.status operator(pg_catalog.=) 'held' and not reserve_now.replayed then
     set local synchronous_commit = off;
     commit;

@@ -3,7 +3,8 @@
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
 -- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
 -- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
--- behind.
+-- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none has
+-- used nothing of a limit that counts those alone.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -12,6 +13,7 @@ create or replace function seckill_private.decide (
   p_quantities integer[],
   p_pool_ids bigint[],
   p_is_short boolean,
+  p_is_known boolean,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -21,6 +23,7 @@ create or replace function seckill_private.decide (
 as $function$
 declare
   v_check seckill_private.check;
+  v_limit seckill_private.limit_version;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
 begin
@@ -32,17 +35,20 @@ begin
              p_now) as c
      where c.answer is not null
      limit 1;
-  else
+  elsif seckill_private.sale_status(
+          (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
+        <> 'on_sale' then
     v_check := seckill_private.sale_check(p_sale.activity, p_now);
   end if;
   if v_check.answer is not null or p_sale.limits is null then
     return v_check;
   end if;
-  for v_limit_check in
-    select c.*
-      from seckill_private.limit_checks(
-             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now) as c
-  loop
+  foreach v_limit in array p_sale.limits loop
+    continue when not p_is_known
+      and v_limit.dimension = 'user' and not seckill_private.crosses_activities(v_limit)
+      and seckill_private.wanted(v_limit, p_skus, p_quantities) <= v_limit.maximum;
+    v_limit_check := seckill_private.limit_check(
+      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now, null);
     v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
     if v_check.answer is null then
       v_check := v_limit_check;
@@ -55,5 +61,5 @@ $function$;
 
 comment on function seckill_private.decide (
   seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
-  timestamptz) is
+  boolean, timestamptz) is
   'The first check of a purchase that fails; its answer is null where all pass.';

@@ -10,26 +10,42 @@ create or replace function seckill_private.find_sale (
 as $function$
 declare
   v_sale seckill_private.sale;
+  v_own seckill_private.limit_version[];
+  v_global seckill_private.limit_version[];
+  v_lists seckill_private.list_dimension[];
 begin
   select a,
-         (select array_agg(l order by l.name collate "C")
-            from seckill_private.limit_version as l
-           where l.until_revision is null
-             and (l.activity_id = a.activity_id
-                  or l.activity_id is null
-                     and not exists (
-                       select from seckill_private.limit_version as o
-                        where o.activity_id = a.activity_id
-                          and o.name = l.name
-                          and o.until_revision is null))),
+         array(
+           select l
+             from seckill_private.limit_version as l
+            where l.activity_id = p_activity_id
+              and l.until_revision is null
+            order by l.name collate "C"),
+         array(
+           select l
+             from seckill_private.limit_version as l
+            where l.activity_id is null
+              and l.until_revision is null),
          (select r.revision from seckill_private.limits_revision as r),
-         (select array_agg(d order by d.dimension collate "C")
-            from seckill_private.list_dimension as d
-           where d.activity_id = a.activity_id)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
+         array(
+           select d
+             from seckill_private.list_dimension as d
+            where d.activity_id = p_activity_id
+            order by d.dimension collate "C")
+    into v_sale.activity, v_own, v_global, v_sale.limits_revision, v_lists
     from seckill_private.activity as a
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
+  if v_global <> '{}' then
+    v_own := array(
+      select l
+        from unnest(v_own || v_global) as l
+       where l.activity_id is not null
+          or not exists (select from unnest(v_own) as o where o.name = l.name)
+       order by l.name collate "C");
+  end if;
+  v_sale.limits := case when cardinality(v_own) > 0 then v_own end;
+  v_sale.lists := case when cardinality(v_lists) > 0 then v_lists end;
   return v_sale;
 end
 $function$;

@@ -16,8 +16,7 @@ as $function$
 declare
   v_result seckill.reserve_result;
   v_pool record;
-  v_version bigint;
-  v_position bigint;
+  v_hold record;
   v_ids bigint[];
 begin
   v_result.status := 'held';
@@ -36,11 +35,10 @@ begin
      order by r.pool_id
   loop
     continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_version := seckill_private.hold_units(
+    v_hold := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
-    continue when v_version is null;
+    continue when v_hold.version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
-    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
     v_ids := array(
       select seckill_private.next_reservation_id(v_pool.activity_id)
         from generate_series(1, v_pool.lines));
@@ -49,8 +47,8 @@ begin
       limits_revision, position, pool_ids, slots, quantities, versions, subjects)
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
-           v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
-           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           v_result.expires_at, v_pool.limits_revision, v_hold.feed_position, array[r.pool_id],
+           array[0]::smallint[], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,

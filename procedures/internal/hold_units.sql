@@ -1,18 +1,22 @@
--- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
--- Its ledger row is the reservation, which the caller writes with the version returned here; of
--- several (p_lines) it is the last one's.
+-- The purchase itself: a conditional write on the hot row. Nulls when the row has too few units.
+-- Its ledger row is the reservation, which the caller writes with the version and the position in
+-- the feed that are returned here; of several (p_lines) the version is the last one's.
 -- Locks: the slot's row, until the transaction ends.
 create or replace function seckill_private.hold_units (
   p_now timestamptz,
   p_pool_id bigint,
   p_quantity bigint,
   p_expires_at timestamptz,
-  p_lines integer default 1
+  p_lines integer default 1,
+  out version bigint,
+  out feed_position bigint
 )
-  returns bigint
-  language sql
+  returns record
+  language plpgsql
   volatile
-begin atomic
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
   update seckill_private.pool_slot as s
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
@@ -23,9 +27,11 @@ begin atomic
    where s.pool_id = p_pool_id
      and s.slot = 0
      and s.available >= p_quantity
-  returning s.version;
-end;
+  returning s.version, s.position into hold_units.version, hold_units.feed_position;
+end
+$function$;
 
 comment on function seckill_private.hold_units (
   timestamptz, bigint, bigint, timestamptz, integer) is
-  'Move units of a pool from available to held; the version of that movement, or null when short.';
+  'Move units of a pool from available to held: the version and the position of that movement, or '
+  'nulls when short.';

@@ -1,12 +1,14 @@
 -- Answers: sold_out; null while the pool has the units.
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
+-- p_next_release: no release is due before it, and none at all where it is infinity.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
   p_sku text,
   p_quantity bigint,
   p_balance seckill.availability_result,
+  p_next_release timestamptz,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -28,7 +30,9 @@ begin
   end if;
   v_check.answer := 'sold_out';
   v_check.epoch := p_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  if p_next_release < 'infinity' then
+    v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  end if;
   v_check.retry := case
     when v_release_at is not null then 'not_yet'
     when p_balance.held > 0 then 'may_return'
@@ -44,5 +48,5 @@ end
 $function$;
 
 comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz) is
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz) is
   'Whether what a pool holds is enough for a line.';

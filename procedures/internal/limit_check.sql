@@ -1,4 +1,9 @@
--- Answers: limit_exceeded; null while p_wanted more (units or orders) are allowed.
+-- A row of nulls where the limit does not cover the order: none of its lines, or a subject that the
+-- request does not name. A limit on units counts the order's lines together. Without lines (null):
+-- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
+-- windows of its purchase, is not its own competitor, and is asked for units and orders only: limits
+-- against hoarding want holds to be paid.
+-- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
 --   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
 --   not_yet.
@@ -6,8 +11,9 @@ create or replace function seckill_private.limit_check (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
   p_user_id text,
-  p_digest bytea,
-  p_wanted bigint,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
   p_now timestamptz,
   p_window_at timestamptz,
   p_except bigint
@@ -19,12 +25,22 @@ create or replace function seckill_private.limit_check (
 as $function$
 declare
   v_check seckill_private.check;
-  v_window tstzrange := seckill_private.window_of(
+  v_wanted bigint := seckill_private.wanted(p_limit, p_skus, p_quantities);
+  v_digest bytea := case
+    when p_limit.dimension <> 'user' then seckill_private.digest_of(p_digests, p_limit.dimension)
+  end;
+  v_window tstzrange;
+  v_use seckill_private.limit_use;
+begin
+  if v_wanted <= 0 or p_limit.dimension <> 'user' and v_digest is null
+     or p_except is not null and p_limit.metric not in ('units', 'orders') then
+    return null;
+  end if;
+  v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use seckill_private.limit_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, p_digest, p_wanted, p_now, v_window, p_except);
-begin
+  v_use := seckill_private.limit_use_of(
+    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -37,13 +53,13 @@ begin
     when p_limit.window_kind = 'rolling' then v_use.leaves_at
     when p_limit.window_kind <> 'activity' then upper(v_window)
   end;
-  if v_use.used + p_wanted <= p_limit.maximum then
+  if v_use.used + v_wanted <= p_limit.maximum then
     return v_check;
   end if;
   v_check.answer := 'limit_exceeded';
-  if p_wanted > p_limit.maximum then
+  if v_wanted > p_limit.maximum then
     v_check.retry := 'final';
-  elsif v_use.used - v_use.unpaid + p_wanted <= p_limit.maximum then
+  elsif v_use.used - v_use.unpaid + v_wanted <= p_limit.maximum then
     v_check.retry := 'may_return';
     v_check.retry_at := v_use.first_expiry;
   elsif v_check.resets_at < p_activity.ends_at then
@@ -57,6 +73,6 @@ end
 $function$;
 
 comment on function seckill_private.limit_check (
-  seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
-  timestamptz, bigint) is
-  'Whether a limit allows one more purchase by a subject, and what is used of it.';
+  seckill_private.limit_version, seckill_private.activity, text, bytea[], text[], integer[],
+  timestamptz, timestamptz, bigint) is
+  'Whether a limit allows a purchase, and what its subject has used of it.';

@@ -29,34 +29,42 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_row seckill_private.reservation;
   v_sale seckill_private.sale;
   v_check seckill_private.check;
+  v_look seckill_private.line_look;
   v_pool_ids bigint[];
   v_is_short boolean;
+  v_is_known boolean := true;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
-  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
-  if v_is_short and cardinality(p_skus) = 1 then
-    v_result := seckill_private.refuse_early(
-      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
-    if v_result.status is not null then
-      return v_result;
+  if cardinality(p_skus) = 1 then
+    v_look := seckill_private.look_at_line(
+      p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_region, p_digests);
+    v_pool_ids := array[v_look.pool_id];
+    v_is_short := (v_look.balance).available < p_quantities[1];
+    v_is_known := v_look.is_known;
+    if v_is_short then
+      v_result := seckill_private.refuse_early(
+        p_now, p_activity_id, p_skus[1], p_quantities[1], v_look);
+      if v_result.status is not null then
+        return v_result;
+      end if;
     end if;
+  else
+    v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+    v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
-  v_row := seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
-  if v_row.reservation_id is not null then
-    if not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
-      return seckill_private.request_error('SK004');
+  if v_is_known is not false then
+    v_result := seckill_private.answer_again(
+      p_now, p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+    if v_result.status is not null then
+      return v_result;
     end if;
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
-    return seckill_private.replay(v_row, v_now);
   end if;
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
@@ -66,20 +74,24 @@ begin
   if p_digests is not null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
-  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
-  v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  if v_check.seen_at > v_now then
-    v_now := v_check.seen_at;
+  v_now := case
+    when not v_is_known and p_digests is null
+      then greatest(coalesce(p_now, clock_timestamp()), v_look.seen_at)
+    else seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id)
+  end;
+  loop
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  end if;
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_is_known,
+      v_now);
+    exit when (v_check.seen_at > v_now) is not true;
+    v_now := v_check.seen_at;
+  end loop;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      p_locked);
+      v_is_short, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;

@@ -14,7 +14,8 @@ as $function$
 begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
+    '-infinity', p_now);
 end
 $function$;
 

@@ -14,6 +14,7 @@ create or replace function seckill_private.take_hold (
   p_request_id uuid,
   p_pool_ids bigint[],
   p_digests bytea[],
+  p_is_short boolean,
   p_locked boolean
 )
   returns seckill.reserve_result
@@ -28,22 +29,22 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
-  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
-  v_versions bigint[];
+  v_taken seckill_private.taken;
 begin
   if cardinality(p_pool_ids) > 1 then
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
-  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+  if (p_sale.activity).max_waiting is not null
+     and not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
     v_result.status := 'busy';
     v_result.retry := 'busy';
     return v_result;
   end if;
-  v_versions := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
-  if v_versions is null then
+  v_taken := seckill_private.take_units(
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_locked);
+  if v_taken.versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
              p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
@@ -66,13 +67,12 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
-    v_versions, p_digests);
+    v_taken.position, v_pool_ids, v_taken.slots, v_quantities, v_taken.versions, p_digests);
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.take_hold (
   timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
-  bytea[], boolean) is
+  bytea[], boolean, boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';

@@ -1,6 +1,6 @@
--- The units of an order, all or none: the versions of the movements, in the order of the pools, or
--- null when short. One pool needs no lock before its update; of several, all are locked before the
--- first is touched. p_locked: the transaction has the slots already.
+-- The units of an order, all or none; nulls when short. One pool needs no lock before its update; of
+-- several, all are locked before the first is touched. p_is_short: the counters were too low when
+-- they were read. p_locked: the transaction has the slots already.
 -- Locks: due holds by SKIP LOCKED; slots ascending.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
@@ -8,43 +8,54 @@ create or replace function seckill_private.take_units (
   p_pool_ids bigint[],
   p_quantities integer[],
   p_expires_at timestamptz,
+  p_is_short boolean,
   p_locked boolean
 )
-  returns bigint[]
+  returns seckill_private.taken
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_versions bigint[];
-  v_version bigint;
+  v_taken seckill_private.taken;
+  v_hold record;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
-  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
-        < p_quantities[1] then
+  elsif p_is_short then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
+  else
+    v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
+    if v_hold.version is not null then
+      return row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken;
+    end if;
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    v_version := seckill_private.hold_units(
+    v_hold := seckill_private.hold_units(
       p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-    if v_version is null then
+    if v_hold.version is null then
       perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
-      v_version := seckill_private.hold_units(
+      v_hold := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
     end if;
-    if v_version is null then
+    if v_hold.version is null then
       return null;
     end if;
-    v_versions := v_versions || v_version;
+    v_taken.slots := v_taken.slots || 0::smallint;
+    v_taken.versions := v_taken.versions || v_hold.version;
+    v_taken.position := v_hold.feed_position;
   end loop;
-  return v_versions;
+  if cardinality(p_pool_ids) > 1 then
+    v_taken.position := seckill_private.level_positions(p_pool_ids, v_taken.slots);
+  end if;
+  return v_taken;
 end
 $function$;
 
 comment on function seckill_private.take_units (
-  timestamptz, bigint, bigint[], integer[], timestamptz, boolean) is
-  'Move the units of an order from available to held; the versions of those movements, or null.';
+  timestamptz, bigint, bigint[], integer[], timestamptz, boolean, boolean) is
+  'Move the units of an order from available to held: the slots and the versions of those '
+  'movements, in the order of the pools, and their position in the feed.';

@@ -1,4 +1,5 @@
--- Orders and holds count one, however many units they have.
+-- Orders and holds count one, however many units they have. Nearly every order has one line, which
+-- needs no loop over a set.
 create or replace function seckill_private.wanted (
   p_limit seckill_private.limit_version,
   p_skus text[],
@@ -8,15 +9,12 @@ create or replace function seckill_private.wanted (
   language sql
   immutable
   parallel safe
-begin atomic
-  select case
-           when p_skus is null then 1
-           when (p_limit).metric = 'units' then coalesce(sum(l.quantity), 0)::bigint
-           else least(count(*), 1)
-         end
-    from unnest(p_skus, p_quantities) as l (sku, quantity)
-   where (p_limit).sku is null
-      or l.sku = (p_limit).sku;
+return case
+  when p_skus is null then 1
+  when cardinality(p_skus) > 1 then seckill_private.wanted_lines(p_limit, p_skus, p_quantities)
+  when (p_limit).sku <> p_skus[1] then 0
+  when (p_limit).metric = 'units' then p_quantities[1]
+  else 1
 end;
 
 comment on function seckill_private.wanted (

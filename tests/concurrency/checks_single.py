@@ -221,6 +221,9 @@ def limit_of_orders_and_units(db: Database) -> None:
     with db.connect("operator") as operator, db.connect("buyer") as buyer:
         set_limit(operator, sale, "units", maximum=3)
         require_equal(describe(reserve(buyer, sale, quantity=3)), "limit_exceeded", "1 + 3 of 3")
+        require_equal(
+            describe(reserve(buyer, sale, user="fay", quantity=4)), "limit_exceeded", "0 + 4 of 3"
+        )
         require_equal(describe(reserve(buyer, sale, quantity=2)), "held", "1 + 2 of 3")
         require_equal(describe(reserve(buyer, sale)), "limit_exceeded", "3 + 1 of 3")
         set_limit(operator, sale, "orders", maximum=1, metric="orders")

@@ -47,30 +47,23 @@ STAMPEDES = [
         (
             Edit(
                 "hold_units",
-                "  language sql\n  volatile\nbegin atomic\n",
+                "as $function$\nbegin\n",
                 """\
-  language plpgsql
-  volatile
 as $function$
 declare
   v_row seckill_private.pool_slot;
-  v_version bigint;
 begin
   select s.* into v_row
     from seckill_private.pool_slot as s
    where s.pool_id = p_pool_id and s.slot = 0;
   if v_row.available < p_quantity then
-    return null;
+    return;
   end if;
 """,
             ),
             Edit("hold_units", "available = s.available -", "available = v_row.available -"),
             Edit("hold_units", "held = s.held +", "held = v_row.held +"),
-            Edit(
-                "hold_units",
-                "     and s.available >= p_quantity\n  returning s.version;\nend;",
-                "  returning s.version into v_version;\n  return v_version;\nend\n$function$;",
-            ),
+            Edit("hold_units", "\n     and s.available >= p_quantity", ""),
         ),
         caught_by=crowd(checks_stampede.last_unit),
         symptom="answers: {'held': 6}",
@@ -94,16 +87,17 @@ begin
             Edit(
                 "reserve_one",
                 """\
-  v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  if v_check.seen_at""",
+    v_check := seckill_private.decide(
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_is_known,
+      v_now);
+""",
                 """\
-  select d.* into v_check
-    from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
-   cross join lateral seckill_private.decide(
-           v_sale, p_user_id || l.had::text, p_digests, p_skus, p_quantities, v_pool_ids,
-           v_is_short, v_now) as d;
-  if v_check.seen_at""",
+    select d.* into v_check
+      from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
+     cross join lateral seckill_private.decide(
+             v_sale, p_user_id || l.had::text, p_digests, p_skus, p_quantities, v_pool_ids,
+             v_is_short, v_is_known, v_now) as d;
+""",
             ),
         ),
         caught_by=crowd(checks_stampede.one_per_user),
@@ -120,13 +114,8 @@ begin
         (
             Edit(
                 "refuse_early",
-                """\
-     and not exists (
-       select from seckill_private.reservation as r
-        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-          and r.user_id = p_user_id)
-""",
-                "",
+                "if p_look.is_known or p_look.lacks_subject",
+                "if p_look.lacks_subject",
             ),
         ),
         caught_by=checks_stampede.last_unit_retried,
@@ -149,9 +138,9 @@ begin
             ),
             Edit(
                 "take_hold",
-                "    v_versions, p_digests);",
+                "v_taken.versions, p_digests);",
                 """\
-    v_versions, p_digests)
+v_taken.versions, p_digests)
   on conflict do nothing
   returning reservation_id)
   select w.reservation_id into v_result.reservation_id
@@ -289,7 +278,7 @@ RESOLUTIONS = [
         (
             Edit(
                 "limit_check",
-                "if v_use.used + p_wanted <= p_limit.maximum then",
+                "if v_use.used + v_wanted <= p_limit.maximum then",
                 "if v_use.used < p_limit.maximum then",
             ),
         ),
@@ -297,8 +286,32 @@ RESOLUTIONS = [
         symptom="1 [+] 3 of 3: 'held'",
     ),
     Mutation(
+        "a limit that newcomers are not asked for",
+        (
+            Edit(
+                "decide",
+                "seckill_private.wanted(v_limit, p_skus, p_quantities) <= v_limit.maximum",
+                "true",
+            ),
+        ),
+        caught_by=checks_single.limit_of_orders_and_units,
+        symptom="0 [+] 4 of 3: 'held'",
+    ),
+    Mutation(
+        "a limit that is passed over for everybody",
+        (Edit("decide", "continue when not p_is_known\n      and", "continue when"),),
+        caught_by=checks_single.limit_of_orders_and_units,
+        symptom="1 [+] 3 of 3: 'held'",
+    ),
+    Mutation(
         "a limit of orders that counts units",
-        (Edit("wanted", "else least(count(*), 1)", "else coalesce(sum(l.quantity), 0)::bigint"),),
+        (
+            Edit(
+                "wanted",
+                "when (p_limit).metric = 'units' then p_quantities[1]",
+                "when true then p_quantities[1]",
+            ),
+        ),
         caught_by=checks_single.limit_of_orders_and_units,
         symptom="orders: 'limit_exceeded', expected 'held'",
     ),

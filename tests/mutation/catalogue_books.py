@@ -211,7 +211,7 @@ BOOKS = [
     ),
     Mutation(
         "synchronous_commit not raised",
-        (Edit("commit_durably", "perform set_config('synchronous_commit', 'on', true);", "null;"),),
+        (Edit("commit_durably", "then set_config('synchronous_commit', 'on', true)", "then null"),),
         caught_by=checks_durable.answers_are_durable,
         symptom="answered before its commit was on disk",
     ),

@@ -10,9 +10,9 @@ LIMITS = [
         "a limit on phones that nobody asks",
         (
             Edit(
-                "limit_checks",
-                "(v_limit.dimension = 'user' or v_digest is not null)",
-                "v_limit.dimension = 'user'",
+                "limit_check",
+                "or p_limit.dimension <> 'user' and v_digest is null",
+                "or p_limit.dimension <> 'user'",
             ),
         ),
         caught_by=checks_shared.one_per_phone,
@@ -154,7 +154,12 @@ LINES = [
         "the pools of an order locked in the order of its lines",
         (
             Edit("take_hold", "if cardinality(p_pool_ids) > 1 then", "if false then"),
-            Edit("take_units", "if cardinality(p_pool_ids) > 1 then", "if false then"),
+            Edit(
+                "take_units",
+                "if cardinality(p_pool_ids) > 1 then\n    if not",
+                "if false then\n    if not",
+            ),
+            Edit("take_units", "  else\n", "  elsif cardinality(p_pool_ids) = 1 then\n"),
         ),
         caught_by=checks_lines.lines_against_close,
         symptom="40P01",

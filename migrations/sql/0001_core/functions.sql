@@ -671,17 +671,13 @@ comment on function seckill_private.lock_digests (bytea[], seckill_private.limit
 -- not rest on a commit that is not on disk, here and on a synchronous standby, so it is raised for
 -- this transaction.
 create or replace function seckill_private.commit_durably ()
-  returns void
-  language plpgsql
+  returns text
+  language sql
   volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
-end
-$function$;
+return case
+  when current_setting('synchronous_commit') not in ('on', 'remote_apply')
+    then set_config('synchronous_commit', 'on', true)
+end;
 
 comment on function seckill_private.commit_durably () is
   'Make this transaction''s commit wait for the disk, whatever the session says.';
@@ -778,26 +774,42 @@ create or replace function seckill_private.find_sale (
 as $function$
 declare
   v_sale seckill_private.sale;
+  v_own seckill_private.limit_version[];
+  v_global seckill_private.limit_version[];
+  v_lists seckill_private.list_dimension[];
 begin
   select a,
-         (select array_agg(l order by l.name collate "C")
-            from seckill_private.limit_version as l
-           where l.until_revision is null
-             and (l.activity_id = a.activity_id
-                  or l.activity_id is null
-                     and not exists (
-                       select from seckill_private.limit_version as o
-                        where o.activity_id = a.activity_id
-                          and o.name = l.name
-                          and o.until_revision is null))),
+         array(
+           select l
+             from seckill_private.limit_version as l
+            where l.activity_id = p_activity_id
+              and l.until_revision is null
+            order by l.name collate "C"),
+         array(
+           select l
+             from seckill_private.limit_version as l
+            where l.activity_id is null
+              and l.until_revision is null),
          (select r.revision from seckill_private.limits_revision as r),
-         (select array_agg(d order by d.dimension collate "C")
-            from seckill_private.list_dimension as d
-           where d.activity_id = a.activity_id)
-    into v_sale.activity, v_sale.limits, v_sale.limits_revision, v_sale.lists
+         array(
+           select d
+             from seckill_private.list_dimension as d
+            where d.activity_id = p_activity_id
+            order by d.dimension collate "C")
+    into v_sale.activity, v_own, v_global, v_sale.limits_revision, v_lists
     from seckill_private.activity as a
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
+  if v_global <> '{}' then
+    v_own := array(
+      select l
+        from unnest(v_own || v_global) as l
+       where l.activity_id is not null
+          or not exists (select from unnest(v_own) as o where o.name = l.name)
+       order by l.name collate "C");
+  end if;
+  v_sale.limits := case when cardinality(v_own) > 0 then v_own end;
+  v_sale.lists := case when cardinality(v_lists) > 0 then v_lists end;
   return v_sale;
 end
 $function$;
@@ -1392,12 +1404,14 @@ comment on function seckill_private.sale_check (seckill_private.activity, timest
 -- Answers: sold_out; null while the pool has the units.
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
+-- p_next_release: no release is due before it, and none at all where it is infinity.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
   p_sku text,
   p_quantity bigint,
   p_balance seckill.availability_result,
+  p_next_release timestamptz,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -1419,7 +1433,9 @@ begin
   end if;
   v_check.answer := 'sold_out';
   v_check.epoch := p_balance.epoch;
-  v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  if p_next_release < 'infinity' then
+    v_release_at := seckill_private.next_release(p_pool_id, p_now);
+  end if;
   v_check.retry := case
     when v_release_at is not null then 'not_yet'
     when p_balance.held > 0 then 'may_return'
@@ -1435,7 +1451,7 @@ end
 $function$;
 
 comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz) is
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz) is
   'Whether what a pool holds is enough for a line.';
 
 -- file: procedures/internal/stock_check.sql
@@ -1455,7 +1471,8 @@ as $function$
 begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now), p_now);
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
+    '-infinity', p_now);
 end
 $function$;
 
@@ -1955,9 +1972,9 @@ comment on function seckill_private.limit_use_of (
   tstzrange, bigint) is
   'What one subject has used of a limit in a window, in the limit''s metric.';
 
--- file: procedures/internal/wanted.sql
--- Orders and holds count one, however many units they have.
-create or replace function seckill_private.wanted (
+-- file: procedures/internal/wanted_lines.sql
+-- Apart from wanted, so that the planner can put that one into its caller.
+create or replace function seckill_private.wanted_lines (
   p_limit seckill_private.limit_version,
   p_skus text[],
   p_quantities integer[]
@@ -1968,7 +1985,6 @@ create or replace function seckill_private.wanted (
   parallel safe
 begin atomic
   select case
-           when p_skus is null then 1
            when (p_limit).metric = 'units' then coalesce(sum(l.quantity), 0)::bigint
            else least(count(*), 1)
          end
@@ -1977,13 +1993,42 @@ begin atomic
       or l.sku = (p_limit).sku;
 end;
 
+comment on function seckill_private.wanted_lines (
+  seckill_private.limit_version, text[], integer[]) is
+  'The same as wanted, for any number of lines.';
+
+-- file: procedures/internal/wanted.sql
+-- Orders and holds count one, however many units they have. Nearly every order has one line, which
+-- needs no loop over a set.
+create or replace function seckill_private.wanted (
+  p_limit seckill_private.limit_version,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_skus is null then 1
+  when cardinality(p_skus) > 1 then seckill_private.wanted_lines(p_limit, p_skus, p_quantities)
+  when (p_limit).sku <> p_skus[1] then 0
+  when (p_limit).metric = 'units' then p_quantities[1]
+  else 1
+end;
+
 comment on function seckill_private.wanted (
   seckill_private.limit_version, text[], integer[]) is
   'What an order would add to a limit''s metric: units of the covered lines, else 1; 0 where none '
   'is covered. 1 without lines (null).';
 
 -- file: procedures/internal/limit_check.sql
--- Answers: limit_exceeded; null while p_wanted more (units or orders) are allowed.
+-- A row of nulls where the limit does not cover the order: none of its lines, or a subject that the
+-- request does not name. A limit on units counts the order's lines together. Without lines (null):
+-- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
+-- windows of its purchase, is not its own competitor, and is asked for units and orders only: limits
+-- against hoarding want holds to be paid.
+-- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
 --   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
 --   not_yet.
@@ -1991,8 +2036,9 @@ create or replace function seckill_private.limit_check (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
   p_user_id text,
-  p_digest bytea,
-  p_wanted bigint,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
   p_now timestamptz,
   p_window_at timestamptz,
   p_except bigint
@@ -2004,12 +2050,22 @@ create or replace function seckill_private.limit_check (
 as $function$
 declare
   v_check seckill_private.check;
-  v_window tstzrange := seckill_private.window_of(
+  v_wanted bigint := seckill_private.wanted(p_limit, p_skus, p_quantities);
+  v_digest bytea := case
+    when p_limit.dimension <> 'user' then seckill_private.digest_of(p_digests, p_limit.dimension)
+  end;
+  v_window tstzrange;
+  v_use seckill_private.limit_use;
+begin
+  if v_wanted <= 0 or p_limit.dimension <> 'user' and v_digest is null
+     or p_except is not null and p_limit.metric not in ('units', 'orders') then
+    return null;
+  end if;
+  v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use seckill_private.limit_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, p_digest, p_wanted, p_now, v_window, p_except);
-begin
+  v_use := seckill_private.limit_use_of(
+    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -2022,13 +2078,13 @@ begin
     when p_limit.window_kind = 'rolling' then v_use.leaves_at
     when p_limit.window_kind <> 'activity' then upper(v_window)
   end;
-  if v_use.used + p_wanted <= p_limit.maximum then
+  if v_use.used + v_wanted <= p_limit.maximum then
     return v_check;
   end if;
   v_check.answer := 'limit_exceeded';
-  if p_wanted > p_limit.maximum then
+  if v_wanted > p_limit.maximum then
     v_check.retry := 'final';
-  elsif v_use.used - v_use.unpaid + p_wanted <= p_limit.maximum then
+  elsif v_use.used - v_use.unpaid + v_wanted <= p_limit.maximum then
     v_check.retry := 'may_return';
     v_check.retry_at := v_use.first_expiry;
   elsif v_check.resets_at < p_activity.ends_at then
@@ -2042,9 +2098,9 @@ end
 $function$;
 
 comment on function seckill_private.limit_check (
-  seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
-  timestamptz, bigint) is
-  'Whether a limit allows one more purchase by a subject, and what is used of it.';
+  seckill_private.limit_version, seckill_private.activity, text, bytea[], text[], integer[],
+  timestamptz, timestamptz, bigint) is
+  'Whether a limit allows a purchase, and what its subject has used of it.';
 
 -- file: procedures/internal/reservation_at.sql
 -- The row has what became of it; each step has its instant, so what it was before can be told. What
@@ -2202,11 +2258,7 @@ comment on function seckill_private.usage_at (
   'What one subject had used of a limit at an instant, and what the limit said of one more.';
 
 -- file: procedures/internal/limit_checks.sql
--- One check for each limit that covers a line and whose subject the request names, by name
--- (load_sale sorts them). A limit on units counts the order's lines together. Without lines
--- (null): what the limits say of one more of anything. p_window_at, p_except: a late payment
--- counts in the windows of its purchase, is not its own competitor, and is asked for units and
--- orders only: limits against hoarding want holds to be paid.
+-- One check for each limit that covers the order, by name (load_sale sorts them).
 create or replace function seckill_private.limit_checks (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -2224,19 +2276,14 @@ create or replace function seckill_private.limit_checks (
 as $function$
 declare
   v_limit seckill_private.limit_version;
-  v_wanted bigint;
-  v_digest bytea;
+  v_check seckill_private.check;
 begin
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
-    v_wanted := seckill_private.wanted(v_limit, p_skus, p_quantities);
-    v_digest := case
-      when v_limit.dimension <> 'user'
-        then seckill_private.digest_of(p_digests, v_limit.dimension)
-    end;
-    if v_wanted > 0 and (v_limit.dimension = 'user' or v_digest is not null)
-       and (p_except is null or v_limit.metric in ('units', 'orders')) then
-      return next seckill_private.limit_check(
-        v_limit, p_sale.activity, p_user_id, v_digest, v_wanted, p_now, p_window_at, p_except);
+    v_check := seckill_private.limit_check(
+      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_window_at,
+      p_except);
+    if v_check.check_name is not null then
+      return next v_check;
     end if;
   end loop;
 end
@@ -2244,7 +2291,7 @@ $function$;
 
 comment on function seckill_private.limit_checks (
   seckill_private.sale, text, bytea[], text[], integer[], timestamptz, timestamptz, bigint) is
-  'What the limits of an activity say of a purchase, a row for each that covers it.';
+  'What the limits of an activity say of a purchase, a row for each that covers it (limit_check).';
 
 -- file: procedures/internal/missing_dimension.sql
 -- Does not raise the error itself: its signature, with the name of a table, would stand in the
@@ -2303,7 +2350,8 @@ comment on function seckill_private.require_dimension (text) is
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
 -- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
 -- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
--- behind.
+-- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none has
+-- used nothing of a limit that counts those alone.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -2312,6 +2360,7 @@ create or replace function seckill_private.decide (
   p_quantities integer[],
   p_pool_ids bigint[],
   p_is_short boolean,
+  p_is_known boolean,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -2321,6 +2370,7 @@ create or replace function seckill_private.decide (
 as $function$
 declare
   v_check seckill_private.check;
+  v_limit seckill_private.limit_version;
   v_limit_check seckill_private.check;
   v_seen_at timestamptz;
 begin
@@ -2332,17 +2382,20 @@ begin
              p_now) as c
      where c.answer is not null
      limit 1;
-  else
+  elsif seckill_private.sale_status(
+          (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
+        <> 'on_sale' then
     v_check := seckill_private.sale_check(p_sale.activity, p_now);
   end if;
   if v_check.answer is not null or p_sale.limits is null then
     return v_check;
   end if;
-  for v_limit_check in
-    select c.*
-      from seckill_private.limit_checks(
-             p_sale, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now) as c
-  loop
+  foreach v_limit in array p_sale.limits loop
+    continue when not p_is_known
+      and v_limit.dimension = 'user' and not seckill_private.crosses_activities(v_limit)
+      and seckill_private.wanted(v_limit, p_skus, p_quantities) <= v_limit.maximum;
+    v_limit_check := seckill_private.limit_check(
+      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now, null);
     v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
     if v_check.answer is null then
       v_check := v_limit_check;
@@ -2355,7 +2408,7 @@ $function$;
 
 comment on function seckill_private.decide (
   seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
-  timestamptz) is
+  boolean, timestamptz) is
   'The first check of a purchase that fails; its answer is null where all pass.';
 
 -- file: procedures/internal/refusal.sql
@@ -3004,21 +3057,25 @@ comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], b
   'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 -- file: procedures/internal/hold_units.sql
--- The purchase itself: a conditional write on the hot row. Null when the row has too few units.
--- Its ledger row is the reservation, which the caller writes with the version returned here; of
--- several (p_lines) it is the last one's.
+-- The purchase itself: a conditional write on the hot row. Nulls when the row has too few units.
+-- Its ledger row is the reservation, which the caller writes with the version and the position in
+-- the feed that are returned here; of several (p_lines) the version is the last one's.
 -- Locks: the slot's row, until the transaction ends.
 create or replace function seckill_private.hold_units (
   p_now timestamptz,
   p_pool_id bigint,
   p_quantity bigint,
   p_expires_at timestamptz,
-  p_lines integer default 1
+  p_lines integer default 1,
+  out version bigint,
+  out feed_position bigint
 )
-  returns bigint
-  language sql
+  returns record
+  language plpgsql
   volatile
-begin atomic
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
   update seckill_private.pool_slot as s
      set available = s.available - p_quantity,
          held = s.held + p_quantity,
@@ -3029,17 +3086,19 @@ begin atomic
    where s.pool_id = p_pool_id
      and s.slot = 0
      and s.available >= p_quantity
-  returning s.version;
-end;
+  returning s.version, s.position into hold_units.version, hold_units.feed_position;
+end
+$function$;
 
 comment on function seckill_private.hold_units (
   timestamptz, bigint, bigint, timestamptz, integer) is
-  'Move units of a pool from available to held; the version of that movement, or null when short.';
+  'Move units of a pool from available to held: the version and the position of that movement, or '
+  'nulls when short.';
 
 -- file: procedures/internal/take_units.sql
--- The units of an order, all or none: the versions of the movements, in the order of the pools, or
--- null when short. One pool needs no lock before its update; of several, all are locked before the
--- first is touched. p_locked: the transaction has the slots already.
+-- The units of an order, all or none; nulls when short. One pool needs no lock before its update; of
+-- several, all are locked before the first is touched. p_is_short: the counters were too low when
+-- they were read. p_locked: the transaction has the slots already.
 -- Locks: due holds by SKIP LOCKED; slots ascending.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
@@ -3047,52 +3106,63 @@ create or replace function seckill_private.take_units (
   p_pool_ids bigint[],
   p_quantities integer[],
   p_expires_at timestamptz,
+  p_is_short boolean,
   p_locked boolean
 )
-  returns bigint[]
+  returns seckill_private.taken
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_versions bigint[];
-  v_version bigint;
+  v_taken seckill_private.taken;
+  v_hold record;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
-  elsif (select s.available from seckill_private.pool_slot as s where s.pool_id = p_pool_ids[1])
-        < p_quantities[1] then
+  elsif p_is_short then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
+  else
+    v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
+    if v_hold.version is not null then
+      return row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken;
+    end if;
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    v_version := seckill_private.hold_units(
+    v_hold := seckill_private.hold_units(
       p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-    if v_version is null then
+    if v_hold.version is null then
       perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
-      v_version := seckill_private.hold_units(
+      v_hold := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
     end if;
-    if v_version is null then
+    if v_hold.version is null then
       return null;
     end if;
-    v_versions := v_versions || v_version;
+    v_taken.slots := v_taken.slots || 0::smallint;
+    v_taken.versions := v_taken.versions || v_hold.version;
+    v_taken.position := v_hold.feed_position;
   end loop;
-  return v_versions;
+  if cardinality(p_pool_ids) > 1 then
+    v_taken.position := seckill_private.level_positions(p_pool_ids, v_taken.slots);
+  end if;
+  return v_taken;
 end
 $function$;
 
 comment on function seckill_private.take_units (
-  timestamptz, bigint, bigint[], integer[], timestamptz, boolean) is
-  'Move the units of an order from available to held; the versions of those movements, or null.';
+  timestamptz, bigint, bigint[], integer[], timestamptz, boolean, boolean) is
+  'Move the units of an order from available to held: the slots and the versions of those '
+  'movements, in the order of the pools, and their position in the feed.';
 
--- file: procedures/internal/hold_position.sql
+-- file: procedures/internal/level_positions.sql
 -- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
 -- The others are raised to it, or what moves next on them would come before the hold.
 -- Called with the slots locked and their units taken.
-create or replace function seckill_private.hold_position (
+create or replace function seckill_private.level_positions (
   p_pool_ids bigint[],
   p_slots smallint[]
 )
@@ -3104,13 +3174,6 @@ as $function$
 declare
   v_position bigint;
 begin
-  if cardinality(p_pool_ids) = 1 then
-    select s.position into strict v_position
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_ids[1]
-       and s.slot = p_slots[1];
-    return v_position;
-  end if;
   select max(s.position) into v_position
     from seckill_private.pool_slot as s
    where s.pool_id = any (p_pool_ids)
@@ -3126,7 +3189,7 @@ begin
 end
 $function$;
 
-comment on function seckill_private.hold_position (bigint[], smallint[]) is
+comment on function seckill_private.level_positions (bigint[], smallint[]) is
   'The position in the feed of a hold that has just taken its units from these slots.';
 
 -- file: procedures/internal/refresh_next_expiry.sql
@@ -3393,6 +3456,40 @@ $function$;
 comment on function seckill_private.replay (seckill_private.reservation, timestamptz) is
   'The answer to a request id that was answered before.';
 
+-- file: procedures/internal/answer_again.sql
+-- Errors: SK004 where the request id stands for another region or other lines.
+create or replace function seckill_private.answer_again (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid,
+  p_region text,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation :=
+    seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
+begin
+  if v_row.reservation_id is null then
+    return null;
+  elsif not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+    return seckill_private.request_error('SK004');
+  end if;
+  return seckill_private.replay(
+    v_row, seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id));
+end
+$function$;
+
+comment on function seckill_private.answer_again (
+  timestamptz, bigint, text, uuid, text, text[], integer[]) is
+  'The answer to a request id that the buyer has used before; a row of nulls where he has not.';
+
 -- file: procedures/internal/enter_queue.sql
 -- A pool's queue has max_waiting places and one for who is being served; a place is an advisory
 -- lock, had until the transaction ends and never waited for. Callers begin to look at different
@@ -3447,6 +3544,7 @@ create or replace function seckill_private.take_hold (
   p_request_id uuid,
   p_pool_ids bigint[],
   p_digests bytea[],
+  p_is_short boolean,
   p_locked boolean
 )
   returns seckill.reserve_result
@@ -3461,22 +3559,22 @@ declare
   v_hold interval := make_interval(secs => (p_sale.activity).hold_seconds);
   v_pool_ids bigint[] := p_pool_ids;
   v_quantities integer[] := p_quantities;
-  v_slots smallint[] := array_fill(0::smallint, array[cardinality(p_pool_ids)]);
-  v_versions bigint[];
+  v_taken seckill_private.taken;
 begin
   if cardinality(p_pool_ids) > 1 then
     select array_agg(l.pool_id order by l.pool_id), array_agg(l.quantity order by l.pool_id)
       into v_pool_ids, v_quantities
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
-  if not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+  if (p_sale.activity).max_waiting is not null
+     and not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
     v_result.status := 'busy';
     v_result.retry := 'busy';
     return v_result;
   end if;
-  v_versions := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_locked);
-  if v_versions is null then
+  v_taken := seckill_private.take_units(
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_locked);
+  if v_taken.versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
              p_sale, p_user_id, p_digests, p_skus, p_quantities, p_pool_ids, p_now) as c
@@ -3499,15 +3597,14 @@ begin
     seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
     seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
     v_result.expires_at, p_sale.limits_revision,
-    seckill_private.hold_position(v_pool_ids, v_slots), v_pool_ids, v_slots, v_quantities,
-    v_versions, p_digests);
+    v_taken.position, v_pool_ids, v_taken.slots, v_quantities, v_taken.versions, p_digests);
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.take_hold (
   timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
-  bytea[], boolean) is
+  bytea[], boolean, boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 -- file: procedures/internal/request_error.sql
@@ -3566,77 +3663,102 @@ comment on function seckill_private.raise_request_error (
   text, bigint, text[], uuid, text, bytea[]) is
   'Raise what reserve_one answered as an error.';
 
--- file: procedures/internal/refuse_early.sql
--- After the first second nearly every call is a refusal. Where one look shows that nothing comes
--- before sold_out (no earlier request of the buyer, no error, the sale is on) and that the counters
--- stand (no hold has ended unswept, no release is due), the rest need not be read. Whatever is not
--- that plain is left to the full decision, which would give the same answer.
--- The limits are found by the argument, not by a's column: a join would read those of all sales.
--- Called under the user's lock.
-create or replace function seckill_private.refuse_early (
-  p_now timestamptz,
+-- file: procedures/internal/look_at_line.sql
+-- What a purchase of one sku starts from, in one look: the sale, the pool, its counters by slot
+-- together, and whether the buyer is known, that is, has any reservation in the activity. Who is not
+-- has used nothing of the limits that count it, has seen nothing, and has asked for nothing before.
+-- lacks_subject is looked at only where the counters are too low: refuse_early alone asks. The
+-- limits are found by the argument, not by a's column: a join would read those of all sales.
+-- Called under the user's lock, in a statement of its own.
+create or replace function seckill_private.look_at_line (
   p_activity_id bigint,
   p_user_id text,
   p_sku text,
   p_quantity integer,
-  p_pool_id bigint,
+  p_region text,
   p_digests bytea[]
+)
+  returns seckill_private.line_look
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_look seckill_private.line_look;
+begin
+  select a.state, a.starts_at, a.ends_at, p.pool_id, s.balance, s.next_expiry, s.next_release,
+         s.seen_at,
+         exists (
+           select from seckill_private.reservation as r
+            where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
+              and r.user_id = p_user_id),
+         (s.balance).available < p_quantity and exists (
+           select from seckill_private.limit_version as l
+            where (l.activity_id = p_activity_id or l.activity_id is null)
+              and l.until_revision is null
+              and l.dimension <> 'user'
+              and l.required
+              and seckill_private.digest_of(p_digests, l.dimension) is null)
+    into v_look
+    from seckill_private.activity as a
+    join seckill_private.pool as p
+      on p.activity_id = p_activity_id
+     and p.sku = p_sku
+     and p.region = p_region
+   cross join lateral (
+           select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
+                  )::seckill.availability_result as balance,
+                  min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
+                  max(s.seen_at) as seen_at
+             from seckill_private.pool_slot as s
+            where s.pool_id = p.pool_id) as s
+   where a.activity_id = p_activity_id
+     and a.dropped_at is null;
+  return v_look;
+end
+$function$;
+
+comment on function seckill_private.look_at_line (
+  bigint, text, text, integer, text, bytea[]) is
+  'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls '
+  'where there is no such pool.';
+
+-- file: procedures/internal/refuse_early.sql
+-- After the first second nearly every call is a refusal. Where the first look shows that nothing
+-- comes before sold_out (no earlier request of the buyer, no error, the sale is on) and that the
+-- counters stand (no hold has ended unswept, no release is due), the rest need not be read. Whatever
+-- is not that plain is left to the full decision, which would give the same answer.
+create or replace function seckill_private.refuse_early (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_sku text,
+  p_quantity integer,
+  p_look seckill_private.line_look
 )
   returns seckill.reserve_result
   language plpgsql
-  volatile
+  stable
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_pool record;
-  v_balance seckill.availability_result;
-  v_now timestamptz;
+  v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
 begin
-  select a.state, a.starts_at, a.ends_at, s.*
-    into v_pool
-    from seckill_private.activity as a
-   cross join lateral (
-           select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
-                  sum(s.held)::bigint as held, sum(s.sold)::bigint as sold,
-                  sum(s.epoch)::bigint as epoch, min(s.next_expiry) as next_expiry,
-                  min(s.next_release) as next_release, max(s.seen_at) as seen_at
-             from seckill_private.pool_slot as s
-            where s.pool_id = p_pool_id) as s
-   where a.activity_id = p_activity_id
-     and a.dropped_at is null
-     and s.available < p_quantity
-     and not exists (
-       select from seckill_private.reservation as r
-        where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-          and r.user_id = p_user_id)
-     and not exists (
-       select from seckill_private.limit_version as l
-        where (l.activity_id = p_activity_id or l.activity_id is null)
-          and l.until_revision is null
-          and l.dimension <> 'user'
-          and l.required
-          and seckill_private.digest_of(p_digests, l.dimension) is null);
-  v_now := greatest(coalesce(p_now, clock_timestamp()), v_pool.seen_at);
-  if v_pool.state is null or v_pool.next_expiry <= v_now or v_pool.next_release <= v_now
-     or seckill_private.sale_status(v_pool.state, v_pool.starts_at, v_pool.ends_at, v_now)
+  if p_look.is_known or p_look.lacks_subject
+     or p_look.next_expiry <= v_now or p_look.next_release <= v_now
+     or seckill_private.sale_status(p_look.state, p_look.starts_at, p_look.ends_at, v_now)
         <> 'on_sale' then
     return null;
   end if;
-  v_balance.total := v_pool.total;
-  v_balance.available := v_pool.available;
-  v_balance.held := v_pool.held;
-  v_balance.sold := v_pool.sold;
-  v_balance.epoch := v_pool.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_pool_id, p_sku, p_quantity, v_balance, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, p_look.balance, p_look.next_release, v_now));
   v_result.replayed := false;
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.refuse_early (
-  timestamptz, bigint, text, text, integer, bigint, bytea[]) is
+  timestamptz, bigint, text, integer, seckill_private.line_look) is
   'The answer sold_out where it is certain at one look, else a row of nulls.';
 
 -- file: procedures/internal/reserve_one.sql
@@ -3671,34 +3793,42 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_row seckill_private.reservation;
   v_sale seckill_private.sale;
   v_check seckill_private.check;
+  v_look seckill_private.line_look;
   v_pool_ids bigint[];
   v_is_short boolean;
+  v_is_known boolean := true;
   v_now timestamptz;
 begin
   perform seckill_private.lock_subject('user', p_user_id);
-  v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
-  v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
-  if v_is_short and cardinality(p_skus) = 1 then
-    v_result := seckill_private.refuse_early(
-      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], v_pool_ids[1], p_digests);
-    if v_result.status is not null then
-      return v_result;
+  if cardinality(p_skus) = 1 then
+    v_look := seckill_private.look_at_line(
+      p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_region, p_digests);
+    v_pool_ids := array[v_look.pool_id];
+    v_is_short := (v_look.balance).available < p_quantities[1];
+    v_is_known := v_look.is_known;
+    if v_is_short then
+      v_result := seckill_private.refuse_early(
+        p_now, p_activity_id, p_skus[1], p_quantities[1], v_look);
+      if v_result.status is not null then
+        return v_result;
+      end if;
     end if;
+  else
+    v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+    v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
   v_sale := seckill_private.find_sale(p_activity_id);
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
-  v_row := seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
-  if v_row.reservation_id is not null then
-    if not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
-      return seckill_private.request_error('SK004');
+  if v_is_known is not false then
+    v_result := seckill_private.answer_again(
+      p_now, p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+    if v_result.status is not null then
+      return v_result;
     end if;
-    v_now := seckill_private.now_at(p_now, v_row.pool_ids, p_activity_id, p_user_id);
-    return seckill_private.replay(v_row, v_now);
   end if;
   if array_position(v_pool_ids, null) is not null then
     return seckill_private.request_error('SK003');
@@ -3708,20 +3838,24 @@ begin
   if p_digests is not null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
-  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
-  v_check := seckill_private.decide(
-    v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  if v_check.seen_at > v_now then
-    v_now := v_check.seen_at;
+  v_now := case
+    when not v_is_known and p_digests is null
+      then greatest(coalesce(p_now, clock_timestamp()), v_look.seen_at)
+    else seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id)
+  end;
+  loop
     v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_now);
-  end if;
+      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_is_known,
+      v_now);
+    exit when (v_check.seen_at > v_now) is not true;
+    v_now := v_check.seen_at;
+  end loop;
   if v_check.answer is not null then
     v_result := seckill_private.refusal(v_check);
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      p_locked);
+      v_is_short, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -4071,8 +4205,7 @@ as $function$
 declare
   v_result seckill.reserve_result;
   v_pool record;
-  v_version bigint;
-  v_position bigint;
+  v_hold record;
   v_ids bigint[];
 begin
   v_result.status := 'held';
@@ -4091,11 +4224,10 @@ begin
      order by r.pool_id
   loop
     continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_version := seckill_private.hold_units(
+    v_hold := seckill_private.hold_units(
       p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
-    continue when v_version is null;
+    continue when v_hold.version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
-    v_position := seckill_private.hold_position(array[v_pool.pool_id], array[0]::smallint[]);
     v_ids := array(
       select seckill_private.next_reservation_id(v_pool.activity_id)
         from generate_series(1, v_pool.lines));
@@ -4104,8 +4236,8 @@ begin
       limits_revision, position, pool_ids, slots, quantities, versions, subjects)
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
-           v_result.expires_at, v_pool.limits_revision, v_position, array[r.pool_id],
-           array[0]::smallint[], array[r.quantity], array[v_version - v_pool.lines + r.line],
+           v_result.expires_at, v_pool.limits_revision, v_hold.feed_position, array[r.pool_id],
+           array[0]::smallint[], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -7298,8 +7430,12 @@ declare
   v_digests bytea[];
 begin
   perform seckill_private.begin_write();
-  perform seckill_private.validate_request(
-    p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  if coalesce(
+       seckill_private.fault_in_buyer(p_activity_id, p_request_id, p_user_id, p_region),
+       seckill_private.fault_in_line(p_sku, p_quantity)) is not null then
+    perform seckill_private.validate_request(
+      p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
+  end if;
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
@@ -7453,18 +7589,26 @@ create or replace procedure seckill.reserve_now (
 )
   language plpgsql
 as $function$
+declare
+  v_result seckill.reserve_result := seckill.reserve(
+    p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
+    p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
+    p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
+    p_subjects => reserve_now.p_subjects);
 begin
-  select r.status, r.ordinal, r.reservation_id, r.replayed, r.state, r.expires_at, r.limit_name,
-         r.sku, r.remaining, r.epoch, r.retry, r.retry_at, r.error_code
-    into reserve_now.status, reserve_now.ordinal, reserve_now.reservation_id,
-         reserve_now.replayed, reserve_now.state, reserve_now.expires_at, reserve_now.limit_name,
-         reserve_now.sku, reserve_now.remaining, reserve_now.epoch, reserve_now.retry,
-         reserve_now.retry_at, reserve_now.error_code
-    from seckill.reserve(
-           p_activity_id => reserve_now.p_activity_id, p_user_id => reserve_now.p_user_id,
-           p_sku => reserve_now.p_sku, p_quantity => reserve_now.p_quantity,
-           p_request_id => reserve_now.p_request_id, p_region => reserve_now.p_region,
-           p_subjects => reserve_now.p_subjects) as r;
+  status := v_result.status;
+  ordinal := v_result.ordinal;
+  reservation_id := v_result.reservation_id;
+  replayed := v_result.replayed;
+  state := v_result.state;
+  expires_at := v_result.expires_at;
+  limit_name := v_result.limit_name;
+  sku := v_result.sku;
+  remaining := v_result.remaining;
+  epoch := v_result.epoch;
+  retry := v_result.retry;
+  retry_at := v_result.retry_at;
+  error_code := v_result.error_code;
   if reserve_now.status operator(pg_catalog.=) 'held' and not reserve_now.replayed then
     set local synchronous_commit = off;
     commit;

@@ -401,6 +401,9 @@ drop function if exists seckill_private.reserve_one;
 -- file: procedures/internal/refuse_early.sql (dropped)
 drop function if exists seckill_private.refuse_early;
 
+-- file: procedures/internal/look_at_line.sql (dropped)
+drop function if exists seckill_private.look_at_line;
+
 -- file: procedures/internal/raise_request_error.sql (dropped)
 drop function if exists seckill_private.raise_request_error;
 
@@ -412,6 +415,9 @@ drop function if exists seckill_private.take_hold;
 
 -- file: procedures/internal/enter_queue.sql (dropped)
 drop function if exists seckill_private.enter_queue;
+
+-- file: procedures/internal/answer_again.sql (dropped)
+drop function if exists seckill_private.answer_again;
 
 -- file: procedures/internal/replay.sql (dropped)
 drop function if exists seckill_private.replay;
@@ -434,8 +440,8 @@ drop function if exists seckill_private.free_activities;
 -- file: procedures/internal/refresh_next_expiry.sql (dropped)
 drop function if exists seckill_private.refresh_next_expiry;
 
--- file: procedures/internal/hold_position.sql (dropped)
-drop function if exists seckill_private.hold_position;
+-- file: procedures/internal/level_positions.sql (dropped)
+drop function if exists seckill_private.level_positions;
 
 -- file: procedures/internal/take_units.sql (dropped)
 drop function if exists seckill_private.take_units;
@@ -517,6 +523,9 @@ drop function if exists seckill_private.limit_check;
 
 -- file: procedures/internal/wanted.sql (dropped)
 drop function if exists seckill_private.wanted;
+
+-- file: procedures/internal/wanted_lines.sql (dropped)
+drop function if exists seckill_private.wanted_lines;
 
 -- file: procedures/internal/limit_use_of.sql (dropped)
 drop function if exists seckill_private.limit_use_of;

@@ -354,7 +354,8 @@ create table seckill_private.limit_version (
   constraint limit_version_maximum check (maximum > 0),
   constraint limit_version_interval check (since_revision < until_revision)
 );
-create unique index limit_version_current on seckill_private.limit_version (activity_id, name)
+create unique index limit_version_current
+    on seckill_private.limit_version (activity_id, name collate "C")
  nulls not distinct where until_revision is null;
 comment on table seckill_private.limit_version is
   'Limits and what they were before: a purchase is judged by the limits of the revision it '

@@ -8,6 +8,8 @@ set local role seckill_owner;
 -- The private types have tables' rows as fields.
 drop type
   seckill_private.sale,
+  seckill_private.line_look,
+  seckill_private.taken,
   seckill_private.feed_place,
   seckill_private.limit_use,
   seckill_private.check,

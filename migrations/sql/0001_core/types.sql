@@ -192,6 +192,31 @@ create type seckill_private.sale as (
 comment on type seckill_private.sale is
   'An activity, the limits that apply in it and its lists, read in one snapshot.';
 
+create type seckill_private.line_look as (
+  state text,
+  starts_at timestamptz,
+  ends_at timestamptz,
+  pool_id bigint,
+  balance seckill.availability_result,
+  next_expiry timestamptz,
+  next_release timestamptz,
+  seen_at timestamptz,
+  is_known boolean,
+  lacks_subject boolean
+);
+comment on type seckill_private.line_look is
+  'What a purchase of one sku starts from. balance: the counters of all slots together, as they '
+  'stand: holds that have ended and releases that are due are not in them yet.';
+
+create type seckill_private.taken as (
+  slots smallint[],
+  versions bigint[],
+  position bigint
+);
+comment on type seckill_private.taken is
+  'Units that an order took: the slot and the version of each line''s movement, and the position '
+  'of the hold in the feed.';
+
 create type seckill_private.request as (
   ordinal integer,
   activity_id bigint,

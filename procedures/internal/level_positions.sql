@@ -1,7 +1,7 @@
 -- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
 -- The others are raised to it, or what moves next on them would come before the hold.
 -- Called with the slots locked and their units taken.
-create or replace function seckill_private.hold_position (
+create or replace function seckill_private.level_positions (
   p_pool_ids bigint[],
   p_slots smallint[]
 )
@@ -13,13 +13,6 @@ as $function$
 declare
   v_position bigint;
 begin
-  if cardinality(p_pool_ids) = 1 then
-    select s.position into strict v_position
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_ids[1]
-       and s.slot = p_slots[1];
-    return v_position;
-  end if;
   select max(s.position) into v_position
     from seckill_private.pool_slot as s
    where s.pool_id = any (p_pool_ids)
@@ -35,5 +28,5 @@ begin
 end
 $function$;
 
-comment on function seckill_private.hold_position (bigint[], smallint[]) is
+comment on function seckill_private.level_positions (bigint[], smallint[]) is
   'The position in the feed of a hold that has just taken its units from these slots.';
