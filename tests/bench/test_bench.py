@@ -208,6 +208,15 @@ def test_a_failing_call_is_one_line(runtime: Runtime) -> None:
         load.run(runtime.postgres.bindir, 1, threading.Event())
 
 
+def test_what_a_new_connection_takes_at_first_is_not_counted(runtime: Runtime) -> None:
+    slow_at_first = """select pg_sleep(case when clock_timestamp() < a.backend_start
+  + interval '0.9 seconds' then 0.1 else 0.002 end)
+  from pg_stat_activity as a where a.pid = pg_backend_pid();\n"""
+    load = Load(runtime.superuser_dsn, slow_at_first, 1, prepared=True, warm_up_s=1)
+    rate = load.run(runtime.postgres.bindir, 1, threading.Event())
+    assert rate.per_second > 0.75 * rate.calls, rate
+
+
 def test_the_password_is_not_in_the_list_of_processes(runtime: Runtime) -> None:
     load = Load(runtime.superuser_dsn, scripts.SELECT_1, 1, prepared=True)
     thread = threading.Thread(target=load.run, args=(runtime.postgres.bindir, 1, threading.Event()))

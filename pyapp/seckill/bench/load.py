@@ -80,6 +80,7 @@ class Load:
         prepared: send prepared statements; not through an old PgBouncer.
         activity_id: the sale, for scripts that have one.
         calls: of each caller, instead of calls for some seconds; 0: as many as can be.
+        warm_up_s: before it counts: a new connection has its plans to make.
     """
 
     dsn: str
@@ -88,6 +89,7 @@ class Load:
     prepared: bool
     activity_id: int = 0
     calls: int = 0
+    warm_up_s: int = 0
 
     def run(self, bindir: Path, seconds: int, stop: threading.Event) -> Rate:
         """Call for so many seconds.
@@ -100,7 +102,7 @@ class Load:
             (Path(scratch) / "script.sql").write_text(self.script, encoding="utf-8")
             words = [
                 *("-n", "-f", "script.sql", "-c", str(self.callers)),
-                *(("-t", str(self.calls)) if self.calls else ("-T", str(seconds))),
+                *self._how_long(seconds),
                 *("-j", str(min(self.callers, 2)), "-D", f"activity={self.activity_id}"),
                 *("-M", "prepared" if self.prepared else "simple"),
             ]
@@ -115,13 +117,19 @@ class Load:
                 start_new_session=True,  # Ctrl-C reaches only us
             )
             try:
-                longest_s = _LONGEST_S if self.calls else seconds + _GRACE_S
+                longest_s = _LONGEST_S if self.calls else self.warm_up_s + seconds + _GRACE_S
                 said = _wait(child, longest_s, stop)
             finally:
                 if child.poll() is None:
                     child.kill()
                     child.communicate()
-        return _rate(said, child.returncode)
+        return _rate(said, child.returncode, self.warm_up_s)
+
+    def _how_long(self, seconds: int) -> tuple[str, ...]:
+        if self.calls:
+            return ("-t", str(self.calls))
+        told = ("-P", "1") if self.warm_up_s else ()
+        return ("-T", str(self.warm_up_s + seconds), *told)
 
 
 def _environment(dsn: str) -> dict[str, str]:
@@ -144,7 +152,7 @@ def _wait(child: subprocess.Popen[str], longest_s: float, stop: threading.Event)
     raise BenchError(f"pgbench was not done after {longest_s:.0f} seconds")
 
 
-def _rate(said: str, status: int) -> Rate:
+def _rate(said: str, status: int, warm_up_s: int) -> Rate:
     calls = re.search(r"actually processed: (\d+)", said)
     failed = re.search(r"failed transactions: (\d+)", said)
     per_second = re.search(r"tps = ([\d.]+)", said)
@@ -153,4 +161,6 @@ def _rate(said: str, status: int) -> Rate:
     if status != 0 or calls is None or per_second is None or (failed and failed[1] != "0"):
         wrong = [line for line in said.splitlines() if "rror" in line] or said.splitlines()[-1:]
         raise BenchError(f"pgbench: {wrong[0] if wrong else f'exit status {status}'}")
-    return Rate(int(calls[1]), float(per_second[1]))
+    # A line for each second, the warm-up's too; the last one may be missing.
+    told = [float(rate) for rate in re.findall(r"progress: .* s, ([\d.]+) tps", said)][warm_up_s:]
+    return Rate(int(calls[1]), sum(told) / len(told) if told else float(per_second[1]))

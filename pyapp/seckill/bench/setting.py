@@ -39,6 +39,7 @@ class Options:
         ledger_calls: of `reserve`, of which a measure of the ledger takes the processor time.
         ledger_batches: of 500, the same.
         record: an empty directory for the history of the asyncio scenario's buyers.
+        warm_up_s: what a measure by pgbench runs before, uncounted.
     """
 
     scenarios: tuple[str, ...] = SCENARIOS
@@ -53,6 +54,7 @@ class Options:
     ledger_calls: int = 3_000
     ledger_batches: int = 60
     record: Path | None = None
+    warm_up_s: int = 1
 
     def quick(self) -> Options:
         """The same as a first look, within 90 seconds, where `ledger` is not asked for."""
@@ -60,6 +62,7 @@ class Options:
             self,
             rounds=2,
             seconds=1,
+            warm_up_s=0,
             callers=(1, 32),
             budget_s=60.0,
             redis_pools=POOL_SIZES[1:2],
@@ -122,7 +125,8 @@ class Setting:
         before = self.place.taken(sale) if sale else 0
         bindir, seconds = self.place.ways.bindir, self.options.seconds
         try:
-            rate = load.run(bindir, seconds, self.stop)
+            warm = replace(load, warm_up_s=self.options.warm_up_s)
+            rate = warm.run(bindir, seconds, self.stop)
         except NoCalls:
             rate = load.run(bindir, 4 * seconds, self.stop)
         # An answer is not looked at; the books are.
