@@ -4993,20 +4993,27 @@ begin
            or r.activity_id = v_activity.activity_id and r.error_code is null
               and r.user_id <> all (v_twice)
               and r.pool_id = any (p_fresh_pool_ids)
-              and k.clear
+              and (not r.known or (
+                select bool_and(
+                         o.request_id <> r.request_id
+                         and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now)
+                  from seckill_private.reservation as o
+                 where o.buyer_key
+                       = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+                   and o.user_id = r.user_id))
            order by r.ordinal),
-         array_agg(k.known order by r.ordinal)
+         array_agg(r.known order by r.ordinal)
     into v_plain, v_known
-    from unnest(p_requests) as r
-   cross join lateral (
-           select count(*) > 0 as known,
-                  coalesce(bool_and(
-                    o.request_id <> r.request_id
-                    and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now), true)
-                    as clear
-             from seckill_private.reservation as o
-            where o.buyer_key = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-              and o.user_id = r.user_id) as k;
+    from (select q.*,
+                 coalesce((
+                   select true
+                     from seckill_private.reservation as o
+                    where o.buyer_key
+                          = seckill_private.buyer_key(v_activity.activity_id, q.user_id)
+                      and o.user_id = q.user_id
+                    limit 1), false) as known
+            from unnest(p_requests) as q
+          offset 0) as r;
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
     v_plain := seckill_private.mark_within(
       p_requests, v_plain, v_known, v_limit, v_activity, p_now);
@@ -5041,10 +5048,22 @@ begin
     select q.plain and (
              not q.covered
              or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
-                and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
-                    <= p_limit.maximum
-                and coalesce(u.seen_at <= p_now, true))
-      from (select r.ordinal, r.user_id, r.quantity, p_plain[r.ordinal] as plain,
+                and case
+                  when q.keys is null and q.digest is null then q.wanted <= p_limit.maximum
+                  else (
+                    select coalesce(sum(
+                             case
+                               when case when v_by_end then o.expires_at else o.created_at end
+                                    <@ v_window
+                                 then seckill_private.counted(p_limit.metric, o, v_only, p_now)
+                               else 0
+                             end), 0) + q.wanted <= p_limit.maximum
+                           and coalesce(max(greatest(o.created_at, o.resolved_at)) <= p_now, true)
+                      from seckill_private.reservations_of(
+                             q.keys, q.user_id, p_activity.activity_id, q.digest) as o)
+                end)
+      from (select r.ordinal, r.user_id, p_plain[r.ordinal] as plain,
+                   case p_limit.metric when 'units' then r.quantity else 1 end as wanted,
                    r.activity_id = p_activity.activity_id
                    and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
                    case when v_by_user and p_known[r.ordinal]
@@ -5053,19 +5072,8 @@ begin
                    case when not v_by_user
                      then seckill_private.digest_of(r.digests, p_limit.dimension)
                    end as digest
-              from unnest(p_requests) as r) as q
-     cross join lateral (
-             select coalesce(sum(
-                      case
-                        when case when v_by_end then o.expires_at else o.created_at end <@ v_window
-                          then seckill_private.counted(p_limit.metric, o, v_only, p_now)
-                        else 0
-                      end), 0) as used,
-                    max(greatest(o.created_at, o.resolved_at)) as seen_at
-               from seckill_private.reservations_of(
-                      case when q.plain and q.covered then q.keys end,
-                      q.user_id, p_activity.activity_id,
-                      case when q.plain and q.covered then q.digest end) as o) as u
+              from unnest(p_requests) as r
+            offset 0) as q
      order by q.ordinal);
 end
 $$;

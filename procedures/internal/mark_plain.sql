@@ -2,6 +2,7 @@
 -- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
 -- other request of the batch has the same user or limited subject, no row has seen a later time,
 -- and every limit has room. The others are decided one by one (reserve_one), by the same rules.
+-- Not exists: a hashed subplan would read the whole table.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],
   p_plain boolean[],
@@ -39,20 +40,27 @@ begin
            or r.activity_id = v_activity.activity_id and r.error_code is null
               and r.user_id <> all (v_twice)
               and r.pool_id = any (p_fresh_pool_ids)
-              and k.clear
+              and (not r.known or (
+                select bool_and(
+                         o.request_id <> r.request_id
+                         and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now)
+                  from seckill_private.reservation as o
+                 where o.buyer_key
+                       = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
+                   and o.user_id = r.user_id))
            order by r.ordinal),
-         array_agg(k.known order by r.ordinal)
+         array_agg(r.known order by r.ordinal)
     into v_plain, v_known
-    from unnest(p_requests) as r
-   cross join lateral (
-           select count(*) > 0 as known,
-                  coalesce(bool_and(
-                    o.request_id <> r.request_id
-                    and greatest(o.created_at, o.resolved_at, o.refunded_at) <= p_now), true)
-                    as clear
-             from seckill_private.reservation as o
-            where o.buyer_key = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-              and o.user_id = r.user_id) as k;
+    from (select q.*,
+                 coalesce((
+                   select true
+                     from seckill_private.reservation as o
+                    where o.buyer_key
+                          = seckill_private.buyer_key(v_activity.activity_id, q.user_id)
+                      and o.user_id = q.user_id
+                    limit 1), false) as known
+            from unnest(p_requests) as q
+          offset 0) as r;
   foreach v_limit in array coalesce(p_sale.limits, '{}') loop
     v_plain := seckill_private.mark_within(
       p_requests, v_plain, v_known, v_limit, v_activity, p_now);

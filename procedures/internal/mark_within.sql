@@ -1,5 +1,6 @@
 -- The same use as limit_use_of counts, for all requests of a batch in one statement. p_known:
 -- whether the user has reservations in the activity, and whether there is a look worth its time.
+-- "offset 0" keeps the planner from working out a digest wherever it is used.
 create or replace function seckill_private.mark_within (
   p_requests seckill_private.request[],
   p_plain boolean[],
@@ -31,10 +32,22 @@ begin
     select q.plain and (
              not q.covered
              or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
-                and u.used + case p_limit.metric when 'units' then q.quantity else 1 end
-                    <= p_limit.maximum
-                and coalesce(u.seen_at <= p_now, true))
-      from (select r.ordinal, r.user_id, r.quantity, p_plain[r.ordinal] as plain,
+                and case
+                  when q.keys is null and q.digest is null then q.wanted <= p_limit.maximum
+                  else (
+                    select coalesce(sum(
+                             case
+                               when case when v_by_end then o.expires_at else o.created_at end
+                                    <@ v_window
+                                 then seckill_private.counted(p_limit.metric, o, v_only, p_now)
+                               else 0
+                             end), 0) + q.wanted <= p_limit.maximum
+                           and coalesce(max(greatest(o.created_at, o.resolved_at)) <= p_now, true)
+                      from seckill_private.reservations_of(
+                             q.keys, q.user_id, p_activity.activity_id, q.digest) as o)
+                end)
+      from (select r.ordinal, r.user_id, p_plain[r.ordinal] as plain,
+                   case p_limit.metric when 'units' then r.quantity else 1 end as wanted,
                    r.activity_id = p_activity.activity_id
                    and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
                    case when v_by_user and p_known[r.ordinal]
@@ -43,19 +56,8 @@ begin
                    case when not v_by_user
                      then seckill_private.digest_of(r.digests, p_limit.dimension)
                    end as digest
-              from unnest(p_requests) as r) as q
-     cross join lateral (
-             select coalesce(sum(
-                      case
-                        when case when v_by_end then o.expires_at else o.created_at end <@ v_window
-                          then seckill_private.counted(p_limit.metric, o, v_only, p_now)
-                        else 0
-                      end), 0) as used,
-                    max(greatest(o.created_at, o.resolved_at)) as seen_at
-               from seckill_private.reservations_of(
-                      case when q.plain and q.covered then q.keys end,
-                      q.user_id, p_activity.activity_id,
-                      case when q.plain and q.covered then q.digest end) as o) as u
+              from unnest(p_requests) as r
+            offset 0) as q
      order by q.ordinal);
 end
 $function$;
