@@ -26,6 +26,12 @@ from tests.faults.fix_options import note_round
 from tests.fix_database import wait_until
 
 WAYS = ("reserve", "batch", "now")
+# The pools of an activity and skus: who has them holds up everybody who buys or sweeps there.
+LOCK_SLOTS = """
+select s.* from seckill_private.pool_slot as s
+  join seckill_private.pool as p on p.pool_id = s.pool_id
+ where p.activity_id = %s and p.sku = any (%s) order by s.pool_id for update
+"""
 _ANSWER = b'"event": "answer"'
 _ROOT = Path(__file__).parents[2]
 
