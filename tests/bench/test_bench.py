@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import signal
@@ -11,6 +12,8 @@ import sys
 import threading
 import time
 import xml.etree.ElementTree as ET
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +21,26 @@ import psutil
 import pytest
 
 from seckill.bench import arrivals as bench_arrivals
+from seckill.bench import ledger as bench_ledger
 from seckill.bench import scripts
 from seckill.bench.load import BenchError, Load, Rate
 from seckill.bench.measures import open_measures
 from seckill.bench.page import page
-from seckill.bench.place import Ways, open_place
+from seckill.bench.place import Place, Ways, open_place
 from seckill.bench.ratios import ratios, wanted
 from seckill.bench.report import arrivals, as_json, number
 from seckill.bench.run import Report, run
-from seckill.bench.setting import SCENARIOS, Options
+from seckill.bench.setting import SCENARIOS, Options, Setting
 from seckill.client_async import AsyncClient
 from seckill.history import verify
 from seckill.runtime import Runtime
 from seckill.runtime.valkey import Valkey
+from tests.fix_postgres import IN_CI
 
 # One worker takes all: what they share takes half a minute to make.
 pytestmark = pytest.mark.xdist_group("bench")
 
+IN_CI_ONLY = pytest.mark.skipif(not IN_CI, reason="a second each: .ci/run has them (CI=true)")
 TINY = Options(
     rounds=1,
     seconds=1,
@@ -192,14 +198,114 @@ def test_a_ratio_is_the_median_of_the_rounds_own() -> None:
     assert none.verdict == "missed"
 
 
-def test_calls_that_take_no_unit_are_not_counted_as_purchases(runtime: Runtime) -> None:
-    """The books are looked at, not only the number of answers."""
-    ways, stop = Ways.of_runtime(runtime), threading.Event()
-    with open_place(ways) as place:
-        object.__setattr__(place, "one", place.gone)
-        with open_measures(place, Options(("hot",), 1, 1, (1,)), stop) as measures:
-            with pytest.raises(BenchError, match=r"calls took 0 units, not 1 each"):
-                measures[0].run()
+@pytest.fixture(scope="module")
+def shared(runtime: Runtime) -> Any:
+    with open_place(Ways.of_runtime(runtime)) as place:
+        yield place
+
+
+def measure(place: Place, scenario: str, name: str) -> Rate:
+    """One measure of a scenario, taken once."""
+    options, stop = replace(TINY, scenarios=(scenario,), record=None), threading.Event()
+    with open_measures(place, options, stop) as measures:
+        (one,) = (one for one in measures if one.name == name)
+        return one.run()
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario", "sale", "other"),
+    [
+        ("reserve@2", "hot", "one", "gone"),
+        pytest.param("reserve_now@2", "hot", "one", "gone", marks=IN_CI_ONLY),
+        pytest.param("batch@1", "batch", "one", "gone", marks=IN_CI_ONLY),
+        pytest.param("sold_out@2", "soldout", "gone", "one", marks=IN_CI_ONLY),
+        ("async_client", "asyncio", "many", "gone"),
+    ],
+)
+def test_calls_that_do_not_buy_what_they_should_end_the_run(
+    shared: Place, name: str, scenario: str, sale: str, other: str
+) -> None:
+    """They are counted as purchases, so the books and the answers are looked at."""
+    shared = replace(shared, **{sale: getattr(shared, other)})
+    with pytest.raises(
+        BenchError,
+        match=r"calls took \d+ units, not \d+ each|a buyer was refused",
+    ):
+        measure(shared, scenario, name)
+
+
+@IN_CI_ONLY
+def test_an_order_that_lacks_a_line_ends_the_run(
+    shared: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = scripts.RESERVE_LINES.replace(f", '{scripts.SKUS[-1]}'", "").replace("1, 1, 1", "1, 1")
+    monkeypatch.setattr(scripts, "RESERVE_LINES", short)
+    with pytest.raises(BenchError, match=r"lines@2: \d+ calls took \d+ units, not 3 each"):
+        measure(shared, "lines", "lines@2")
+
+
+@pytest.mark.parametrize("way", ["bought nothing", pytest.param("bought twice", marks=IN_CI_ONLY)])
+def test_buyers_whose_answers_are_not_in_the_books_end_the_run(
+    shared: Place, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The client says held, and the pool has another number of units less."""
+    taken, looks = Place.taken, itertools.count()
+
+    def another_number(place: Place, activity_id: int) -> int:
+        return taken(place, activity_id) + next(looks) * (1 if way == "bought twice" else -1)
+
+    monkeypatch.setattr(Place, "taken", another_number)
+    with pytest.raises(BenchError, match=r"async_client: \d+ calls took \d+ units, not 1 each"):
+        measure(shared, "asyncio", "async_client")
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("return 0", "a buyer was refused"),
+        pytest.param("return 1", r"redis: \d+ buyers have 0 units", marks=IN_CI_ONLY),
+    ],
+)
+def test_a_peer_that_sells_nothing_ends_the_run(
+    shared: Place, monkeypatch: pytest.MonkeyPatch, script: str, complaint: str
+) -> None:
+    monkeypatch.setattr("seckill.bench.buyers._LUA", script)
+    with pytest.raises(BenchError, match=complaint):
+        measure(shared, "asyncio", "redis_lua@16")
+
+
+@IN_CI_ONLY
+@pytest.mark.parametrize(
+    ("name", "scenario", "peer"),
+    [
+        ("textbook@2", "hot", "TEXTBOOK"),
+        ("insert@2", "hot", "PLAIN_INSERT"),
+        ("textbook_lines@2", "lines", "TEXTBOOK_LINES"),
+    ],
+)
+def test_a_peer_that_does_not_do_its_work_ends_the_run(
+    shared: Place, monkeypatch: pytest.MonkeyPatch, name: str, scenario: str, peer: str
+) -> None:
+    monkeypatch.setattr(scripts, peer, scripts.SELECT_1)
+    with pytest.raises(BenchError, match=rf"{name}: \d+ calls took 0 units, not \d each"):
+        measure(shared, scenario, name)
+
+
+def test_a_refusal_costs_no_purchase(shared: Place) -> None:
+    """The ledger's measures are of processor time, and look at each answer."""
+    server = bench_ledger.Ledger(shared.ways.direct, shared.ways.admin, shared.gone, shared.gone)
+    setting = Setting(shared, TINY, threading.Event(), ExitStack(), print)
+    with pytest.raises(BenchError, match=r"ledger: a buyer was answered \['sold_out'\], not held"):
+        bench_ledger.per_cpu_second(setting, server, shared.gone, bench_ledger.single, 1)
+
+
+def test_an_arrival_that_is_refused_ends_the_run(shared: Place) -> None:
+    async def run() -> None:
+        async with AsyncClient(shared.ways.pooled, max_size=2, flag="") as client:
+            await bench_arrivals.arrive(client, shared.gone, 10, 0.2, threading.Event())
+
+    with pytest.raises(BenchError, match="a buyer was answered sold_out"):
+        asyncio.run(run())
 
 
 def test_a_failing_call_is_one_line(runtime: Runtime) -> None:
@@ -242,6 +348,43 @@ def test_what_the_many_buyers_were_told_is_in_the_books(runtime: Runtime, tmp_pa
     # And the one that connects.
     assert found.verdict.calls == found.rounds[0]["async_client"].calls + 1
     assert verify(tmp_path) == found.verdict
+
+
+@IN_CI_ONLY
+def test_a_purchase_that_is_lost_fails_the_command(
+    runtime: Runtime, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The buyer who connects is told held, and his row is gone; the pool's numbers are right."""
+    import psycopg
+
+    from seckill.cli import main
+
+    with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
+        superuser.execute(_LOSES)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main(
+                    [
+                        *("bench", "--dsn", runtime.ops_dsn, "--admin-dsn", runtime.superuser_dsn),
+                        *("--scenario", "asyncio", "--rounds", "1", "--seconds", "1"),
+                        *("--record", str(tmp_path / "history")),
+                    ]
+                )
+        finally:
+            superuser.execute("drop function seckill_private.lose () cascade")
+    assert ended.value.code == 1
+    assert "the books do not agree with the answers" in capfd.readouterr().err
+
+
+_LOSES = """
+create function seckill_private.lose () returns trigger language plpgsql as $function$
+begin
+  delete from seckill_private.reservation as r where r.reservation_id = new.reservation_id;
+  return null;
+end $function$;
+create trigger lose after insert on seckill_private.reservation
+   for each row when (new.user_id like 'first-%') execute function seckill_private.lose ();
+"""
 
 
 def test_no_measure_begins_after_the_time_allowed(runtime: Runtime) -> None:

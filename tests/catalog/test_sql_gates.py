@@ -20,6 +20,22 @@ PLANTED = {
     "PS002": """
         create or replace function public.leak () returns integer language plpgsql
         set search_path = pg_catalog, pg_temp as $function$ begin return 1; end $function$;""",
+    # In bodies, also behind what is put into other words for pgspot.
+    "PS001": """
+        create procedure seckill.leak () language plpgsql
+        as $function$
+declare
+  v_row seckill.ops_result;
+begin
+  v_row.quantity := 1;
+  if v_row.quantity = 1 then null; end if;
+end $function$;""",
+    "PS016": """
+        create function seckill.leak () returns setof integer language plpgsql
+        as $function$ begin return next evil(); end $function$;""",
+    "PS017": """
+        create function seckill.leak () returns void language plpgsql
+        as $function$ begin perform 1 from pool; end $function$;""",
     "require-concurrent-index-creation": "create index late on seckill_private.reservation (sku);",
     "adding-required-field": "alter table seckill_private.reservation add column a int not null;",
     "ban-drop-column": "alter table seckill_private.reservation drop column user_id;",

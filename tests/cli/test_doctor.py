@@ -96,6 +96,20 @@ def test_without_any_dsn_it_asks_for_one(run: Run) -> None:
     assert "set SECKILL_DSN" in done.complaint
 
 
+@BOTH
+def test_what_was_restored_from_a_dump_is_as_installed(db: Database) -> None:
+    """pg_upgrade restores, too. What is stored parsed may then be shown in other words."""
+    with new_database(db.server) as name:
+        copy = Database(name, db.target, db.server, db.poolers)
+        programs = db.server.bindir
+        dump = subprocess.run([programs / "pg_dump", db.admin_dsn], check=True, capture_output=True)
+        load = [programs / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", copy.admin_dsn]
+        subprocess.run(load, check=True, input=dump.stdout, stdout=subprocess.DEVNULL)
+        found = look("drift", copy)
+        assert found.status == "ok", found
+        assert look("grants", copy).status == "ok"
+
+
 EDITS = {
     "a body of plpgsql": (
         "changed: function seckill.reserve",

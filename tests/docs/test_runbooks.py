@@ -202,6 +202,12 @@ def test_upgrade_postgresql() -> None:
         a_sale(place)
         changes = "select count(*) from seckill.changes(null, 100)"
         before = place.value(changes)
+        # Debian's 15 may be of a later round of minor releases than the wheel's 18 (the page says
+        # what to do then). From 15.20 on it notes this at columns, and 18.6 cannot take it over.
+        place.run(
+            "set allow_system_table_mods = on;"
+            " update pg_attribute set attoptions = null where attoptions::text like '{pg_attver=%}'"
+        )
         new = place.scratch / "data18"
         place.play(
             "upgrade-postgresql",

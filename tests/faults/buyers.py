@@ -3,6 +3,9 @@
 Reads its order, one JSON object on a line of stdin, and buys until stdin ends. Each call is sent
 once and recorded; what found no answer is repeated, as a shop does, until it has one. So at the
 end nothing is open unless this process was killed.
+
+In a rush there are so many buyers, and the process is done with them when each has his unit or was
+told that there will be none.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ class Order:
         record: directory of the history.
         tasks: buyers at a time.
         timeout_ms: for one attempt.
+        rush: so many buyers, each for one unit of what is scarce; 0: one purchase after another.
     """
 
     dsn: str
@@ -55,6 +59,7 @@ class Order:
     record: str
     tasks: int = TASKS
     timeout_ms: int = 3_000
+    rush: int = 0
 
     def line(self) -> str:
         """As the process reads it."""
@@ -78,13 +83,29 @@ class Buyers:
             count += 1
             scarce = chance.random() < 0.4
             user = f"shopper {chance.randrange(_SHOPPERS)}" if scarce else f"{number}/{count}"
-            held = await self._reserve(
+            said = await self._reserve(
                 user, SCARCE if scarce else PLENTY, UUID(int=chance.getrandbits(128), version=4)
             )
-            if held is not None:
-                await self._end(user, held, chance)
+            if said is not None and said.reservation_id is not None:
+                await self._end(user, said.reservation_id, chance)
 
-    async def _reserve(self, user: str, sku: str, request_id: UUID) -> int | None:
+    async def rush(self, number: int) -> None:
+        """Every buyer of this task's share wants one unit, and asks until that is decided."""
+        for buyer in range(number, self._order.rush, self._order.tasks):
+            user = f"{self._order.seed}/{buyer}"
+            chance = random.Random(user)
+            request_id = UUID(int=chance.getrandbits(128), version=4)
+            gives_up = monotonic() + _PATIENCE_S
+            while (said := await self._reserve(user, SCARCE, request_id)) is not None:
+                if said.reservation_id is not None:
+                    await self._pay(user, said.reservation_id)
+                if said.retry != "may_return":
+                    break
+                if monotonic() > gives_up:
+                    raise TimeoutError("units are held by buyers who do not know of it")
+                await asyncio.sleep(0.05)
+
+    async def _reserve(self, user: str, sku: str, request_id: UUID) -> ReserveResult | None:
         call = self._client.reserve_now if self._order.way == "now" else self._client.reserve
         while True:
             said = await self._until_answered(
@@ -103,7 +124,7 @@ class Buyers:
                 ),
             )
             if said is None or said.status != "busy":
-                return None if said is None else said.reservation_id
+                return said
             await asyncio.sleep(0.02)
 
     async def _end(self, user: str, held: int, chance: random.Random) -> None:
@@ -116,11 +137,14 @@ class Buyers:
         elif then != "leave":
             if then == "pay late":
                 await asyncio.sleep(HOLD_SECONDS + 0.1)
-            ref = f"payment {held}"
-            await self._until_answered(
-                lambda: self._recorder.confirm(user_id=user, reservation_id=held, payment_ref=ref),
-                lambda: self._client.confirm(user_id=user, reservation_id=held, payment_ref=ref),
-            )
+            await self._pay(user, held)
+
+    async def _pay(self, user: str, held: int) -> None:
+        ref = f"payment {held}"
+        await self._until_answered(
+            lambda: self._recorder.confirm(user_id=user, reservation_id=held, payment_ref=ref),
+            lambda: self._client.confirm(user_id=user, reservation_id=held, payment_ref=ref),
+        )
 
     async def _until_answered(
         self, begin: Callable[[], Entry], call: Callable[[], Awaitable[Answer]]
@@ -142,7 +166,7 @@ class Buyers:
 
 
 async def run(order: Order) -> None:
-    """Buy until stdin ends, and bring to its end what is under way."""
+    """Buy until stdin ends, or the rush is over, and bring to its end what is under way."""
     with Recorder(Path(order.record), "buyers", seed=order.seed, way=order.way) as recorder:
         async with AsyncClient(
             order.dsn,
@@ -154,9 +178,10 @@ async def run(order: Order) -> None:
         ) as client:
             buyers = Buyers(order, client, recorder)
             watch = asyncio.create_task(_stop_with_stdin(buyers.stop))
+            buy = buyers.rush if order.rush else buyers.buy_on
             async with asyncio.TaskGroup() as tasks:
                 for number in range(order.tasks):
-                    tasks.create_task(buyers.buy_on(number))
+                    tasks.create_task(buy(number))
             await watch
 
 

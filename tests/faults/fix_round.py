@@ -26,6 +26,12 @@ from tests.faults.fix_options import note_round
 from tests.fix_database import wait_until
 
 WAYS = ("reserve", "batch", "now")
+# The pools of an activity and skus: who has them holds up everybody who buys or sweeps there.
+LOCK_SLOTS = """
+select s.* from seckill_private.pool_slot as s
+  join seckill_private.pool as p on p.pool_id = s.pool_id
+ where p.activity_id = %s and p.sku = any (%s) order by s.pool_id for update
+"""
 _ANSWER = b'"event": "answer"'
 _ROOT = Path(__file__).parents[2]
 
@@ -113,8 +119,9 @@ class Round:
         dsn: str | None = None,
         processes: int = 2,
         timeout_ms: int = 3_000,
+        rush: int = 0,
     ) -> Generator[Crowd]:
-        """Buyers who buy until the end of the block."""
+        """Buyers who buy until the end of the block; in a rush so many, each of whom wants one."""
         crowd = Crowd(self.directory)
         try:
             for number in range(processes):
@@ -133,6 +140,7 @@ class Round:
                     f"{self.seed}/{number}",
                     str(self.directory),
                     timeout_ms=timeout_ms,
+                    rush=rush // processes,
                 )
                 _pipe(child).write(order.line())
                 _pipe(child).flush()
@@ -246,7 +254,7 @@ def _repeat(call: Attempt, client: Client, recorder: Recorder) -> None:
             entry.answered(client.cancel(**told))
 
 
-def open_sale(ops_dsn: str) -> int:
+def open_sale(ops_dsn: str, *, scarce: int = 20, hold_seconds: int = HOLD_SECONDS) -> int:
     """A sale of something scarce, limited to two units each, and of something plentiful."""
     now = datetime.now(UTC)
     with Client(ops_dsn, flag="") as client:
@@ -254,9 +262,9 @@ def open_sale(ops_dsn: str) -> int:
             name="fault",
             starts_at=now - timedelta(hours=1),
             ends_at=now + timedelta(hours=2),
-            hold_seconds=HOLD_SECONDS,
+            hold_seconds=hold_seconds,
         )
-        for sku, units in ((SCARCE, 20), (PLENTY, 1_000_000)):
+        for sku, units in ((SCARCE, scarce), (PLENTY, 1_000_000)):
             client.receive_stock(sku=sku, quantity=units, request_id=uuid4())
             client.allocate_stock(
                 activity_id=activity_id, sku=sku, quantity=units, request_id=uuid4()

@@ -6,16 +6,11 @@ import psycopg
 import pytest
 
 from tests.faults.buyers import PLENTY, SCARCE
-from tests.faults.fix_round import Round, each_way
+from tests.faults.fix_round import LOCK_SLOTS, Round, each_way
 from tests.fix_database import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
-_LOCK = """
-select s.* from seckill_private.pool_slot as s
-  join seckill_private.pool as p on p.pool_id = s.pool_id
- where p.activity_id = %s and p.sku = any (%s) order by s.pool_id for update
-"""
 _WAITING = """
 select count(*) from pg_stat_activity
  where usename = 'seckill_buyer' and wait_event_type = 'Lock'
@@ -40,7 +35,7 @@ def test_killed_while_blocked(fault: Round) -> None:
     with psycopg.connect(fault.runtime.superuser_dsn) as holder:
         with fault.buyers() as crowd:
             crowd.wait_for_more()
-            holder.execute(_LOCK, [fault.activity_id, [SCARCE, PLENTY]])
+            holder.execute(LOCK_SLOTS, [fault.activity_id, [SCARCE, PLENTY]])
             with psycopg.connect(fault.runtime.superuser_dsn, autocommit=True) as watcher:
 
                 def blocked() -> int:

@@ -17,7 +17,7 @@ from seckill.runtime import Runtime
 from tests.faults.fix_round import WAYS, Round, each_way
 
 # PgBouncer tries again every second.
-_BACK_S = 5.0
+_BACK_S = 3.0
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -1,8 +1,9 @@
-"""PgBouncer is killed and restarted, paused and resumed, in the middle of a sale."""
+"""PgBouncer is killed and restarted, paused and resumed, reloaded, in the middle of a sale."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,18 +11,27 @@ import pytest
 from seckill.runtime import DATABASE
 from tests.faults.buyers import TASKS
 from tests.faults.fix_round import Round, each_way
+from tests.fix_database import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
 
-def console(fault: Round, command: str) -> None:
+def console(fault: Round, command: str) -> list[Any]:
+    """Say a command on the console; the rows that it shows."""
     with psycopg.connect(
         fault.runtime.pooler.admin_dsn,
         autocommit=True,
         prepare_threshold=None,
         cursor_factory=psycopg.ClientCursor,
     ) as connection:
-        connection.execute(command.encode())
+        cursor = connection.execute(command.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def pool_size_of(fault: Round) -> str:
+    """The setting as the running PgBouncer has it."""
+    (row,) = (row for row in console(fault, "show config") if row[0] == "default_pool_size")
+    return str(row[1])
 
 
 @each_way("kill -9 of PgBouncer", "reserve", "batch", quick=("batch",))
@@ -50,6 +60,23 @@ def test_paused(fault: Round) -> None:
             # What was answered before the pause may be written down after it, once for each buyer.
             assert crowd.answers() - before <= 2 * TASKS
             console(fault, f"resume {DATABASE}")
+        crowd.wait_for_more()
+    verdict = fault.judge()
+    assert (verdict.unknown, verdict.failed) == (0, 0)
+
+
+@pytest.mark.fault("PgBouncer reloaded with other pool sizes")
+def test_reloaded(fault: Round) -> None:
+    """RELOAD with fewer and with more server connections: no call sees an error."""
+    pooler = fault.runtime.pooler
+    usual = pooler.settings["default_pool_size"]
+    with fault.buyers(timeout_ms=20_000) as crowd:
+        for pool_size in ("2", "16", usual):
+            crowd.wait_for_more()
+            pooler.settings["default_pool_size"] = pool_size
+            pooler.reload()
+            fault.faults += 1
+            wait_until(lambda: pool_size_of(fault) == pool_size, "the reload")  # noqa: B023
         crowd.wait_for_more()
     verdict = fault.judge()
     assert (verdict.unknown, verdict.failed) == (0, 0)

@@ -1,8 +1,8 @@
 """A batch answers as its requests would one after another, and leaves the same books.
 
 Random sequences of requests, cut into random batches, run against one sale; the same requests run
-one by one against its twin. Both get the same instants. SECKILL_BATCH_SEQUENCES and _SEED ask for
-more or others.
+one by one against its twin, and by reserve_now against a third. All get the same instants.
+SECKILL_BATCH_SEQUENCES and _SEED ask for more or others.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,10 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from tests.fix_database import Database
+from seckill import resources
+from tests.fix_database import Database, new_database
+from tests.fix_pgbouncer import Poolers
+from tests.fix_postgres import IN_CI, Server
 from tests.fix_sale import Row, Sale, one, violations
 from tests.procedures.instants import (
     OPENS,
@@ -30,7 +34,7 @@ from tests.procedures.instants import (
     sale_between,
 )
 
-SEQUENCES = int(os.environ.get("SECKILL_BATCH_SEQUENCES", "60"))
+SEQUENCES = int(os.environ.get("SECKILL_BATCH_SEQUENCES", "60" if IN_CI else "40"))
 SEED = int(os.environ.get("SECKILL_BATCH_SEED", "20301111"))
 ANSWER = (
     "status",
@@ -140,6 +144,27 @@ def single_of(superuser: Connection[Any], sale: Sale, at: Any, request: Request)
         return str(error.sqlstate)
 
 
+def now_of(superuser: Connection[Any], sale: Sale, request: Request) -> Row | str:
+    """What seckill.reserve_now answers, or the SQLSTATE; the instant is that of `clocked`."""
+    try:
+        return one(
+            superuser,
+            """
+            call seckill.reserve_now(
+                   p_activity_id => %(activity)s, p_user_id => %(user)s, p_sku => %(sku)s,
+                   p_quantity => %(quantity)s, p_request_id => %(request)s,
+                   p_subjects => %(subjects)s)""",
+            activity=8_000_000 if request.unknown else sale.activity_id,
+            user=request.user,
+            sku=request.sku,
+            quantity=request.quantity,
+            request=UUID(int=request.request),
+            subjects=request.subjects,
+        )
+    except psycopg.Error as error:
+        return str(error.sqlstate)
+
+
 def answer_of(row: Row) -> tuple[Any, ...]:
     """What can be compared; reservation ids differ."""
     return tuple(getattr(row, name) for name in ANSWER)
@@ -162,14 +187,16 @@ def books_of(superuser: Connection[Any], sale: Sale) -> list[Row]:
     ).fetchall()
 
 
-def twins(operator: Connection[Any], superuser: Connection[Any], dice: random.Random) -> list[Sale]:
-    """Two sales of the same skus, units and rules."""
+def triplets(
+    operator: Connection[Any], superuser: Connection[Any], dice: random.Random
+) -> list[Sale]:
+    """Three sales of the same skus, units and rules."""
     skus = sorted(new_name() for _ in range(dice.choice([1, 1, 2, 3])))
     units = [dice.choice([2, 5, 12, 40]) for _ in skus]
     rules = dice.sample(RULES, dice.randrange(4))
     lists = dice.random() < 0.2
     made: list[Sale] = []
-    for _ in range(2):
+    for _ in range(3):
         sale = sale_between(
             operator, superuser, sku=skus[0], units=units[0], hold=timedelta(minutes=5)
         )
@@ -201,12 +228,48 @@ def twins(operator: Connection[Any], superuser: Connection[Any], dice: random.Ra
     return made
 
 
+@pytest.fixture(scope="module")
+def clocked(
+    target: str, server: Server, templates: Callable[[Server], str], poolers: Poolers
+) -> Iterator[Database]:
+    """A database in which seckill.reserve, and nothing else, reads the clock from a table.
+
+    reserve_now calls it, and can be told the time in no other way.
+    """
+    living = (resources.procedures() / "buying" / "reserve.sql").read_text(encoding="utf-8")
+    reads_the_clock = "reserve_at(\n    null, "
+    assert living.count(reads_the_clock) == 1
+    with new_database(server, templates(server)) as name:
+        made = Database(name, target, server, poolers)
+        with made.connect("superuser") as superuser:
+            superuser.execute("create table public.clock (at timestamptz)")
+            superuser.execute("insert into public.clock values (null)")
+            superuser.execute("grant select on public.clock to seckill_owner")
+            told = reads_the_clock.replace("null", "(select c.at from public.clock as c)")
+            superuser.execute(living.replace(reads_the_clock, told).encode())
+        yield made
+
+
+@pytest.fixture(scope="module")
+def operator(clocked: Database) -> Iterator[Connection[Any]]:
+    """Runs the sales."""
+    with clocked.connect("operator") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def superuser(clocked: Database) -> Iterator[Connection[Any]]:
+    """Chooses the instants."""
+    with clocked.connect("superuser") as connection:
+        yield connection
+
+
 @pytest.mark.parametrize("number", range(SEQUENCES))
 def test_a_batch_is_its_requests_one_after_another(
-    operator: Connection[Any], superuser: Connection[Any], shop: Database, number: int
+    operator: Connection[Any], superuser: Connection[Any], number: int
 ) -> None:
     dice = random.Random(f"{SEED} {number}")
-    batched, single = twins(operator, superuser, dice)
+    sales = batched, single, now = triplets(operator, superuser, dice)
     skus = [row.sku for row in books_of(superuser, batched)]
     known: list[Request] = []
     at = OPENS
@@ -214,19 +277,26 @@ def test_a_batch_is_its_requests_one_after_another(
         at += dice.choice([timedelta(0), timedelta(minutes=1), timedelta(minutes=6)])
         requests = [a_request(dice, skus, known) for _ in range(dice.choice([1, 4, 12, 30]))]
         known += requests
+        superuser.execute("update public.clock set at = %s", [at])
         by_batch = batch_of(superuser, batched, at, requests)
         one_by_one = [single_of(superuser, single, at, request) for request in requests]
-        for place, (mine, twin) in enumerate(zip(by_batch, one_by_one, strict=True), start=1):
+        by_now = [now_of(superuser, now, request) for request in requests]
+        answers = zip(by_batch, one_by_one, by_now, strict=True)
+        for place, (mine, twin, third) in enumerate(answers, start=1):
             if isinstance(twin, str):
                 assert (mine.status, mine.ordinal, mine.error_code) == ("error", place, twin)
+                assert third == twin
                 continue
             assert mine.ordinal == place
-            assert answer_of(mine) == answer_of(twin)
+            assert not isinstance(third, str), third
+            assert answer_of(mine) == answer_of(twin) == answer_of(third)
             if mine.status == "held" and not mine.replayed and dice.random() < 0.4:
                 settle = dice.choice([confirm_at, cancel_at])
                 user = requests[mine.ordinal - 1].user
-                for row in (mine, twin):
+                for row in (mine, twin, third):
                     settle(superuser, row.reservation_id, at, user=user)
-        assert books_of(superuser, batched) == books_of(superuser, single)
-    assert violations(operator, batched) == []
-    assert violations(operator, single) == []
+        books = books_of(superuser, batched)
+        assert books == books_of(superuser, single)
+        assert books == books_of(superuser, now)
+    for sale in sales:
+        assert violations(operator, sale) == []

@@ -35,16 +35,16 @@ REFUSALS = {
     *("not_started", "paused", "ended", "sold_out", "not_eligible", "limit_exceeded", "busy"),
     "error",
 }
-DECIDERS = {"reserve", "reserve_lines", "reserve_batch", "confirm_batch"}
+DECIDERS = {"reserve", "reserve_lines", "reserve_batch", "reserve_now", "confirm_batch"}
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A public function as the catalogue has it: its arguments by name, with their types."""
+    """A public function, or procedure, as the catalogue has it: its arguments with their types."""
 
     name: str
     arguments: dict[str, str]
-    returns_rows: bool
+    is_procedure: bool
 
 
 @dataclass(slots=True)
@@ -70,7 +70,8 @@ class Shop:
         named = ", ".join(
             f"{name} => %({name})s::text::{kind}" for name, kind in function.arguments.items()
         )
-        query = f"select * from seckill.{function.name}({named})"
+        how = "call" if function.is_procedure else "select * from"
+        query = f"{how} seckill.{function.name}({named})"
         try:
             return None, self.operator.execute(query.encode(), values).fetchall()
         except psycopg.Error as error:
@@ -138,18 +139,25 @@ def public_functions(superuser: Connection[Any]) -> dict[str, Function]:
     """What the catalogue says of schema seckill."""
     rows = superuser.execute(
         """
-        select p.proname as name, p.proretset as returns_rows, p.proargnames[:p.pronargs] as names,
+        select p.proname as name, p.prokind = 'p' as is_procedure,
+               p.proargnames[:p.pronargs] as names,
                array(select format_type(t.oid, null)
                        from unnest(p.proargtypes) with ordinality as t (oid, n)
                       order by t.n) as types
           from pg_proc as p
          where p.pronamespace = 'seckill'::regnamespace
-           and p.prokind = 'f'
          order by 1"""
     ).fetchall()
     return {
         row.name: Function(
-            row.name, dict(zip(row.names or [], row.types, strict=True)), row.returns_rows
+            row.name,
+            # A procedure's answer stands among its arguments.
+            {
+                name: kind
+                for name, kind in zip(row.names or [], row.types, strict=True)
+                if name.startswith("p_")
+            },
+            row.is_procedure,
         )
         for row in rows
     }
@@ -258,8 +266,9 @@ FUNCTIONS = (
     *("confirm", "create_activity", "drop_limit", "expire_due", "explain", "find_reservation"),
     *("get_reservation", "history", "inventory", "limit_usage", "list_reservations", "move_stock"),
     *("open_activity", "ops_history", "pause_activity", "receive_stock", "reconcile"),
-    *("remove_eligible", "require_eligibility", "reserve", "reserve_lines", "resume_activity"),
+    *("remove_eligible", "require_eligibility", "reserve", "reserve_lines", "reserve_now"),
     *(
+        "resume_activity",
         "schedule_release",
         "schema_version",
         "set_limit",
@@ -306,8 +315,8 @@ def some(kind: str) -> st.SearchStrategy[str | None]:
 
 
 SEVERAL = (
-    *("reserve", "reserve_lines", "confirm", "allocate_stock", "set_limit", "history"),
-    "schedule_release",
+    *("reserve", "reserve_lines", "reserve_now", "confirm", "allocate_stock", "set_limit"),
+    *("history", "schedule_release"),
 )
 
 

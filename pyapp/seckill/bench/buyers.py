@@ -19,6 +19,7 @@ BUYERS = 2_000
 POOL_SIZES = (16, 64, 256)
 _CONNECTIONS = 8
 _LOOK_S = 0.05
+_STOCK = 1_000_000_000
 
 # The usual advice: check and decrement in one script, and a set of those who have bought.
 _LUA = """
@@ -45,14 +46,19 @@ async def _crowd(buy: Buy, buyers: int, seconds: float, stop: threading.Event) -
                 raise BenchError("a buyer was refused who must not be")
             bought += 1
 
-    crowd = asyncio.gather(*(buyer() for _ in range(buyers)))
-    while not crowd.done():
-        await asyncio.wait([crowd], timeout=_LOOK_S)
-        if stop.is_set():
-            crowd.cancel()
-            await asyncio.gather(crowd, return_exceptions=True)
-            raise Interrupted
-    await crowd  # for its error
+    tasks = [asyncio.create_task(buyer()) for _ in range(buyers)]
+    crowd = asyncio.gather(*tasks)
+    try:
+        while not crowd.done():
+            await asyncio.wait([crowd], timeout=_LOOK_S)
+            if stop.is_set():
+                raise Interrupted
+        await crowd  # for its error
+    finally:
+        # The others would go on beside the end of the first who fails.
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(crowd, *tasks, return_exceptions=True)
     return Rate(bought, bought / (monotonic() - began))
 
 
@@ -115,14 +121,18 @@ def redis_buyers(
         redis = Redis(connection_pool=pool)
         try:
             await redis.delete("stock", "bought")
-            await redis.set("stock", 1_000_000_000)
+            await redis.set("stock", _STOCK)
             script = redis.register_script(_LUA)
 
             async def buy(user_id: str) -> bool:
                 return await script(keys=["stock", "bought"], args=[user_id]) == 1
 
             await buy("first")
-            return await _crowd(buy, buyers, seconds, stop)
+            rate = await _crowd(buy, buyers, seconds, stop)
+            sold = _STOCK - int(await redis.get("stock") or 0)
+            if sold != rate.calls + 1:
+                raise BenchError(f"redis: {rate.calls + 1} buyers have {sold} units")
+            return rate
         finally:
             await redis.aclose()
             await pool.disconnect()

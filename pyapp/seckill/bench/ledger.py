@@ -53,7 +53,7 @@ select status from seckill.reserve_batch(
 
 
 @dataclass(frozen=True, slots=True)
-class _Ledger:
+class Ledger:
     """A server and its sales.
 
     Attributes:
@@ -69,7 +69,7 @@ class _Ledger:
     second: int
 
 
-def _open(setting: Setting) -> _Ledger:
+def _open(setting: Setting) -> Ledger:
     runtime = Runtime(settings=SETTINGS)
     setting.stack.callback(runtime.stop)
     try:
@@ -79,10 +79,10 @@ def _open(setting: Setting) -> _Ledger:
     with Client(runtime.ops_dsn, flag="") as client:
         first, second = (open_sale(client, ("user",), _STOCK) for _ in range(2))
     buyer = runtime.direct_dsn("seckill_buyer")
-    return _Ledger(buyer, runtime.superuser_dsn, first, second)
+    return Ledger(buyer, runtime.superuser_dsn, first, second)
 
 
-def _fill(setting: Setting, ledger: _Ledger, activity_id: int, rows: int) -> None:
+def _fill(setting: Setting, ledger: Ledger, activity_id: int, rows: int) -> None:
     with psycopg.connect(ledger.admin, autocommit=True) as connection:
         connection.execute("set work_mem = '256MB'")
         for first in range(1, rows + 1, _CHUNK):
@@ -103,7 +103,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _single(connection: psycopg.Connection, activity_id: int) -> list[str]:
+def single(connection: psycopg.Connection, activity_id: int) -> list[str]:
     arguments = (activity_id, f"single-{uuid4()}", SKU, uuid4())
     return [row[0] for row in connection.execute(_RESERVE, arguments, prepare=True)]
 
@@ -114,9 +114,9 @@ def _batch(connection: psycopg.Connection, activity_id: int) -> list[str]:
     return [row[0] for row in connection.execute(_RESERVE_BATCH, arguments, prepare=True)]
 
 
-def _per_cpu_second(
+def per_cpu_second(
     setting: Setting,
-    ledger: _Ledger,
+    ledger: Ledger,
     activity_id: int,
     call: Callable[[psycopg.Connection, int], list[str]],
     calls: int,
@@ -155,13 +155,13 @@ def ledger(setting: Setting) -> Iterator[Measure]:
         ("own", large, large.second),
     )
     for way, call, calls in (
-        ("single", _single, options.ledger_calls),
+        ("single", single, options.ledger_calls),
         ("batch", _batch, options.ledger_batches),
     ):
         for side, server, sale in sides:
             yield Measure(
                 f"cpu_{way}_{side}",
-                lambda server=server, sale=sale, call=call, calls=calls: _per_cpu_second(
+                lambda server=server, sale=sale, call=call, calls=calls: per_cpu_second(
                     setting, server, sale, call, calls
                 ),
             )

@@ -17,7 +17,7 @@ from seckill.bench.buyers import redis_buyers, seckill_buyers
 from seckill.bench.ledger import ledger
 from seckill.bench.load import BenchError, Rate
 from seckill.bench.place import Place
-from seckill.bench.setting import Measure, Options, Setting
+from seckill.bench.setting import Measure, Options, Setting, require_taken
 from seckill.history import Recorder
 from seckill.runtime import StartError
 from seckill.runtime.valkey import Valkey
@@ -79,7 +79,7 @@ def _lines(setting: Setting) -> Iterator[Measure]:
     crowd, place = setting.options.crowd, setting.place
     load = setting.pooled(scripts.RESERVE_LINES, crowd, place.lines)
     yield setting.pgbench(f"lines@{crowd}", load, units=len(scripts.SKUS))
-    yield setting.peer("textbook_lines", scripts.TEXTBOOK_LINES, crowd)
+    yield setting.peer("textbook_lines", scripts.TEXTBOOK_LINES, crowd, units=len(scripts.SKUS))
 
 
 def _asyncio(setting: Setting) -> Iterator[Measure]:
@@ -92,9 +92,13 @@ def _asyncio(setting: Setting) -> Iterator[Measure]:
         )
 
     def ours() -> Rate:
-        return seckill_buyers(
+        before = place.taken(place.many)
+        rate = seckill_buyers(
             place.ways.pooled, place.many, options.buyers, options.seconds, stop, recorder
         )
+        # And the one that connects.
+        require_taken("async_client", rate.calls + 1, place.taken(place.many) - before)
+        return rate
 
     def redis(valkey: Valkey, connections: int) -> Callable[[], Rate]:
         path = str(valkey.socket)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -97,12 +98,21 @@ class Place:
         sales = (self.one, self.three, self.free, self.gone, self.many, self.full)
         return sum(map(self.taken, sales)) + self.taken(self.lines) // len(SKUS)
 
+    def inserted(self) -> int:
+        """Rows of the plain insert."""
+        return self._number("select count(*) from seckill_bench.plain")
+
+    def peers_sold(self) -> int:
+        """Units that the textbook's transactions have sold, in all."""
+        return -self._number("select sum(available) from seckill_bench.stock")
+
     def pool_bytes(self) -> int:
         """The size of the table of pools, with its indexes."""
+        return self._number("select pg_total_relation_size('seckill_private.pool_slot')")
+
+    def _number(self, query: LiteralString) -> int:
         with psycopg.connect(self.ways.admin) as connection:
-            row = connection.execute(
-                "select pg_total_relation_size('seckill_private.pool_slot')"
-            ).fetchone()
+            row = connection.execute(query).fetchone()
         assert row is not None
         return int(row[0])
 

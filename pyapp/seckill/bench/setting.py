@@ -119,10 +119,13 @@ class Setting:
         """
         return Measure(name, lambda: self.run_load(name, load, units))
 
-    def run_load(self, name: str, load: Load, units: int) -> Rate:
-        """The load for the seconds of a measure, and a look at the books."""
+    def run_load(
+        self, name: str, load: Load, units: int, taken: Callable[[], int] | None = None
+    ) -> Rate:
+        """The load for the seconds of a measure, and a look at the books, or at `taken`."""
         sale = load.activity_id
-        before = self.place.taken(sale) if sale else 0
+        count = taken or (lambda: self.place.taken(sale) if sale else 0)
+        before = count()
         bindir, seconds = self.place.ways.bindir, self.options.seconds
         try:
             warm = replace(load, warm_up_s=self.options.warm_up_s)
@@ -130,9 +133,7 @@ class Setting:
         except NoCalls:
             rate = load.run(bindir, 4 * seconds, self.stop)
         # An answer is not looked at; the books are.
-        taken = (self.place.taken(sale) if sale else 0) - before
-        if taken != rate.calls * units:
-            raise BenchError(f"{name}: {rate.calls} calls took {taken} units, not {units} each")
+        require_taken(name, rate.calls, count() - before, units)
         return Rate(rate.calls * max(units, 1), rate.per_second * max(units, 1))
 
     def pooled(self, script: str, callers: int, activity_id: int) -> Load:
@@ -144,11 +145,23 @@ class Setting:
         ways = self.place.ways
         return Load(ways.direct, script, callers, ways.direct_prepared, activity_id)
 
-    def peer(self, name: str, script: str, callers: int) -> Measure:
-        """A peer that writes, direct and prepared."""
+    def peer(self, name: str, script: str, callers: int, *, units: int = 1) -> Measure:
+        """A peer that writes, direct and prepared; it must do its work, too."""
         load = Load(self.place.ways.admin, script, callers, prepared=True)
-        return self.pgbench(f"{name}@{callers}", load)
+        count = self.place.inserted if script == scripts.PLAIN_INSERT else self.place.peers_sold
+        name = f"{name}@{callers}"
+        return Measure(name, lambda: self.run_load(name, load, units, count))
 
     def select_1(self, callers: int) -> Measure:
         """The cheapest call there is."""
         return self.pgbench(f"select_1@{callers}", self.direct(scripts.SELECT_1, callers))
+
+
+def require_taken(name: str, calls: int, taken: int, units: int = 1) -> None:
+    """Each call must have taken its units, or the measure counts what is no purchase.
+
+    Raises:
+        BenchError: they have not.
+    """
+    if taken != calls * units:
+        raise BenchError(f"{name}: {calls} calls took {taken} units, not {units} each")

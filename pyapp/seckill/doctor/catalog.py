@@ -5,7 +5,8 @@ databases at head. It has digests of definitions and all grants.
 
 A definition is what PostgreSQL shows of a function (arguments, defaults, language, settings, body)
 or of a view, so an edit of any of these is seen, also in a body that PostgreSQL stores parsed and
-not as text. Two releases of PostgreSQL may show one view differently; the manifest then has both.
+not as text. Two releases of PostgreSQL may show one view differently, and what was restored from a
+dump or by pg_upgrade may be shown in other words; the manifest then has all of them.
 Not seen: comments on objects, tables, constraints, and the statements inside types.
 """
 
