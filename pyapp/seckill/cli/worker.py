@@ -45,6 +45,12 @@ def worker(
             "its end when it starts: quick, unless the books are long.",
         ),
     ] = None,
+    alive_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Touched about every second, as long as every job goes round: for a health check.",
+        ),
+    ] = None,
     redis_url: Annotated[
         str | None,
         typer.Option(
@@ -68,8 +74,9 @@ def worker(
     usable = usable_dsn(dsn)
     if relay and not redis_url:
         fail("--relay needs --redis-url or SECKILL_REDIS_URL", ExitCode.USAGE)
-    if cursor_file is not None and not cursor_file.parent.is_dir():
-        fail(f"{cursor_file.parent}: no such directory", ExitCode.USAGE)
+    for path in (cursor_file, alive_file):
+        if path is not None and not path.parent.is_dir():
+            fail(f"{path.parent}: no such directory", ExitCode.USAGE)
     if both and not redis_url:
         note("no --redis-url and no SECKILL_REDIS_URL: sweeping only")
     options = Options(
@@ -83,6 +90,7 @@ def worker(
         poll_s=poll_ms / 1000,
         report_s=report,
         cursor_file=cursor_file,
+        alive_file=alive_file,
     )
     with explained():
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from seckill.client_async import AsyncClient
@@ -21,6 +22,7 @@ from seckill.worker.tally import Tally, say
 # Doubles from 0.1 to 2 seconds, as long as it takes: a worker outlives an outage of any length.
 _BACKOFF = RetryPolicy(base_ms=100, cap_ms=2_000)
 _CONNECTIONS = 5  # the sweeper's, and the relay's looks
+_PULSE_S = 1.0
 _RELAY_TIMEOUT_MS = 500  # nobody waits for the relay, so it waits longer for Redis than a buyer
 
 
@@ -39,6 +41,7 @@ class Options:
         poll_s: between two looks at the feed while nothing happens.
         report_s: between two reports.
         cursor_file: where the relay keeps its place in the feed; None: it starts at the end.
+        alive_file: touched whenever each job has gone round once more; None: no file.
     """
 
     dsn: str
@@ -51,6 +54,7 @@ class Options:
     poll_s: float = 0.02
     report_s: float = 10.0
     cursor_file: Path | None = None
+    alive_file: Path | None = None
 
 
 class Job(Protocol):
@@ -69,6 +73,29 @@ class Job(Protocol):
     async def step(self) -> bool:
         """Do a little; whether there may be more to do at once."""
         ...
+
+
+class Pulse:
+    """A file whose time is when all jobs had gone round once more, for whoever watches over us.
+
+    A round that failed counts: to start anew does not bring a database back.
+    """
+
+    def __init__(self, path: Path | None, jobs: Collection[str]) -> None:
+        self._path = path
+        self._jobs = frozenset(jobs)
+        self._missing = set(jobs)
+        self._next = 0.0
+
+    def beat(self, job: str) -> None:
+        """A job has gone round."""
+        self._missing.discard(job)
+        if self._path is None or self._missing or monotonic() < self._next:
+            return
+        self._missing = set(self._jobs)
+        self._next = monotonic() + _PULSE_S
+        with suppress(OSError):  # a full disk must not stop the sweeper; the file gets old
+            self._path.touch()
 
 
 async def work(options: Options) -> None:
@@ -114,8 +141,10 @@ async def _all(
     jobs: Sequence[tuple[Job, float]], options: Options, stop: asyncio.Event, tally: Tally
 ) -> None:
     reporter = asyncio.create_task(_report(options.report_s, tally))
+    pulse = Pulse(options.alive_file, [job.name for job, _ in jobs])
     running = [
-        asyncio.create_task(_repeat(job, idle_s, options.once, stop, tally)) for job, idle_s in jobs
+        asyncio.create_task(_repeat(job, idle_s, options.once, stop, tally, pulse))
+        for job, idle_s in jobs
     ]
     try:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
@@ -127,7 +156,9 @@ async def _all(
         await asyncio.gather(*running, reporter, return_exceptions=True)
 
 
-async def _repeat(job: Job, idle_s: float, once: bool, stop: asyncio.Event, tally: Tally) -> None:
+async def _repeat(
+    job: Job, idle_s: float, once: bool, stop: asyncio.Event, tally: Tally, pulse: Pulse
+) -> None:
     failures = 0
     lost = False
     while not stop.is_set():
@@ -151,6 +182,7 @@ async def _repeat(job: Job, idle_s: float, once: bool, stop: asyncio.Event, tall
             if once and not more:
                 return
             pause_s = job.pause_s if more else idle_s
+        pulse.beat(job.name)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await stop.wait()
