@@ -262,6 +262,7 @@ FUNCTIONS = (
     *(
         "schedule_release",
         "schema_version",
+        "contract_version",
         "set_limit",
         "set_queue_limit",
         "shard_of",
