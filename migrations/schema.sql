@@ -660,6 +660,15 @@ ALTER FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint
 
 COMMENT ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) IS 'Confirm up to 500 reservations, as a file of payments brings them: the arrays are parallel, a payment_ref may be null. One row for each, in their order, as seckill.confirm would answer them one after another; a payment that it would refuse with SK001 or SK008 gets status error and the code in error_code, and the others go on. All are decided at one instant. Raises SK001 (arrays that are null, of unequal length or too long), SK005; 55P03 after five seconds of waiting, or when others are just settling the units that a late payment needs: nothing happened, try again.';
 
+CREATE FUNCTION seckill.contract_version() RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN 1;
+
+ALTER FUNCTION seckill.contract_version() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.contract_version() IS 'The number of the contract, by which a client sees whether it knows this schema. Revisions that add leave it; one that takes something away raises it.';
+
 CREATE FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer DEFAULT 900, p_time_zone text DEFAULT 'UTC'::text, p_request_id uuid DEFAULT NULL::uuid, p_actor text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7829,6 +7838,11 @@ GRANT ALL ON FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p
 
 REVOKE ALL ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.confirm_batch(p_user_ids text[], p_reservation_ids bigint[], p_payment_refs text[]) TO seckill_app;
+
+REVOKE ALL ON FUNCTION seckill.contract_version() FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.contract_version() TO seckill_read;
+GRANT ALL ON FUNCTION seckill.contract_version() TO seckill_app;
+GRANT ALL ON FUNCTION seckill.contract_version() TO seckill_ops;
 
 REVOKE ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.create_activity(p_name text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_hold_seconds integer, p_time_zone text, p_request_id uuid, p_actor text) TO seckill_ops;

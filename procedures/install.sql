@@ -262,6 +262,7 @@
 -- Public: reading
 \ir reading/shard_of.sql
 \ir reading/schema_version.sql
+\ir reading/contract_version.sql
 \ir reading/inventory.sql
 \ir reading/history.sql
 \ir reading/stock_at.sql

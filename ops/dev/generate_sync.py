@@ -33,6 +33,7 @@ NAMES = {
     "AsyncClient": "Client",
     "AsyncCoalescer": "Coalescer",
     "AsyncConnection": "Connection",
+    "AsyncContract": "Contract",
     "AsyncCore": "Core",
     "AsyncCursor": "Cursor",
     "AsyncGuard": "Guard",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from seckill.client import Client
 from seckill.client_async import AsyncClient
 from seckill.errors import (
+    IncompatibleSchema,
     InvalidArgument,
     OutcomeUnknown,
     RequestConflict,
@@ -47,6 +48,7 @@ __all__ = [
     "Change",
     "CheckResult",
     "Client",
+    "IncompatibleSchema",
     "InvalidArgument",
     "InventoryResult",
     "OpsEntry",

@@ -22,7 +22,13 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.json import Jsonb
 
 from seckill._calls import RESERVE_BATCH, Call
-from seckill.errors import OutcomeUnknown, SeckillError, Unavailable, UnknownStatus
+from seckill.errors import (
+    IncompatibleSchema,
+    OutcomeUnknown,
+    SeckillError,
+    Unavailable,
+    UnknownStatus,
+)
 from seckill.results import ReserveResult
 
 # As plain rows: what one of them cannot be read as concerns one caller only.
@@ -195,11 +201,12 @@ def deliver(tickets: Sequence[Ticket], rows: Sequence[TupleRow]) -> None:
 def after_failure(tickets: Sequence[Ticket], error: Exception) -> list[Sequence[Ticket]]:
     """A batch failed as a whole: tell its callers, or name the parts to be sent by themselves.
 
-    Where PostgreSQL was not to be had, all are told, and each tries again as its own time
-    allows. Any other error is about one of them (say a text that no database can store) and
-    nothing has happened: halves are sent until it is alone, and then it asks by itself.
+    Where PostgreSQL was not to be had, or has a schema that this client does not know, all are
+    told, and each tries again as its own time allows. Any other error is about one of them (say a
+    text that no database can store) and nothing has happened: halves are sent until it is alone,
+    and then it asks by itself.
     """
-    if isinstance(error, Unavailable | OutcomeUnknown):
+    if isinstance(error, Unavailable | OutcomeUnknown | IncompatibleSchema):
         for ticket in tickets:
             ticket.end(_own(error))
     elif len(tickets) == 1:

@@ -686,6 +686,8 @@ INVENTORY = Call(
 
 SCHEMA_VERSION: Call[str] = Call("select seckill.schema_version()", scalar_row, "read")
 
+CONTRACT_VERSION: Call[int] = Call("select seckill.contract_version()", scalar_row, "read")
+
 SHARD_OF: Call[int] = Call(
     """
     select seckill.shard_of(

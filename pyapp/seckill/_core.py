@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import UUID
@@ -21,8 +22,9 @@ import psycopg
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 
+from seckill import _contract
 from seckill._batching import fits
-from seckill._calls import RESERVE, Call, bind
+from seckill._calls import CONTRACT_VERSION, RESERVE, Call, bind
 from seckill._coalesce import Coalescer
 from seckill._compat import (
     DeadlinePassed,
@@ -56,12 +58,46 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Contract:
+    """Whether the database has a contract that this client knows.
+
+    Looked at on the first connection, and again on the first one that is made after
+    `lasts_s`: calls cost nothing for it.
+    """
+
+    def __init__(self, lasts_s: float) -> None:
+        self._lasts_s = lasts_s
+        self._until = -inf
+
+    def require(self, connection: psycopg.Connection[Any]) -> None:
+        """Look, where that was not done of late."""
+        if monotonic() >= self._until:
+            self.look(connection)
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        """Raise IncompatibleSchema where the database has another contract."""
+        self._until = -inf
+        try:
+            (found,) = _fetch(connection, CONTRACT_VERSION, {})
+        except SeckillError as error:
+            raise _contract.explain(error) from error
+        _contract.require_known(found)
+        self._until = monotonic() + self._lasts_s
+
+
 class Pool:
     """Up to `max_size` connections; the one used last is used next."""
 
     def __init__(
-        self, dsn: str, *, max_size: int, max_lifetime_s: float, prepare_threshold: int | None
+        self,
+        dsn: str,
+        contract: Contract,
+        *,
+        max_size: int,
+        max_lifetime_s: float,
+        prepare_threshold: int | None,
     ) -> None:
+        self.contract = contract
         self._dsn = dsn
         self._max_lifetime_s = max_lifetime_s
         self._prepare_threshold = prepare_threshold
@@ -84,6 +120,7 @@ class Pool:
 
         Raises:
             Unavailable: none was free in time, or none could be made; the cause says why.
+            IncompatibleSchema: this client does not know the schema behind it.
         """
         if not acquire(self._permits, deadline - monotonic()):
             raise Unavailable("no free connection in time", hint="raise max_size, or call less")
@@ -135,6 +172,12 @@ class Pool:
                 f"cannot connect: {error}".rstrip(), sqlstate=error.sqlstate
             ) from error
         link.expires_at = monotonic() + self._max_lifetime_s
+        link.deadline = deadline
+        try:
+            self.contract.require(link)
+        except BaseException:
+            link.close()
+            raise
         return link
 
 
@@ -200,6 +243,7 @@ class Core:
         self._coalesce = coalesce
         self._in_flight = in_flight
         self._max_batch = max_batch
+        self._contract = Contract(max_lifetime_s)
         self._pool: Pool | None = None
         self._coalescer: Coalescer | None = None
         self._guard, self._own_flag = guard_of(flag, settings.redis_url)
@@ -211,11 +255,13 @@ class Core:
 
         Raises:
             Unavailable: no connection; the message says why.
+            IncompatibleSchema: this client does not know the schema of this database.
         """
         if self._pool is not None:
             return
         pool = Pool(
             self._dsn,
+            self._contract,
             max_size=self._max_size,
             max_lifetime_s=self._max_lifetime_s,
             prepare_threshold=self._prepare_threshold,
@@ -294,7 +340,9 @@ class Core:
         request_id = values.get("request_id")
         try:
             if connection is not None:
-                return _fetch(joined(connection), call, values)
+                own = joined(connection)
+                self._contract.require(own)
+                return _fetch(own, call, values)
             return self._try(call, values)
         except OutcomeUnknown as error:
             if isinstance(request_id, UUID):
@@ -330,6 +378,11 @@ def _attempt_on(pool: Pool, call: Call[T], values: Mapping[str, object], ends: f
     try:
         link.deadline = ends
         return _fetch(link, call, values)
+    except SeckillError as error:
+        # Class 42: the database does not understand the statement. What it calls may be gone since.
+        if (error.sqlstate or "").startswith("42"):
+            pool.contract.look(link)
+        raise
     finally:
         pool.give(link)
 

@@ -1173,6 +1173,10 @@ class Client(Core):
         """The revision of the installed schema."""
         return self._one(_calls.SCHEMA_VERSION, {}, connection)
 
+    def contract_version(self, *, connection: Join | None = None) -> int:
+        """The number of the schema's contract."""
+        return self._one(_calls.CONTRACT_VERSION, {}, connection)
+
     def shard_of(self, *, user_id: str, connection: Join | None = None) -> int:
         """The shard of a user, 0 to 63."""
         return self._one(_calls.SHARD_OF, {"user_id": user_id}, connection)

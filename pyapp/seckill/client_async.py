@@ -1173,6 +1173,10 @@ class AsyncClient(AsyncCore):
         """The revision of the installed schema."""
         return await self._one(_calls.SCHEMA_VERSION, {}, connection)
 
+    async def contract_version(self, *, connection: AsyncJoin | None = None) -> int:
+        """The number of the schema's contract."""
+        return await self._one(_calls.CONTRACT_VERSION, {}, connection)
+
     async def shard_of(self, *, user_id: str, connection: AsyncJoin | None = None) -> int:
         """The shard of a user, 0 to 63."""
         return await self._one(_calls.SHARD_OF, {"user_id": user_id}, connection)

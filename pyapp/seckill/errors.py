@@ -81,6 +81,14 @@ class UnknownReservation(SeckillError):
     """SK008: no such reservation of this user (another user's looks the same)."""
 
 
+class IncompatibleSchema(SeckillError):
+    """The database and this client do not fit together: nothing was asked, and nothing happened.
+
+    Its contract has a number that this client does not know, or it has no Seckill at all. The
+    message says which of the two sides is to be upgraded.
+    """
+
+
 class Unavailable(SeckillError):
     """Nothing happened, and trying again may help.
 

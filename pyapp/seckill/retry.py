@@ -9,7 +9,13 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from seckill.errors import OutcomeUnknown, SeckillError, Unavailable, UnknownStatus
+from seckill.errors import (
+    IncompatibleSchema,
+    OutcomeUnknown,
+    SeckillError,
+    Unavailable,
+    UnknownStatus,
+)
 
 Effect = Literal["read", "repeatable", "once"]
 """What a call does to the books.
@@ -99,6 +105,9 @@ class Tries:
             # An earlier attempt may still run, even where this one surely ended.
             if _may_still_run(error):
                 self._lost_at = now
+        elif isinstance(error, IncompatibleSchema):
+            # Nothing was asked this time, so it tells nothing of an attempt before it.
+            self._give_up(error)
         elif not isinstance(error, Unavailable):
             # An error of the arguments or the state: final, once it speaks for all attempts.
             wait = self._wait_to_settle(now) if self._lost_at is not None else None

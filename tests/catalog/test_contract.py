@@ -194,6 +194,7 @@ FUNCTIONS: dict[str, tuple[str, str | None]] = {
     ),
     "inventory": ("p_sku text", "seckill.inventory_result"),
     "schema_version": ("", "text"),
+    "contract_version": ("", "integer"),
     "shard_of": ("p_user_id text", "integer"),
 }
 

@@ -59,7 +59,7 @@ RUNNING = {
 READS_OF_BUYERS = {"availability"}
 READING = {
     *("reconcile", "history", "changes", "stock_at", "limit_usage_at", "ops_history"),
-    *("inventory", "schema_version", "shard_of"),
+    *("inventory", "schema_version", "contract_version", "shard_of"),
 }
 # The views call these, and a function in a view runs as the one who reads it. Nobody can call them
 # by name: that takes USAGE on the schema.

@@ -219,19 +219,38 @@ def test_groups_with_rights_on_the_database(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("revision", "status", "said", "fix"),
+    ("revision", "contract", "status", "said", "fix"),
     [
-        ("0000_before", "fail", "older than", "seckill migrate"),
-        ("9998_expand_lines", "warn", "newer than", "pip install --upgrade seckill"),
-        ("9999_contract_lines", "fail", "newer than", "pip install --upgrade seckill"),
+        ("0000_before", 1, "fail", "older than", "seckill migrate"),
+        ("9998_expand_lines", 1, "warn", "newer than", "pip install --upgrade seckill"),
+        ("9998_expand_lines", 99, "fail", "newer than", "pip install --upgrade seckill"),
     ],
 )
-def test_another_revision(db: Database, revision: str, status: str, said: str, fix: str) -> None:
+def test_another_revision(
+    db: Database, revision: str, contract: int, status: str, said: str, fix: str
+) -> None:
+    raise_contract(db, contract)
     execute(db, f"update seckill_private.alembic_version set version_num = '{revision}'")
     found = look("revision", db)
     assert (found.status, found.fix) == (status, fix)
     assert f"at {revision}, {said} this release's {migrate.head()}" in found.message
     assert look("drift", db).status == "skip"
+
+
+def raise_contract(db: Database, number: int) -> None:
+    """As a contract revision does."""
+    execute(
+        db,
+        "create or replace function seckill.contract_version () returns integer language sql"
+        f" stable security definer set search_path = pg_catalog, pg_temp return {number}",
+    )
+
+
+def test_a_contract_that_this_release_does_not_know(ops: Run, db: Database) -> None:
+    raise_contract(db, 99)
+    done = ops("activity", "list")
+    assert done.status == 3
+    assert done.complaint.endswith("knows 1: upgrade the client")
 
 
 def test_not_installed(empty_db: Database) -> None:

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from seckill import (
     NO_RETRY,
     Client,
+    IncompatibleSchema,
     InvalidArgument,
     RequestConflict,
     SeckillError,
@@ -295,6 +296,7 @@ def test_reconcile_gives_violations(client: Client, sale: Sale, superuser: Conne
 
 def test_version_and_shard(client: Client) -> None:
     assert (client.schema_version())[:4].isdigit()
+    assert client.contract_version() == 1
     assert 0 <= client.shard_of(user_id="ann") < 64
 
 
@@ -460,3 +462,9 @@ def test_connections_are_replaced_when_old(db: Database) -> None:
         assert client.schema_version()
         assert first.closed
         assert pool._idle[-1] is not first
+
+
+def test_a_database_without_seckill_says_so_at_once(empty_db: Database) -> None:
+    with pytest.raises(IncompatibleSchema, match="not installed in this database"):
+        with Client(empty_db.admin_dsn):
+            pass

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from seckill import (
     NO_RETRY,
     AsyncClient,
+    IncompatibleSchema,
     InvalidArgument,
     RequestConflict,
     SeckillError,
@@ -305,6 +306,7 @@ async def test_reconcile_gives_violations(
 
 async def test_version_and_shard(client: AsyncClient) -> None:
     assert (await client.schema_version())[:4].isdigit()
+    assert await client.contract_version() == 1
     assert 0 <= await client.shard_of(user_id="ann") < 64
 
 
@@ -477,3 +479,9 @@ async def test_connections_are_replaced_when_old(db: Database) -> None:
         assert await client.schema_version()
         assert first.closed
         assert pool._idle[-1] is not first
+
+
+async def test_a_database_without_seckill_says_so_at_once(empty_db: Database) -> None:
+    with pytest.raises(IncompatibleSchema, match="not installed in this database"):
+        async with AsyncClient(empty_db.admin_dsn):
+            pass

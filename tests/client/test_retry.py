@@ -8,6 +8,7 @@ import pytest
 
 from seckill import ReserveResult, _calls
 from seckill.errors import (
+    IncompatibleSchema,
     OutcomeUnknown,
     SeckillError,
     StockShortfall,
@@ -35,6 +36,15 @@ def test_where_nothing_happened_every_call_is_tried_again(effect: Effect) -> Non
     run = tries(effect)
     assert run.after_error(Unavailable("busy"), now=0.0) > 0
     assert run.after_answer(now=0.1, proof=False) is None
+
+
+def test_a_schema_that_is_not_known_ends_the_call_and_leaves_open_what_was_open() -> None:
+    with pytest.raises(IncompatibleSchema):
+        tries().after_error(IncompatibleSchema("contract 2"), now=0.0)
+    run = tries()
+    run.after_error(OutcomeUnknown("lost"), now=0.0)
+    with pytest.raises(OutcomeUnknown, match="lost"):
+        run.after_error(IncompatibleSchema("contract 2"), now=0.1)
 
 
 def test_attempts_are_bounded() -> None:

@@ -9,12 +9,14 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from migrations import freeze
+from seckill import _contract
 from tests.catalog.house_rules import LONGEST_BODY
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = ROOT / "procedures"
 MIGRATIONS = ROOT / "migrations"
 LIVING = sorted(path for path in PROCEDURES.rglob("*.sql") if path.name != "install.sql")
+CONTRACT_VERSION = "procedures/reading/contract_version.sql"
 SCRIPTS = ScriptDirectory.from_config(freeze.Tree(ROOT).config())
 
 
@@ -78,6 +80,21 @@ def test_revisions_are_one_line_of_serial_numbers() -> None:
         assert len(script.revision) <= freeze.ID_LENGTH
         assert script.down_revision == (scripts[number - 2].revision if number > 1 else None)
         assert Path(script.path).stem == script.revision
+
+
+def test_a_contract_revision_raises_the_number_and_no_other_does() -> None:
+    """By the number a client sees whether it knows the schema (seckill._contract)."""
+    scripts = list(SCRIPTS.walk_revisions())[::-1]
+    wanted = 1
+    for script, after in zip(scripts, [*scripts[1:], None], strict=True):
+        kind = script.revision.split("_")[1]
+        assert kind in (("core",) if script is scripts[0] else ("expand", "contract"))
+        wanted += kind == "contract"
+        # With every revision before the next one: as the database is after this one.
+        frozen = freeze.frozen_state(MIGRATIONS / "sql", after.revision if after else None)
+        (number,) = re.findall(r"^return (\d+);$", frozen[CONTRACT_VERSION], re.MULTILINE)
+        assert int(number) == wanted, script.revision
+    assert wanted == _contract.KNOWN[-1]
 
 
 def test_every_sql_file_belongs_to_a_revision_that_runs_it() -> None:

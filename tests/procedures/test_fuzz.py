@@ -271,6 +271,7 @@ FUNCTIONS = (
         "resume_activity",
         "schedule_release",
         "schema_version",
+        "contract_version",
         "set_limit",
         "set_queue_limit",
         "shard_of",

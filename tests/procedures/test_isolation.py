@@ -133,6 +133,7 @@ READS: dict[str, Call] = {
     ),
     "reconcile": lambda c, sale, _: violations(c, sale),
     "schema_version": lambda c, *_: one(c, "select seckill.schema_version()"),
+    "contract_version": lambda c, *_: one(c, "select seckill.contract_version()"),
     "shard_of": lambda c, *_: one(c, "select seckill.shard_of('ann')"),
     "view activity": lambda c, *_: c.execute("select * from seckill.activity").fetchall(),
     "view limit_rule": lambda c, *_: c.execute("select * from seckill.limit_rule").fetchall(),

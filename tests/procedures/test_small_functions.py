@@ -1,4 +1,4 @@
-"""seckill.schema_version and shard_of."""
+"""seckill.schema_version, contract_version and shard_of."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ SHARDS = {"ann": 39, "bob": 32, "限购": 15, "": 39}
 def test_schema_version_is_the_revision(sessions, who):
     row = one(sessions[who], "select seckill.schema_version() as version")
     assert row.version == "0001_core"
+
+
+@pytest.mark.parametrize("who", ["buyer", "operator", "reader"])
+def test_contract_version_is_a_number(sessions, who):
+    assert one(sessions[who], "select seckill.contract_version() as n").n == 1
 
 
 def test_shards_never_change(reader):

@@ -30,7 +30,7 @@ CALLABLE = sorted((BUYING | READING | READS_OF_BUYERS) - {"reserve_now"})
 # These give what belongs to nobody, and their arguments name neither buyer nor reservation.
 NAMES_NOBODY = {
     *("availability", "reconcile", "changes", "stock_at", "inventory", "schema_version"),
-    *("ops_history",),
+    *("ops_history", "contract_version"),
 }
 
 

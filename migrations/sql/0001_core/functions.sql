@@ -9216,6 +9216,21 @@ comment on function seckill.schema_version () is
   'The revision of the schema, such as 0001_core.';
 grant execute on function seckill.schema_version () to seckill_read, seckill_app, seckill_ops;
 
+-- file: procedures/reading/contract_version.sql
+-- A revision that takes away or changes what callers rely on raises it by one; one that adds leaves
+-- it (migrations/README.md).
+create or replace function seckill.contract_version ()
+  returns integer
+  language sql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+return 1;
+
+comment on function seckill.contract_version () is
+  'The number of the contract, by which a client sees whether it knows this schema. Revisions that add leave it; one that takes something away raises it.';
+grant execute on function seckill.contract_version () to seckill_read, seckill_app, seckill_ops;
+
 -- file: procedures/reading/inventory.sql
 -- Units in pools are not in the inventory: nothing is counted twice.
 create or replace function seckill.inventory (

@@ -38,6 +38,9 @@ drop function if exists seckill.history;
 -- file: procedures/reading/inventory.sql (dropped)
 drop function if exists seckill.inventory;
 
+-- file: procedures/reading/contract_version.sql (dropped)
+drop function if exists seckill.contract_version;
+
 -- file: procedures/reading/schema_version.sql (dropped)
 drop function if exists seckill.schema_version;
 

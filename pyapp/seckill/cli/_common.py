@@ -101,7 +101,7 @@ def explain(error: Exception) -> tuple[str, ExitCode] | None:
     match error:
         case errors.OutcomeUnknown():
             return f"{error}; ask again with the same request id", ExitCode.UNKNOWN
-        case errors.Unavailable():
+        case errors.Unavailable() | errors.IncompatibleSchema():
             return str(error), ExitCode.ENVIRONMENT
         case errors.SeckillError():
             return str(error), ExitCode.USAGE

@@ -115,6 +115,8 @@ def views(dsn: str | None) -> Generator[Views]:
     import psycopg
     from psycopg.rows import dict_row
 
+    from seckill._core import Contract
+
     with (
         explained(reads=True),
         psycopg.connect(
@@ -125,4 +127,5 @@ def views(dsn: str | None) -> Generator[Views]:
         ) as connection,
         connection.cursor(row_factory=dict_row) as cursor,
     ):
+        Contract(lasts_s=0).look(connection)
         yield Views(cursor)

@@ -97,6 +97,16 @@ class Context:
         except psycopg.errors.InsufficientPrivilege:
             raise Skip("this login may call nothing of Seckill") from None
 
+    def contract(self) -> int | None:
+        """The number of the database's contract, None where it states none; Skip if not told."""
+        link = self.catalogue()
+        try:
+            if row(link, "select to_regprocedure('seckill.contract_version()')")[0] is None:
+                return None
+            return row(link, "select seckill.contract_version()")[0]
+        except psycopg.errors.InsufficientPrivilege:
+            raise Skip("this login may call nothing of Seckill") from None
+
     def expected(self) -> catalog.Expected:
         """What this release installs; Skip where the database is at another revision."""
         wanted = catalog.expected()

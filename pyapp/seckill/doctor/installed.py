@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from seckill._contract import KNOWN
 from seckill.doctor import catalog
 from seckill.doctor.context import Context, Finding, psql, row
 
@@ -17,12 +18,12 @@ def revision(context: Context) -> Finding:
         return Finding("fail", "Seckill is not installed in this database", "seckill migrate")
     if _number(found) < _number(head):
         return Finding("fail", f"at {found}, older than this release's {head}", "seckill migrate")
-    # After an expand revision old clients go on working; a contract one may have taken away what
-    # they call. Those between the two are not known here.
     newer = f"at {found}, newer than this release's {head}"
-    return Finding(
-        "fail" if "_contract_" in found else "warn", newer, "pip install --upgrade seckill"
-    )
+    upgrade = "pip install --upgrade seckill"
+    contract = context.contract()
+    if contract in KNOWN:
+        return Finding("warn", f"{newer}; clients of this release go on working", upgrade)
+    return Finding("fail", f"{newer}, with contract {contract}, which it does not know", upgrade)
 
 
 def _number(name: str) -> int:
