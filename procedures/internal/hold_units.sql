@@ -27,7 +27,7 @@ begin
    where s.pool_id = p_pool_id
      and s.slot = 0
      and s.available >= p_quantity
-  returning s.version, s.position into hold_units.version, hold_units.feed_position;
+  returning s.version, s.position into version, feed_position;
 end
 $function$;
 
