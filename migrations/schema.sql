@@ -2140,18 +2140,43 @@ ALTER FUNCTION seckill_private.available_of(p_pool_ids bigint[]) OWNER TO seckil
 
 COMMENT ON FUNCTION seckill_private.available_of(p_pool_ids bigint[]) IS 'The stored counters of available units of some pools, in their order.';
 
-CREATE FUNCTION seckill_private.begin_write() RETURNS void
-    LANGUAGE plpgsql
+CREATE FUNCTION seckill_private.commit_durably() RETURNS text
+    LANGUAGE sql
+    RETURN CASE WHEN (current_setting('synchronous_commit'::text) <> ALL (ARRAY['on'::text, 'remote_apply'::text])) THEN set_config('synchronous_commit'::text, 'on'::text, true) ELSE NULL::text END;
+
+ALTER FUNCTION seckill_private.commit_durably() OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.commit_durably() IS 'Make this transaction''s commit wait for the disk, whatever the session says.';
+
+CREATE FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) RETURNS void
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform seckill_private.raise_error(
-      'SK005', 'isolation is ' || current_setting('transaction_isolation'));
-  end if;
-  perform seckill_private.commit_durably();
+  raise exception using
+    errcode = p_sqlstate,
+    message = case p_sqlstate
+      when 'SK001' then 'invalid argument'
+      when 'SK002' then 'unknown activity'
+      when 'SK003' then 'unknown pool'
+      when 'SK004' then 'request id was used for another request'
+      when 'SK005' then 'transaction is not READ COMMITTED'
+      when 'SK006' then 'not allowed in this state'
+      when 'SK007' then 'not enough units'
+      when 'SK008' then 'unknown reservation'
+      when '55P03' then 'could not obtain lock'
+    end,
+    detail = p_detail;
 end
 $$;
+
+ALTER FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) IS 'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
+
+CREATE FUNCTION seckill_private.begin_write() RETURNS text
+    LANGUAGE sql
+    RETURN CASE WHEN (current_setting('transaction_isolation'::text) <> 'read committed'::text) THEN (seckill_private.raise_error('SK005'::text, ('isolation is '::text || current_setting('transaction_isolation'::text))))::text ELSE seckill_private.commit_durably() END;
 
 ALTER FUNCTION seckill_private.begin_write() OWNER TO seckill_owner;
 
@@ -2896,14 +2921,6 @@ END;
 ALTER FUNCTION seckill_private.check_slots(p_activity_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.check_slots(p_activity_id bigint) IS 'Counters of an activity that break I1, or I2 against its ledger.';
-
-CREATE FUNCTION seckill_private.commit_durably() RETURNS text
-    LANGUAGE sql
-    RETURN CASE WHEN (current_setting('synchronous_commit'::text) <> ALL (ARRAY['on'::text, 'remote_apply'::text])) THEN set_config('synchronous_commit'::text, 'on'::text, true) ELSE NULL::text END;
-
-ALTER FUNCTION seckill_private.commit_durably() OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.commit_durably() IS 'Make this transaction''s commit wait for the disk, whatever the session says.';
 
 CREATE FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) RETURNS seckill.resolve_result
     LANGUAGE plpgsql
@@ -3920,15 +3937,21 @@ ALTER FUNCTION seckill_private.find_sale(p_activity_id bigint) OWNER TO seckill_
 COMMENT ON FUNCTION seckill_private.find_sale(p_activity_id bigint) IS 'An activity, the limits that apply in it and its lists, as they stand; nulls where there is none.';
 
 CREATE FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
-    BEGIN ATOMIC
- SELECT min(h.expires_at) AS min
-    FROM ( SELECT r.expires_at
-            FROM seckill_private.reservation r
-           WHERE ((r.state = 'held'::text) AND ((r.buyer_key >> 40) = first_expiry.p_activity_id) AND (r.expires_at > first_expiry.p_after) AND (first_expiry.p_pool_id = ANY (r.pool_ids)))
-           ORDER BY r.expires_at
-          LIMIT 1) h;
-END;
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return (
+    select r.expires_at
+      from seckill_private.reservation as r
+     where r.state = 'held'
+       and (r.buyer_key >> 40) = p_activity_id
+       and r.expires_at > p_after
+       and p_pool_id = any (r.pool_ids)
+     order by r.expires_at
+     limit 1);
+end
+$$;
 
 ALTER FUNCTION seckill_private.first_expiry(p_activity_id bigint, p_pool_id bigint, p_after timestamp with time zone) OWNER TO seckill_owner;
 
@@ -5686,32 +5709,6 @@ $$;
 ALTER FUNCTION seckill_private.post_movements(p_now timestamp with time zone, p_kind text, p_source text, p_target text, p_lines seckill_private.unit_line[], p_actor text, p_note text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.post_movements(p_now timestamp with time zone, p_kind text, p_source text, p_target text, p_lines seckill_private.unit_line[], p_actor text, p_note text) IS 'Move units between the accounts of pools and the inventory, with their ledger rows.';
-
-CREATE FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) RETURNS void
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  raise exception using
-    errcode = p_sqlstate,
-    message = case p_sqlstate
-      when 'SK001' then 'invalid argument'
-      when 'SK002' then 'unknown activity'
-      when 'SK003' then 'unknown pool'
-      when 'SK004' then 'request id was used for another request'
-      when 'SK005' then 'transaction is not READ COMMITTED'
-      when 'SK006' then 'not allowed in this state'
-      when 'SK007' then 'not enough units'
-      when 'SK008' then 'unknown reservation'
-      when '55P03' then 'could not obtain lock'
-    end,
-    detail = p_detail;
-end
-$$;
-
-ALTER FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) IS 'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
 CREATE FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_activity_id bigint, p_skus text[], p_request_id uuid, p_region text, p_digests bytea[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -7986,6 +7983,10 @@ REVOKE ALL ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private
 
 REVOKE ALL ON FUNCTION seckill_private.available_of(p_pool_ids bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.begin_write() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.buyer_key(p_activity_id bigint, p_user_id text) FROM PUBLIC;
@@ -8029,8 +8030,6 @@ REVOKE ALL ON FUNCTION seckill_private.check_reservations(p_activity_id bigint) 
 REVOKE ALL ON FUNCTION seckill_private.ledger_of(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.check_slots(p_activity_id bigint) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.commit_durably() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.confirm_at(p_now timestamp with time zone, p_user_id text, p_reservation_id bigint, p_payment_ref text) FROM PUBLIC;
 
@@ -8221,8 +8220,6 @@ REVOKE ALL ON FUNCTION seckill_private.pools_of_batch(p_now timestamp with time 
 REVOKE ALL ON FUNCTION seckill_private.pools_of_lines(p_activity_id bigint, p_skus text[], p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.post_movements(p_now timestamp with time zone, p_kind text, p_source text, p_target text, p_lines seckill_private.unit_line[], p_actor text, p_note text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_activity_id bigint, p_skus text[], p_request_id uuid, p_region text, p_digests bytea[]) FROM PUBLIC;
 

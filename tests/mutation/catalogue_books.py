@@ -202,8 +202,8 @@ BOOKS = [
         (
             Edit(
                 "begin_write",
-                "if current_setting('transaction_isolation') <> 'read committed' then",
-                "if false then",
+                "when current_setting('transaction_isolation') <> 'read committed'",
+                "when false",
             ),
         ),
         caught_by=checks_single.older_snapshots_are_refused,

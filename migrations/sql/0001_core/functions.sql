@@ -683,25 +683,21 @@ comment on function seckill_private.commit_durably () is
   'Make this transaction''s commit wait for the disk, whatever the session says.';
 
 -- file: procedures/internal/begin_write.sql
--- First step of every call that writes.
+-- First step of every call that writes. One expression, which costs its caller no call.
 --
 -- Isolation: in an older snapshot a lock shows nothing of what its last owner did, and a limit of 1
 --   sold 2 without any error. So anything but READ COMMITTED is refused.
 -- Raises: SK005.
 create or replace function seckill_private.begin_write ()
-  returns void
-  language plpgsql
+  returns text
+  language sql
   volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform seckill_private.raise_error(
-      'SK005', 'isolation is ' || current_setting('transaction_isolation'));
-  end if;
-  perform seckill_private.commit_durably();
-end
-$function$;
+return case
+  when current_setting('transaction_isolation') <> 'read committed'
+    then seckill_private.raise_error(
+      'SK005', 'isolation is ' || current_setting('transaction_isolation'))::text
+  else seckill_private.commit_durably()
+end;
 
 comment on function seckill_private.begin_write () is
   'Refuse any isolation but READ COMMITTED, and make this transaction''s commit durable.';
@@ -966,6 +962,7 @@ comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
   'Units of a pool that unswept holds still count as held, though they ended by this instant.';
 
 -- file: procedures/internal/first_expiry.sql
+-- PL/pgSQL keeps its plan; before PostgreSQL 18 each call would plan a function of SQL anew.
 -- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
 -- range of buyer_key here, in due_units and expire_holds: it would prune partitions, and tempt the
 -- planner to read every hold by the other index and sort.
@@ -975,19 +972,22 @@ create or replace function seckill_private.first_expiry (
   p_after timestamptz
 )
   returns timestamptz
-  language sql
+  language plpgsql
   stable
-begin atomic
-  select min(h.expires_at)
-    from (select r.expires_at
-            from seckill_private.reservation as r
-           where r.state = 'held'
-             and (r.buyer_key >> 40) = p_activity_id
-             and r.expires_at > p_after
-             and p_pool_id = any (r.pool_ids)
-           order by r.expires_at
-           limit 1) as h;
-end;
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return (
+    select r.expires_at
+      from seckill_private.reservation as r
+     where r.state = 'held'
+       and (r.buyer_key >> 40) = p_activity_id
+       and r.expires_at > p_after
+       and p_pool_id = any (r.pool_ids)
+     order by r.expires_at
+     limit 1);
+end
+$function$;
 
 comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) is
   'When the first hold on a pool ends that is open after an instant; null where there is none.';
