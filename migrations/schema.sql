@@ -54,7 +54,7 @@ CREATE TYPE seckill.change AS (
 
 ALTER TYPE seckill.change OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), move, schedule, release, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). source, target: the accounts of the pool between which the units went (inventory, available, held, sold, unreleased, written_off); null where none moved. cursor: what changes goes on after; null in history.';
+COMMENT ON TYPE seckill.change IS 'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain (units that came back and pay for an earlier cut), move, level (between the slots of a pool), schedule, release, close; without a movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a payment, a request id). source, target: the accounts of the pool between which the units went (inventory, available, held, sold, unreleased, written_off); null where none moved. cursor: what changes goes on after; null in history.';
 
 CREATE TYPE seckill.check_result AS (
 	status text,
@@ -225,7 +225,8 @@ CREATE TYPE seckill_private.line_look AS (
 	next_release timestamp with time zone,
 	seen_at timestamp with time zone,
 	is_known boolean,
-	lacks_subject boolean
+	lacks_subject boolean,
+	slots integer
 );
 
 ALTER TYPE seckill_private.line_look OWNER TO seckill_owner;
@@ -387,21 +388,19 @@ begin
   perform seckill_private.require_units('p_quantity', p_quantity);
   perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.optional_text('p_actor', p_actor);
-  if p_slots is distinct from 1 then
-    perform seckill_private.raise_error('SK001', 'p_slots must be 1 in this release');
-  end if;
+  perform seckill_private.require_slots(p_slots);
   v_answer := seckill_private.ops_replay('allocate_stock', p_request_id, v_arguments);
   if v_answer is not null then
     return seckill_private.ops_repeat(v_answer);
   end if;
   perform seckill_private.lock_activity(p_activity_id);
-  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region, p_slots);
   perform seckill_private.lock_slots(array[v_pool_id]);
   v_now := seckill_private.now_at(null, array[v_pool_id]);
   perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'allocate', 'inventory', 'available',
-    array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.spread_units(v_pool_id, p_quantity), p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
   v_result.activity_id := p_activity_id;
@@ -417,7 +416,7 @@ $$;
 
 ALTER FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
+COMMENT ON FUNCTION seckill.allocate_stock(p_activity_id bigint, p_sku text, p_quantity bigint, p_request_id uuid, p_region text, p_slots integer, p_actor text) IS 'Move units from the inventory into a pool of an activity, also while it sells; the pool is made where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not divide. p_slots: 1 to 64 rows that share a pool that is made here, so that buyers wait less for one another; one that is there keeps its own (seckill.set_slots). p_request_id: a repeat changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the inventory has fewer).';
 
 CREATE FUNCTION seckill.archive_activity(p_activity_id bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1645,6 +1644,56 @@ ALTER FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integ
 
 COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside the one being served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
 
+CREATE FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text DEFAULT '*'::text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.require_slots(p_slots);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_activity(p_activity_id);
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  update seckill_private.pool as p
+     set slots = p_slots
+   where p.pool_id = v_pool_id
+     and p.slots <> p_slots;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.quantity := p_slots;
+  if not v_result.replayed then
+    perform seckill_private.lock_slots(array[v_pool_id]);
+    perform seckill_private.add_slots(v_pool_id);
+    perform seckill_private.level_slots(
+      seckill_private.now_at(null, array[v_pool_id]), v_pool_id);
+  end if;
+  v_result.total := (seckill_private.slots_of(v_pool_id)).total;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_slots', p_activity_id, null,
+      jsonb_build_object('sku', p_sku, 'region', p_region, 'slots', p_slots),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) IS 'Over how many rows a pool spreads its units, also while it sells: with several, buyers who call one by one wait less for one another. An order is served from any of them, and sold_out is said only when all together have too few. p_slots: 1 to 64. status: set; quantity: slots; total: units in the pool; replayed where it had so many already. Raises SK001, SK002, SK003, SK005, SK006 (closed).';
+
 CREATE FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1843,6 +1892,104 @@ ALTER FUNCTION seckill_private.activity_of(p_reservation_id bigint) OWNER TO sec
 
 COMMENT ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) IS 'The activity of a reservation id.';
 
+CREATE TABLE seckill_private.feed (
+    only_row boolean DEFAULT true NOT NULL,
+    generation text NOT NULL,
+    system_identifier bigint NOT NULL,
+    position_base bigint NOT NULL,
+    drops integer NOT NULL,
+    dropped_position bigint NOT NULL,
+    CONSTRAINT feed_is_one_row CHECK (only_row)
+);
+
+ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
+
+CREATE TABLE seckill_private.pool (
+    pool_id bigint NOT NULL,
+    activity_id bigint NOT NULL,
+    sku text NOT NULL,
+    region text NOT NULL,
+    slots smallint DEFAULT 1 NOT NULL
+);
+
+ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
+
+COMMENT ON COLUMN seckill_private.pool.slots IS 'Rows over which its units are spread: slots from 0 on. There may be more, of earlier times.';
+
+CREATE TABLE seckill_private.pool_slot (
+    pool_id bigint NOT NULL,
+    slot smallint NOT NULL,
+    shard smallint NOT NULL,
+    total bigint DEFAULT 0 NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    sold bigint DEFAULT 0 NOT NULL,
+    unreleased bigint DEFAULT 0 NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    position_base bigint DEFAULT 0 NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
+    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
+    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
+    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
+    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
+    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
+
+COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
+
+COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
+
+COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
+
+CREATE FUNCTION seckill_private.add_slots(p_pool_id bigint) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ INSERT INTO seckill_private.pool_slot (pool_id, slot, shard, position_base)  SELECT p.pool_id,
+             n.slot,
+             n.slot,
+             f.position_base
+            FROM ((seckill_private.pool p
+              CROSS JOIN LATERAL generate_series(0, (p.slots - 1)) n(slot))
+              CROSS JOIN seckill_private.feed f)
+           WHERE ((p.pool_id = add_slots.p_pool_id) AND (NOT (EXISTS ( SELECT
+                    FROM seckill_private.pool_slot s
+                   WHERE ((s.pool_id = add_slots.p_pool_id) AND (s.slot = n.slot))))));
+END;
+
+ALTER FUNCTION seckill_private.add_slots(p_pool_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.add_slots(p_pool_id bigint) IS 'Make the slots that a pool is to have and has not.';
+
 CREATE FUNCTION seckill_private.added(p_units integer[], p_more integer[]) RETURNS integer[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT array_agg((COALESCE(u.units, 0) + COALESCE(u.more, 0)) ORDER BY u.line) AS array_agg FROM UNNEST(added.p_units, added.p_more) WITH ORDINALITY u(units, more, line));
@@ -1957,68 +2104,6 @@ ALTER TABLE seckill_private.ops_entry OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.ops_entry IS 'The journal of the ops calls.';
 
-CREATE TABLE seckill_private.pool (
-    pool_id bigint NOT NULL,
-    activity_id bigint NOT NULL,
-    sku text NOT NULL,
-    region text NOT NULL
-);
-
-ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
-
-CREATE TABLE seckill_private.pool_slot (
-    pool_id bigint NOT NULL,
-    slot smallint NOT NULL,
-    shard smallint NOT NULL,
-    total bigint DEFAULT 0 NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    sold bigint DEFAULT 0 NOT NULL,
-    unreleased bigint DEFAULT 0 NOT NULL,
-    owed bigint DEFAULT 0 NOT NULL,
-    version bigint DEFAULT 0 NOT NULL,
-    "position" bigint DEFAULT 0 NOT NULL,
-    position_base bigint DEFAULT 0 NOT NULL,
-    epoch bigint DEFAULT 0 NOT NULL,
-    next_expiry timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    closed boolean DEFAULT false NOT NULL,
-    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
-    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
-    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
-    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
-    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
-)
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
-
-ALTER TABLE seckill_private.pool_slot OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.pool_slot IS 'A share of a pool: the counters that a purchase moves.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.unreleased IS 'Units of a later release (seckill_private.stock_release): in total, and in no other counter.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.owed IS 'Units that were cut while they were held or sold: what comes back pays this debt first. The ledger has it too: events debt and debt_dropped, movements drain.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.version IS 'Counts the movements of the row; the books replay in this order.';
-
-COMMENT ON COLUMN seckill_private.pool_slot."position" IS 'Where the last movement of the row stands in the feed (seckill_private.next_position).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.position_base IS 'What is added to transaction ids, so that positions go on growing in a restored database: that of seckill_private.feed.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.epoch IS 'Counts the increases of available; a sold-out flag of an older epoch is stale.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_expiry IS 'No open hold on this row ends before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.next_release IS 'No release of this row is due before this instant (a lower bound).';
-
-COMMENT ON COLUMN seckill_private.pool_slot.seen_at IS 'The latest instant at which the row was moved; time does not run back behind it.';
-
-COMMENT ON COLUMN seckill_private.pool_slot.closed IS 'The activity is closed: what comes back goes on to the inventory.';
-
 CREATE FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) RETURNS SETOF jsonb
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -2125,6 +2210,21 @@ $$;
 ALTER FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) IS 'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
+
+CREATE FUNCTION seckill_private.available_lines(p_pool_id bigint, p_quantity bigint) RETURNS seckill_private.unit_line[]
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT array_agg(ROW(available_lines.p_pool_id, c.slot, (c.units)::bigint, NULL::bigint, NULL::text)::seckill_private.unit_line) AS array_agg
+    FROM ( SELECT s.slot,
+             LEAST((s.available)::numeric, ((available_lines.p_quantity)::numeric - (sum(s.available) OVER (ORDER BY s.slot) - (s.available)::numeric))) AS units
+            FROM seckill_private.pool_slot s
+           WHERE (s.pool_id = available_lines.p_pool_id)) c
+   WHERE (c.units > (0)::numeric);
+END;
+
+ALTER FUNCTION seckill_private.available_lines(p_pool_id bigint, p_quantity bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.available_lines(p_pool_id bigint, p_quantity bigint) IS 'Up to so many of the available units of a pool, slot by slot, as post_movements takes them.';
 
 CREATE FUNCTION seckill_private.available_of(p_pool_ids bigint[]) RETURNS bigint[]
     LANGUAGE sql STABLE
@@ -2861,7 +2961,8 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.seen_at,
              s.closed,
              p.sku,
-             p.region
+             p.region,
+             sum(s.available) OVER (PARTITION BY s.pool_id) AS in_pool
             FROM (seckill_private.pool p
               JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
            WHERE (p.activity_id = check_slots.p_activity_id)
@@ -2883,6 +2984,11 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
                  END * l.quantity)) AS owed
             FROM seckill_private.ledger_of(check_slots.p_activity_id) l(at, kind, pool_id, slot, version, source, target, quantity, reservation_id, user_id, actor, login, note)
            GROUP BY l.pool_id, l.slot
+         ), debt AS (
+          SELECT b.pool_id,
+             sum(b.owed) AS owed
+            FROM book b
+           GROUP BY b.pool_id
          ), hold AS (
           SELECT u.pool_id,
              u.slot,
@@ -2904,18 +3010,19 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              c_1.what,
              c_1.expected,
              c_1.actual
-            FROM ((((slot s
+            FROM (((((slot s
               LEFT JOIN book b ON (((b.pool_id = s.pool_id) AND (b.slot = s.slot))))
               LEFT JOIN hold h ON (((h.pool_id = s.pool_id) AND (h.slot = s.slot))))
+              LEFT JOIN debt d ON (((d.pool_id = s.pool_id) AND (s.slot = 0))))
               LEFT JOIN release r ON (((r.pool_id = s.pool_id) AND (s.slot = 0))))
-              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.available, s.owed), (0)::bigint)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(b.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
+              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
          )
   SELECT c.invariant,
      format('sku %s region %s slot %s: %s'::text, c.sku, c.region, c.slot, c.what) AS format,
      (c.expected)::text AS expected,
      (c.actual)::text AS actual
     FROM claim c
-   WHERE (c.expected <> (c.actual)::numeric);
+   WHERE (c.expected <> c.actual);
 END;
 
 ALTER FUNCTION seckill_private.check_slots(p_activity_id bigint) OWNER TO seckill_owner;
@@ -3068,6 +3175,8 @@ begin
     perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
+  perform seckill_private.gather_units(v_now, l.pool_id, l.quantity, l.slot)
+     from unnest(seckill_private.unit_lines(p_reservation)) as l;
   perform seckill_private.resolve_reservation(
     v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
@@ -3084,9 +3193,12 @@ CREATE FUNCTION seckill_private.confirm_locked(p_now timestamp with time zone, p
     AS $$
 declare
   v_result seckill.resolve_result;
-  v_row seckill_private.reservation :=
-    seckill_private.settle_reservation(p_now, p_reservation);
+  v_row seckill_private.reservation;
 begin
+  if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
+    perform seckill_private.lock_slots(p_reservation.pool_ids);
+  end if;
+  v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
   v_result.replayed := false;
@@ -3138,16 +3250,9 @@ CREATE FUNCTION seckill_private.cut_available(p_now timestamp with time zone, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_lines seckill_private.unit_line[];
+  v_lines seckill_private.unit_line[] :=
+    seckill_private.available_lines(p_pool_id, p_quantity);
 begin
-  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
-    into v_lines
-    from (select s.slot,
-                 least(s.available, p_quantity - (
-                   sum(s.available) over (order by s.slot) - s.available)) as units
-            from seckill_private.pool_slot as s
-           where s.pool_id = p_pool_id) as c
-   where c.units > 0;
   perform seckill_private.post_movements(
     p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
   return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
@@ -3453,7 +3558,7 @@ ALTER FUNCTION seckill_private.ensure_partition(p_activity_id bigint) OWNER TO s
 
 COMMENT ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) IS 'Make sure that there are partitions for the rows of an activity.';
 
-CREATE FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) RETURNS bigint
+CREATE FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer DEFAULT 1) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3466,22 +3571,20 @@ begin
      and p.sku = p_sku
      and p.region = p_region;
   if not found then
-    insert into seckill_private.pool (activity_id, sku, region)
-    values (p_activity_id, p_sku, p_region)
+    insert into seckill_private.pool (activity_id, sku, region, slots)
+    values (p_activity_id, p_sku, p_region, p_slots)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
-    select v_pool_id, 0, 0, f.position_base
-      from seckill_private.feed as f;
+    perform seckill_private.add_slots(v_pool_id);
   end if;
   return v_pool_id;
 end
 $$;
 
-ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) IS 'The pool of (activity, sku, region), made empty where it is missing.';
+COMMENT ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer) IS 'The pool of (activity, sku, region), made empty where it is missing.';
 
-CREATE FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) RETURNS boolean
+CREATE FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer, p_slots integer DEFAULT 1) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3494,8 +3597,8 @@ begin
   end if;
   <<pools>>
   foreach v_pool_id in array p_pool_ids loop
-    for v_look in 0 .. p_max_waiting loop
-      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+    for v_look in 1 .. p_max_waiting + p_slots loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + p_slots);
       continue pools when pg_try_advisory_xact_lock(
         seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
     end loop;
@@ -3505,9 +3608,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer, p_slots integer) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) IS 'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no bound.';
+COMMENT ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer, p_slots integer) IS 'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no bound.';
 
 CREATE FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) RETURNS integer
     LANGUAGE plpgsql
@@ -3698,20 +3801,6 @@ $$;
 ALTER FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.fault_in_subjects(p_subjects jsonb) IS 'What is wrong with the subjects of a request, or null.';
-
-CREATE TABLE seckill_private.feed (
-    only_row boolean DEFAULT true NOT NULL,
-    generation text NOT NULL,
-    system_identifier bigint NOT NULL,
-    position_base bigint NOT NULL,
-    drops integer NOT NULL,
-    dropped_position bigint NOT NULL,
-    CONSTRAINT feed_is_one_row CHECK (only_row)
-);
-
-ALTER TABLE seckill_private.feed OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.feed IS 'The feed of the ledger. generation: stands in each cursor, and changes where positions had to start anew. system_identifier: the cluster whose transaction ids the positions are made of. position_base: added to them. drops: how many archived activities were dropped, a number that stands in each cursor, too. dropped_position: no row above it was ever dropped.';
 
 CREATE FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, p_place seckill_private.feed_place) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -4143,7 +4232,45 @@ ALTER FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_i
 
 COMMENT ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) IS 'What comes before the limits: is it on sale, are there units, may these subjects buy?';
 
-CREATE FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) RETURNS SETOF seckill.reserve_result
+CREATE FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint DEFAULT NULL::smallint) RETURNS smallint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_slot smallint;
+  v_lack bigint;
+begin
+  select s.slot, p_quantity - s.available into v_slot, v_lack
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id
+     and (p_slot is null or s.slot = p_slot)
+   order by s.available desc, s.slot
+   limit 1;
+  if v_lack <= 0 then
+    return v_slot;
+  elsif (seckill_private.slots_of(p_pool_id)).available < p_quantity then
+    return null;
+  end if;
+  perform seckill_private.shift_units(
+    p_now, p_pool_id, array_agg(t.slot), array_agg(t.available))
+     from (select s.slot,
+                  case
+                    when s.slot = v_slot then p_quantity
+                    else s.available - greatest(0, least(s.available, v_lack - (
+                      sum(s.available) filter (where s.slot <> v_slot) over w - s.available)))
+                  end::bigint as available
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id
+           window w as (order by s.slot = v_slot, s.available desc, s.slot)) as t;
+  return v_slot;
+end
+$$;
+
+ALTER FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint) IS 'Bring so many available units of a pool together in one slot; which one.';
+
+CREATE FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[], p_locked boolean) RETURNS SETOF seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4151,6 +4278,7 @@ declare
   v_result seckill.reserve_result;
   v_pool record;
   v_hold record;
+  v_slot smallint;
   v_ids bigint[];
 begin
   v_result.status := 'held';
@@ -4162,15 +4290,26 @@ begin
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
-           make_interval(secs => min((s.activity).hold_seconds)) as hold
+           make_interval(secs => min((s.activity).hold_seconds)) as hold,
+           (select count(*) from seckill_private.pool_slot as o
+             where o.pool_id = r.pool_id)::integer as slots
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
-    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_hold := seckill_private.hold_units(
-      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    continue when not seckill_private.enter_queue(
+      array[v_pool.pool_id], v_pool.max_waiting, v_pool.slots);
+    v_slot := 0;
+    if v_pool.slots = 1 then
+      v_hold := seckill_private.hold_units(
+        p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    else
+      v_hold := seckill_private.take_slots(
+        p_now, v_pool.activity_id, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines,
+        seckill_private.shard((p_requests[1]).user_id), p_locked);
+      v_slot := v_hold.slot;
+    end if;
     continue when v_hold.version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
     v_ids := array(
@@ -4182,7 +4321,7 @@ begin
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
            v_result.expires_at, v_pool.limits_revision, v_hold.feed_position, array[r.pool_id],
-           array[0]::smallint[], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
+           array[v_slot], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -4196,11 +4335,11 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[], p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) IS 'Take the units of plain requests and write their reservations; the answers.';
+COMMENT ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[], p_locked boolean) IS 'Take the units of plain requests and write their reservations; the answers.';
 
-CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1, OUT version bigint, OUT feed_position bigint) RETURNS record
+CREATE FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer DEFAULT 1, p_slot smallint DEFAULT 0, OUT version bigint, OUT feed_position bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4213,15 +4352,15 @@ begin
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
-     and s.slot = 0
+     and s.slot = p_slot
      and s.available >= p_quantity
   returning s.version, s.position into version, feed_position;
 end
 $$;
 
-ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, OUT version bigint, OUT feed_position bigint) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, OUT version bigint, OUT feed_position bigint) IS 'Move units of a pool from available to held: the version and the position of that movement, or nulls when short.';
+COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Move units of a slot from available to held: the version and the position of that movement, or nulls when short.';
 
 CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4392,6 +4531,82 @@ $$;
 ALTER FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) IS 'The position in the feed of a hold that has just taken its units from these slots.';
+
+CREATE FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) RETURNS bigint
+    LANGUAGE sql
+    RETURN GREATEST(p_position, (p_base + ((pg_current_xact_id())::text)::bigint));
+
+ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
+
+CREATE FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ WITH change AS (
+          SELECT s.slot,
+             (t.available - s.available) AS delta,
+             max(seckill_private.next_position(s."position", s.position_base)) OVER () AS "position",
+             GREATEST(shift_units.p_now, max(s.seen_at) OVER ()) AS at
+            FROM (UNNEST(shift_units.p_slots, shift_units.p_available) t(slot, available)
+              JOIN seckill_private.pool_slot s ON (((s.pool_id = shift_units.p_pool_id) AND (s.slot = t.slot))))
+           WHERE (t.available <> s.available)
+         ), changed AS (
+          UPDATE seckill_private.pool_slot s SET available = (s.available + c.delta), total = (s.total + c.delta), epoch = (s.epoch + ((c.delta > 0))::integer), version = (s.version + 1), "position" = c."position", seen_at = c.at
+            FROM change c
+           WHERE ((s.pool_id = shift_units.p_pool_id) AND (s.slot = c.slot))
+           RETURNING s.slot,
+             s.shard,
+             s.version,
+             s."position",
+             c.delta,
+             c.at
+         )
+  INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at)  SELECT p.activity_id,
+             c.shard,
+             shift_units.p_pool_id AS p_pool_id,
+             c.slot,
+             c.version,
+             c."position",
+             'level',
+                 CASE
+                     WHEN (c.delta < 0) THEN 'available'::text
+                     ELSE 'inventory'::text
+                 END AS "case",
+                 CASE
+                     WHEN (c.delta < 0) THEN 'inventory'::text
+                     ELSE 'available'::text
+                 END AS "case",
+             abs(c.delta) AS abs,
+             c.at
+            FROM (changed c
+              JOIN seckill_private.pool p ON ((p.pool_id = shift_units.p_pool_id)));
+END;
+
+ALTER FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) IS 'Move available units between the slots of a pool until each of these has what is named here.';
+
+CREATE FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ SELECT seckill_private.shift_units(level_slots.p_now, level_slots.p_pool_id, array_agg(t.slot), array_agg(
+         CASE
+             WHEN (t.slot < t.slots) THEN ((t.units / t.slots) + ((t.slot < (t.units % (t.slots)::bigint)))::integer)
+             ELSE (0)::bigint
+         END)) AS shift_units
+    FROM ( SELECT s.slot,
+             p.slots,
+             (sum(s.available) OVER ())::bigint AS units
+            FROM (seckill_private.pool p
+              JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
+           WHERE (p.pool_id = level_slots.p_pool_id)) t
+  HAVING (count(*) > 1);
+END;
+
+ALTER FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) IS 'Spread what is available in a pool evenly over its slots.';
 
 CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4850,6 +5065,59 @@ ALTER FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservatio
 
 COMMENT ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) IS 'Lock the reservations of a batch, their users and their stock; the rows that there are.';
 
+CREATE FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_below integer := case when p_locked then 32767 else coalesce(p_kept, 0) end;
+  v_locked bigint;
+begin
+  if v_below > 0 then
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = p_pool_id
+        and s.slot < v_below
+      order by s.slot
+        for update skip locked;
+    get diagnostics v_locked = row_count;
+    if v_locked < (
+         select count(*) from seckill_private.pool_slot as s
+          where s.pool_id = p_pool_id
+            and s.slot < v_below) then
+      return false;
+    end if;
+  end if;
+  if not p_locked then
+    perform seckill_private.lock_slots(array[p_pool_id]);
+  end if;
+  return true;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) IS 'Lock all slots of a pool, of which some may be locked already; false where that would have to wait out of order.';
+
+CREATE FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform
+     from seckill_private.pool_slot as s
+    where s.pool_id = any (array(select l.pool_id from unnest(p_lines) as l))
+      and (s.slot = 0
+           or (s.pool_id, s.slot) in (select l.pool_id, l.slot from unnest(p_lines) as l))
+    order by s.pool_id, s.slot
+      for update;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) IS 'Lock the slots that units come back to, and the first of each pool.';
+
 CREATE FUNCTION seckill_private.lock_rules(p_activity_id bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4869,14 +5137,24 @@ ALTER FUNCTION seckill_private.lock_rules(p_activity_id bigint) OWNER TO seckill
 COMMENT ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) IS 'Lock what stands before a change of limits: an activity, or the limits of all (null).';
 
 CREATE FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) RETURNS void
-    LANGUAGE sql
-    BEGIN ATOMIC
- SELECT s.pool_id
-    FROM seckill_private.pool_slot s
-   WHERE (s.pool_id = ANY (lock_slots.p_pool_ids))
-   ORDER BY s.pool_id, s.slot
-  FOR UPDATE OF s;
-END;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_locked bigint;
+begin
+  loop
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = any (p_pool_ids)
+      order by s.pool_id, s.slot
+        for update;
+    get diagnostics v_locked = row_count;
+    exit when v_locked = (
+      select count(*) from seckill_private.pool_slot as s where s.pool_id = any (p_pool_ids));
+  end loop;
+end
+$$;
 
 ALTER FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) OWNER TO seckill_owner;
 
@@ -4929,7 +5207,8 @@ begin
               and l.until_revision is null
               and l.dimension <> 'user'
               and l.required
-              and seckill_private.digest_of(p_digests, l.dimension) is null)
+              and seckill_private.digest_of(p_digests, l.dimension) is null),
+         s.slots
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
@@ -4940,7 +5219,7 @@ begin
            select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
                   )::seckill.availability_result as balance,
                   min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-                  max(s.seen_at) as seen_at
+                  max(s.seen_at) as seen_at, count(*) as slots
              from seckill_private.pool_slot as s
             where s.pool_id = p.pool_id) as s
    where a.activity_id = p_activity_id
@@ -5229,10 +5508,10 @@ begin
   end if;
   perform seckill_private.post_movements(
     v_now, 'move', 'available', 'inventory',
-    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.available_lines(p_from_pool_id, p_quantity), p_actor);
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
-    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
   return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $$;
@@ -5240,14 +5519,6 @@ $$;
 ALTER FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) IS 'Move available units from one pool to another of the same sku; units in the other then.';
-
-CREATE FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) RETURNS bigint
-    LANGUAGE sql
-    RETURN GREATEST(p_position, (p_base + ((pg_current_xact_id())::text)::bigint));
-
-ALTER FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) IS 'The position in the feed of what this transaction moves on a slot, after what stands at p_position.';
 
 CREATE FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -5410,19 +5681,22 @@ CREATE FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_acti
     AS $$
 begin
   with share as (
-    select s.slot, s.shard, s.owed as before,
-           greatest(0, least(s.held + s.sold, p_quantity - (
-             sum(s.held + s.sold) over (order by s.slot) - s.held - s.sold))) as owed
+    select s.slot, s.shard, s.owed as before, p_quantity as owed,
+           (select max(seckill_private.next_position(o.position, o.position_base))
+              from seckill_private.pool_slot as o
+             where o.pool_id = p_pool_id) as position
       from seckill_private.pool_slot as s
      where s.pool_id = p_pool_id
+       and s.slot = 0
+       and s.owed <> p_quantity
   ), changed as (
     update seckill_private.pool_slot as s
-       set owed = h.owed
+       set owed = h.owed,
+           position = h.position
       from share as h
      where s.pool_id = p_pool_id
        and s.slot = h.slot
-       and h.owed <> h.before
-    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
+    returning h.*
   )
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
@@ -5436,6 +5710,19 @@ $$;
 ALTER FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) IS 'Set how many units of a pool go to the inventory as soon as they come back.';
+
+CREATE FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ UPDATE seckill_private.pool_slot s SET owed = (s.owed - pay_debt.p_quantity)
+   WHERE ((s.pool_id = pay_debt.p_pool_id) AND (s.slot = 0));
+ INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at, actor, note)
+   VALUES (pay_debt.p_activity_id, pay_debt.p_shard, pay_debt.p_pool_id, pay_debt.p_slot, pay_debt.p_version, pay_debt.p_position, 'drain'::text, 'available'::text, 'inventory'::text, pay_debt.p_quantity, pay_debt.p_now, pay_debt.p_actor, pay_debt.p_note);
+END;
+
+ALTER FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write down that units which came back to a slot went on to the inventory, to pay what the pool owes.';
 
 CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql
@@ -5601,12 +5888,14 @@ begin
     perform seckill_private.lock_slots(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
-  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
-         greatest(v_clock, max(s.seen_at) filter (
-           where s.seen_at < v_clock + interval '1 second'))
+  select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
+         greatest(v_clock, max(p.seen_at) filter (
+           where p.seen_at < v_clock + interval '1 second'))
     into fresh_ids, decided_at
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (pool_ids);
+    from (select s.pool_id, max(s.seen_at) as seen_at
+            from seckill_private.pool_slot as s
+           where s.pool_id = any (pool_ids)
+           group by s.pool_id) as p;
   available := seckill_private.available_of(pool_ids);
 end
 $$;
@@ -5647,6 +5936,9 @@ declare
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
+  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
+    perform seckill_private.lock_returns(p_lines);
+  end if;
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
       from unnest(p_lines) as l
@@ -5663,9 +5955,12 @@ begin
     if v_slot.closed then
       perform seckill_private.refuse_archived(v_slot.activity_id);
     end if;
-    v_target := case
-      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
-    end;
+    v_target := case when p_target = 'available' and v_slot.closed
+      then 'inventory' else p_target end;
+    if v_target = 'available' and v_group.slot > 0 then
+      select o.owed, greatest(o.position, v_slot.position) into v_slot.owed, v_slot.position
+        from seckill_private.pool_slot as o where o.pool_id = v_group.pool_id and o.slot = 0;
+    end if;
     v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
@@ -5677,7 +5972,6 @@ begin
            total = s.total - v_paid
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory')
              - v_group.units * seckill_private.moved(p_source, v_target, 'written_off'),
-           owed = s.owed - v_paid,
            epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
            version = s.version + v_group.lines + (v_paid > 0)::integer,
            position = v_slot.position,
@@ -5693,7 +5987,7 @@ begin
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     if v_paid > 0 then
-      perform seckill_private.record_drain(
+      perform seckill_private.pay_debt(
         p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
         v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
     end if;
@@ -5745,7 +6039,7 @@ begin
   if p_total > v_total then
     perform seckill_private.post_movements(
       p_now, 'raise', 'inventory', 'available',
-      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
+      seckill_private.spread_units(p_pool_id, p_total - v_total),
       p_actor, v_note);
   end if;
 end
@@ -5855,17 +6149,6 @@ ALTER FUNCTION seckill_private.rebase_feed() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.rebase_feed() IS 'Put the positions to come above those that a restored database brought along.';
 
-CREATE FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
-    LANGUAGE sql
-    BEGIN ATOMIC
- INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at, actor, note)
-   VALUES (record_drain.p_activity_id, record_drain.p_shard, record_drain.p_pool_id, record_drain.p_slot, record_drain.p_version, record_drain.p_position, 'drain'::text, 'available'::text, 'inventory'::text, record_drain.p_quantity, record_drain.p_now, record_drain.p_actor, record_drain.p_note);
-END;
-
-ALTER FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write into the ledger that units went on to the inventory to pay what a slot owes.';
-
 CREATE FUNCTION seckill_private.refuse_archived(p_activity_id bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5962,9 +6245,10 @@ CREATE FUNCTION seckill_private.refresh_next_expiry(p_now timestamp with time zo
     AS $$
 declare
   v_pool_ids bigint[];
+  v_slots smallint[];
 begin
-  select array_agg(d.pool_id) into v_pool_ids
-    from (select s.pool_id
+  select array_agg(d.pool_id), array_agg(d.slot) into v_pool_ids, v_slots
+    from (select s.pool_id, s.slot
             from seckill_private.pool as p
             join seckill_private.pool_slot as s on s.pool_id = p.pool_id
            where p.activity_id = any (p_activity_ids)
@@ -5977,6 +6261,8 @@ begin
     from seckill_private.pool as p
    where p.pool_id = s.pool_id
      and s.pool_id = any (v_pool_ids)
+     and (s.pool_id, s.slot) in (
+           select u.pool_id, u.slot from unnest(v_pool_ids, v_slots) as u (pool_id, slot))
      and s.next_expiry <= p_now;
 end
 $$;
@@ -6152,6 +6438,7 @@ begin
            seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
    where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
      and s.slot = 0;
+  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
 end
 $$;
 
@@ -6309,6 +6596,21 @@ $$;
 ALTER FUNCTION seckill_private.require_request_id(p_request_id uuid) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.require_request_id(p_request_id uuid) IS 'Refuse a null request id.';
+
+CREATE FUNCTION seckill_private.require_slots(p_slots integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if p_slots is null or p_slots not between 1 and 64 then
+    perform seckill_private.raise_error('SK001', 'p_slots must be 1 to 64');
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.require_slots(p_slots integer) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.require_slots(p_slots integer) IS 'Raise SK001 unless a pool may have so many slots.';
 
 CREATE FUNCTION seckill_private.require_text(p_name text, p_value text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6554,7 +6856,7 @@ begin
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      v_is_short, p_locked);
+      v_is_short, v_look.slots, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -6795,6 +7097,7 @@ begin
   if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
     perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
   elsif v_units > 0 then
+    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
     perform seckill_private.post_movements(
       v_now, 'schedule', 'available', 'unreleased',
       array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
@@ -6806,6 +7109,7 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = 0;
     perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
+    perform seckill_private.level_slots(v_now, p_pool_id);
   end if;
 end
 $$;
@@ -6867,7 +7171,7 @@ declare
 begin
   if cardinality(p_pending) > 0 then
     for v_result in
-      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales) as g
+      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales, p_locked) as g
     loop
       v_granted := v_granted || v_result.ordinal;
       return next v_result;
@@ -7063,6 +7367,22 @@ ALTER FUNCTION seckill_private.slots_of(p_pool_id bigint) OWNER TO seckill_owner
 
 COMMENT ON FUNCTION seckill_private.slots_of(p_pool_id bigint) IS 'The counters of a pool''s slots added up; the other fields stay null.';
 
+CREATE FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) RETURNS seckill_private.unit_line[]
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT array_agg(ROW(spread_units.p_pool_id, (l.slot)::smallint, l.units, NULL::bigint, NULL::text)::seckill_private.unit_line) AS array_agg
+    FROM ( SELECT n.slot,
+             ((spread_units.p_quantity / p.slots) + ((n.slot < (spread_units.p_quantity % (p.slots)::bigint)))::integer) AS units
+            FROM (seckill_private.pool p
+              CROSS JOIN LATERAL generate_series(0, (p.slots - 1)) n(slot))
+           WHERE (p.pool_id = spread_units.p_pool_id)) l
+   WHERE (l.units > 0);
+END;
+
+ALTER FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) IS 'So many units in even shares for the slots of a pool, as post_movements takes them.';
+
 CREATE FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_state = 'held'::text) AND (p_expires_at <= p_now)) THEN 'expired'::text ELSE p_state END;
@@ -7134,7 +7454,51 @@ ALTER FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_versio
 
 COMMENT ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) IS 'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
-CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint, OUT kept smallint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_open smallint[];
+  v_first integer;
+  v_hold record;
+begin
+  loop
+    v_open := array(
+      select s.slot
+        from seckill_private.pool_slot as s
+       where s.pool_id = p_pool_id
+         and s.available >= p_quantity
+       order by s.slot);
+    exit when v_open = '{}';
+    v_first := p_place % cardinality(v_open);
+    v_open := v_open[v_first + 1:] || v_open[:v_first];
+    select s.slot into slot
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_id
+       and s.slot = any (v_open)
+     order by array_position(v_open, s.slot)
+     limit 1
+       for update skip locked;
+    if slot is null then
+      exit when p_locked or kept is not null;
+      slot := v_open[1];
+    end if;
+    v_hold := seckill_private.hold_units(
+      p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
+    version := v_hold.version;
+    feed_position := v_hold.feed_position;
+    exit when version is not null;
+    kept := greatest(kept, slot);
+  end loop;
+end
+$$;
+
+ALTER FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint, OUT kept smallint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint, OUT kept smallint) IS 'Take units from one slot of a pool, if it can be had; version is null where none can.';
+
+CREATE FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_slots integer, p_locked boolean) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7153,13 +7517,15 @@ begin
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
   if (p_sale.activity).max_waiting is not null
-     and not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+     and not seckill_private.enter_queue(
+           p_pool_ids, (p_sale.activity).max_waiting, coalesce(p_slots, 1)) then
     v_result.status := 'busy';
     v_result.retry := 'busy';
     return v_result;
   end if;
   v_taken := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_locked);
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_slots, p_user_id,
+    p_locked);
   if v_taken.versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
@@ -7188,9 +7554,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_slots integer, p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
+COMMENT ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_slots integer, p_locked boolean) IS 'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 CREATE FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) RETURNS text
     LANGUAGE plpgsql
@@ -7242,40 +7608,90 @@ ALTER FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_res
 
 COMMENT ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) IS 'Refund units of a locked, confirmed reservation, and remember the answer.';
 
-CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) RETURNS seckill_private.taken
+CREATE FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_free record;
+  v_hold record;
+begin
+  v_free := seckill_private.take_free(
+    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, p_place, p_locked);
+  if v_free.version is not null then
+    slot := v_free.slot;
+    version := v_free.version;
+    feed_position := v_free.feed_position;
+    return;
+  elsif not seckill_private.lock_rest(p_pool_id, v_free.kept, p_locked) then
+    return;
+  end if;
+  perform seckill_private.settle_short(
+    p_now, p_activity_id, array[p_pool_id], array[p_quantity], true);
+  slot := seckill_private.gather_units(p_now, p_pool_id, p_quantity);
+  if slot is null then
+    return;
+  end if;
+  v_hold := seckill_private.hold_units(
+    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
+  version := v_hold.version;
+  feed_position := v_hold.feed_position;
+  if (select count(*) filter (where s.available >= p_quantity) * 2 < count(*)
+             and sum(s.available) >= 4 * count(*) * p_quantity
+        from seckill_private.pool_slot as s
+       where s.pool_id = p_pool_id) then
+    perform seckill_private.level_slots(p_now, p_pool_id);
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
+
+CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) RETURNS seckill_private.taken
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_taken seckill_private.taken;
   v_hold record;
+  v_slot smallint;
+  v_version bigint;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
-  elsif p_is_short then
+  elsif p_is_short and not (p_locked and p_slots > 1) then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
-  else
+  elsif p_slots = 1 then
     v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
     if v_hold.version is not null then
       return row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken;
     end if;
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    v_hold := seckill_private.hold_units(
-      p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-    if v_hold.version is null then
-      perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
+    v_slot := 0;
+    v_version := null;
+    if coalesce(p_slots, 1) = 1 then
       v_hold := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+      v_version := v_hold.version;
     end if;
-    if v_hold.version is null then
+    if v_version is null then
+      v_hold := seckill_private.take_slots(
+        p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at, 1,
+        seckill_private.shard(p_user_id), p_locked or cardinality(p_pool_ids) > 1);
+      v_slot := v_hold.slot;
+      v_version := v_hold.version;
+    end if;
+    if v_version is null then
       return null;
     end if;
-    v_taken.slots := v_taken.slots || 0::smallint;
-    v_taken.versions := v_taken.versions || v_hold.version;
+    v_taken.slots := v_taken.slots || v_slot;
+    v_taken.versions := v_taken.versions || v_version;
     v_taken.position := v_hold.feed_position;
   end loop;
   if cardinality(p_pool_ids) > 1 then
@@ -7285,9 +7701,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) IS 'Move the units of an order from available to held: the slots and the versions of those movements, in the order of the pools, and their position in the feed.';
+COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) IS 'Move the units of an order from available to held: the slots and the versions of those movements, in the order of the pools, and their position in the feed.';
 
 CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
     LANGUAGE plpgsql STABLE
@@ -7946,6 +8362,9 @@ GRANT ALL ON FUNCTION seckill.set_limit(p_activity_id bigint, p_name text, p_dim
 REVOKE ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) TO seckill_ops;
 
+REVOKE ALL ON FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text, p_actor text) TO seckill_ops;
+
 REVOKE ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION seckill.set_stock_total(p_activity_id bigint, p_sku text, p_total bigint, p_mode text, p_region text, p_expected_total bigint, p_actor text) TO seckill_ops;
 
@@ -7971,6 +8390,8 @@ REVOKE ALL ON FUNCTION seckill_private.activity_at(p_activity seckill_private.ac
 
 REVOKE ALL ON FUNCTION seckill_private.activity_of(p_reservation_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.add_slots(p_pool_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
@@ -7980,6 +8401,8 @@ REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_par
 REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.asked_lines(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.available_lines(p_pool_id bigint, p_quantity bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.available_of(p_pool_ids bigint[]) FROM PUBLIC;
 
@@ -8063,9 +8486,9 @@ REVOKE ALL ON FUNCTION seckill_private.ensure_durable(p_written_at timestamp wit
 
 REVOKE ALL ON FUNCTION seckill_private.ensure_partition(p_activity_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.ensure_pool(p_activity_id bigint, p_sku text, p_region text, p_slots integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.enter_queue(p_pool_ids bigint[], p_max_waiting integer, p_slots integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.expire_due_at(p_now timestamp with time zone, p_limit integer, p_actor text) FROM PUBLIC;
 
@@ -8113,9 +8536,11 @@ REVOKE ALL ON FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_
 
 REVOKE ALL ON FUNCTION seckill_private.gate_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.gather_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_slot smallint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zone, p_clock timestamp with time zone, p_requests seckill_private.request[], p_sales seckill_private.sale[], p_locked boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -8126,6 +8551,12 @@ REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_i
 REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_pool_id bigint, p_slots smallint[], p_available bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
@@ -8159,6 +8590,10 @@ REVOKE ALL ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reserv
 
 REVOKE ALL ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
@@ -8185,8 +8620,6 @@ REVOKE ALL ON FUNCTION seckill_private.move_inventory(p_now timestamp with time 
 
 REVOKE ALL ON FUNCTION seckill_private.move_units(p_now timestamp with time zone, p_activity_id bigint, p_from_pool_id bigint, p_to_pool_id bigint, p_quantity bigint, p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.next_position(p_position bigint, p_base bigint) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.next_release(p_pool_id bigint, p_after timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.next_reservation_id(p_activity_id bigint) FROM PUBLIC;
@@ -8209,6 +8642,8 @@ REVOKE ALL ON FUNCTION seckill_private.optional_text(p_name text, p_value text) 
 
 REVOKE ALL ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) FROM PUBLIC;
@@ -8230,8 +8665,6 @@ REVOKE ALL ON FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.rebase_feed() FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.record_drain(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refuse_archived(p_activity_id bigint) FROM PUBLIC;
 
@@ -8270,6 +8703,8 @@ REVOKE ALL ON FUNCTION seckill_private.require_inventory(p_sku text, p_quantity 
 REVOKE ALL ON FUNCTION seckill_private.require_limit(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_request_id(p_request_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.require_slots(p_slots integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.require_text(p_name text, p_value text) FROM PUBLIC;
 
@@ -8326,6 +8761,8 @@ REVOKE ALL ON FUNCTION seckill_private.show_reservation(p_reservation seckill_pr
 
 REVOKE ALL ON FUNCTION seckill_private.slots_of(p_pool_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) FROM PUBLIC;
@@ -8334,11 +8771,15 @@ REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PU
 
 REVOKE ALL ON FUNCTION seckill_private.subject_keys(p_limit seckill_private.limit_version, p_activity_id bigint, p_user_id text, p_since timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_free(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint, OUT kept smallint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone, p_clock timestamp with time zone, p_sale seckill_private.sale, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_pool_ids bigint[], p_digests bytea[], p_is_short boolean, p_slots integer, p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
 

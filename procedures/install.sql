@@ -11,6 +11,7 @@
 \ir internal/require_text.sql
 \ir internal/optional_text.sql
 \ir internal/require_units.sql
+\ir internal/require_slots.sql
 \ir internal/require_limit.sql
 \ir internal/require_request_id.sql
 \ir internal/require_time_zone.sql
@@ -104,7 +105,13 @@
 \ir internal/move_inventory.sql
 \ir internal/require_inventory.sql
 \ir internal/move_inventories.sql
-\ir internal/record_drain.sql
+\ir internal/pay_debt.sql
+\ir internal/shift_units.sql
+\ir internal/level_slots.sql
+\ir internal/gather_units.sql
+\ir internal/lock_returns.sql
+\ir internal/spread_units.sql
+\ir internal/available_lines.sql
 \ir internal/post_movements.sql
 \ir internal/lock_slots.sql
 \ir internal/scheduled_by.sql
@@ -114,6 +121,9 @@
 \ir internal/settle_short.sql
 \ir internal/lock_units.sql
 \ir internal/hold_units.sql
+\ir internal/take_free.sql
+\ir internal/lock_rest.sql
+\ir internal/take_slots.sql
 \ir internal/take_units.sql
 \ir internal/level_positions.sql
 \ir internal/refresh_next_expiry.sql
@@ -181,6 +191,7 @@
 \ir internal/limit_that_counts.sql
 \ir internal/archived_part.sql
 \ir internal/archived_page.sql
+\ir internal/add_slots.sql
 \ir internal/ensure_pool.sql
 \ir internal/change_state.sql
 \ir internal/return_unsold.sql
@@ -252,6 +263,7 @@
 \ir running/remove_eligible.sql
 \ir running/block.sql
 \ir running/unblock.sql
+\ir running/set_slots.sql
 \ir running/move_stock.sql
 \ir running/schedule_release.sql
 \ir running/expire_due.sql

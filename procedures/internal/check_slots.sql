@@ -1,7 +1,8 @@
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
--- while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of debt,
--- less debt_dropped and drain), every movement of a slot has one ledger row, and open holds add up
--- to held, as scheduled releases do to unreleased.
+-- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
+-- debt, less debt_dropped and drain, in all slots together, since the first one has the debt), every
+-- movement of a slot has one ledger row, and open holds add up to held, as scheduled releases do to
+-- unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -10,7 +11,7 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region
+    select s.*, p.sku, p.region, sum(s.available) over (partition by s.pool_id) as in_pool
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
@@ -25,6 +26,10 @@ begin atomic
                * l.quantity) as owed
       from seckill_private.ledger_of(p_activity_id) as l
      group by l.pool_id, l.slot
+  ), debt as (
+    select b.pool_id, sum(b.owed) as owed
+      from book as b
+     group by b.pool_id
   ), hold as (
     select u.pool_id, u.slot, sum(u.quantity) as held
       from seckill_private.reservation as r
@@ -42,19 +47,20 @@ begin atomic
       from slot as s
       left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
       left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+      left join debt as d on d.pool_id = s.pool_id and s.slot = 0
       left join release as r on r.pool_id = s.pool_id and s.slot = 0
      cross join lateral (values
        ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
        ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
-        greatest(least(s.available, s.owed), 0)),
+        greatest(least(s.in_pool, s.owed), 0)),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
        ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
        ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
-       ('I2', 'owed', coalesce(b.owed, 0), s.owed),
+       ('I2', 'owed', coalesce(d.owed, 0), s.owed),
        ('I2', 'epoch', coalesce(b.epoch, 0), s.epoch),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),
        ('I2', 'open holds', coalesce(h.held, 0), s.held)

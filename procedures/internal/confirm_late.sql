@@ -48,6 +48,8 @@ begin
     perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
+  perform seckill_private.gather_units(v_now, l.pool_id, l.quantity, l.slot)
+     from unnest(seckill_private.unit_lines(p_reservation)) as l;
   perform seckill_private.resolve_reservation(
     v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';

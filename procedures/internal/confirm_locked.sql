@@ -1,6 +1,8 @@
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending; the caller has the reservation, its user and its subjects.
+-- Locks: slots ascending, and where the hold has ended all those of its pools at once, since
+--   confirm_late may take the units from any; the caller has the reservation, its user and its
+--   subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
@@ -14,9 +16,12 @@ create or replace function seckill_private.confirm_locked (
 as $function$
 declare
   v_result seckill.resolve_result;
-  v_row seckill_private.reservation :=
-    seckill_private.settle_reservation(p_now, p_reservation);
+  v_row seckill_private.reservation;
 begin
+  if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
+    perform seckill_private.lock_slots(p_reservation.pool_ids);
+  end if;
+  v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
   v_result.replayed := false;

@@ -12,16 +12,9 @@ create or replace function seckill_private.cut_available (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_lines seckill_private.unit_line[];
+  v_lines seckill_private.unit_line[] :=
+    seckill_private.available_lines(p_pool_id, p_quantity);
 begin
-  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
-    into v_lines
-    from (select s.slot,
-                 least(s.available, p_quantity - (
-                   sum(s.available) over (order by s.slot) - s.available)) as units
-            from seckill_private.pool_slot as s
-           where s.pool_id = p_pool_id) as c
-   where c.units > 0;
   perform seckill_private.post_movements(
     p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
   return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);

@@ -2,7 +2,8 @@
 create or replace function seckill_private.ensure_pool (
   p_activity_id bigint,
   p_sku text,
-  p_region text
+  p_region text,
+  p_slots integer default 1
 )
   returns bigint
   language plpgsql
@@ -18,16 +19,14 @@ begin
      and p.sku = p_sku
      and p.region = p_region;
   if not found then
-    insert into seckill_private.pool (activity_id, sku, region)
-    values (p_activity_id, p_sku, p_region)
+    insert into seckill_private.pool (activity_id, sku, region, slots)
+    values (p_activity_id, p_sku, p_region, p_slots)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
-    select v_pool_id, 0, 0, f.position_base
-      from seckill_private.feed as f;
+    perform seckill_private.add_slots(v_pool_id);
   end if;
   return v_pool_id;
 end
 $function$;
 
-comment on function seckill_private.ensure_pool (bigint, text, text) is
+comment on function seckill_private.ensure_pool (bigint, text, text, integer) is
   'The pool of (activity, sku, region), made empty where it is missing.';

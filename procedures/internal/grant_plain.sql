@@ -1,12 +1,14 @@
--- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all, or its queue was full. p_clock is
--- what tests pass; null means the clock.
--- Locks: slots ascending.
+-- The holds of some requests of a batch, each pool's with one update of one slot. What is not in the
+-- answer had too few units left in its pool after all, or its queue was full, or its slots were in
+-- others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may have
+-- slots already.
+-- Locks: slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
   p_clock timestamptz,
   p_requests seckill_private.request[],
-  p_sales seckill_private.sale[]
+  p_sales seckill_private.sale[],
+  p_locked boolean
 )
   returns setof seckill.reserve_result
   language plpgsql
@@ -17,6 +19,7 @@ declare
   v_result seckill.reserve_result;
   v_pool record;
   v_hold record;
+  v_slot smallint;
   v_ids bigint[];
 begin
   v_result.status := 'held';
@@ -28,15 +31,26 @@ begin
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
-           make_interval(secs => min((s.activity).hold_seconds)) as hold
+           make_interval(secs => min((s.activity).hold_seconds)) as hold,
+           (select count(*) from seckill_private.pool_slot as o
+             where o.pool_id = r.pool_id)::integer as slots
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
-    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_hold := seckill_private.hold_units(
-      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    continue when not seckill_private.enter_queue(
+      array[v_pool.pool_id], v_pool.max_waiting, v_pool.slots);
+    v_slot := 0;
+    if v_pool.slots = 1 then
+      v_hold := seckill_private.hold_units(
+        p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    else
+      v_hold := seckill_private.take_slots(
+        p_now, v_pool.activity_id, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines,
+        seckill_private.shard((p_requests[1]).user_id), p_locked);
+      v_slot := v_hold.slot;
+    end if;
     continue when v_hold.version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
     v_ids := array(
@@ -48,7 +62,7 @@ begin
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
            v_result.expires_at, v_pool.limits_revision, v_hold.feed_position, array[r.pool_id],
-           array[0]::smallint[], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
+           array[v_slot], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -63,5 +77,5 @@ end
 $function$;
 
 comment on function seckill_private.grant_plain (
-  timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[]) is
+  timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[], boolean) is
   'Take the units of plain requests and write their reservations; the answers.';

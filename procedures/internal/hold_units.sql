@@ -1,4 +1,5 @@
--- The purchase itself: a conditional write on the hot row. Nulls when the row has too few units.
+-- The purchase itself: a conditional write on the hot row, or on one of them. Nulls when it has too
+-- few units.
 -- Its ledger row is the reservation, which the caller writes with the version and the position in
 -- the feed that are returned here; of several (p_lines) the version is the last one's.
 -- Locks: the slot's row, until the transaction ends.
@@ -8,6 +9,7 @@ create or replace function seckill_private.hold_units (
   p_quantity bigint,
   p_expires_at timestamptz,
   p_lines integer default 1,
+  p_slot smallint default 0,
   out version bigint,
   out feed_position bigint
 )
@@ -25,13 +27,13 @@ begin
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
-     and s.slot = 0
+     and s.slot = p_slot
      and s.available >= p_quantity
   returning s.version, s.position into version, feed_position;
 end
 $function$;
 
 comment on function seckill_private.hold_units (
-  timestamptz, bigint, bigint, timestamptz, integer) is
-  'Move units of a pool from available to held: the version and the position of that movement, or '
+  timestamptz, bigint, bigint, timestamptz, integer, smallint) is
+  'Move units of a slot from available to held: the version and the position of that movement, or '
   'nulls when short.';

@@ -1,6 +1,7 @@
--- What a purchase of one sku starts from, in one look: the sale, the pool, its counters by slot
--- together, and whether the buyer is known, that is, has any reservation in the activity. Who is not
--- has used nothing of the limits that count it, has seen nothing, and has asked for nothing before.
+-- What a purchase of one sku starts from, in one look: the sale, the pool, the counters of its slots
+-- together and how many there are, and whether the buyer is known, that is, has any reservation in
+-- the activity. Who is not has used nothing of the limits that count it, has seen nothing, and has
+-- asked for nothing before.
 -- lacks_subject is looked at only where the counters are too low: refuse_early alone asks. The
 -- limits are found by the argument, not by a's column: a join would read those of all sales.
 -- Called under the user's lock, in a statement of its own.
@@ -32,7 +33,8 @@ begin
               and l.until_revision is null
               and l.dimension <> 'user'
               and l.required
-              and seckill_private.digest_of(p_digests, l.dimension) is null)
+              and seckill_private.digest_of(p_digests, l.dimension) is null),
+         s.slots
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
@@ -43,7 +45,7 @@ begin
            select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
                   )::seckill.availability_result as balance,
                   min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-                  max(s.seen_at) as seen_at
+                  max(s.seen_at) as seen_at, count(*) as slots
              from seckill_private.pool_slot as s
             where s.pool_id = p.pool_id) as s
    where a.activity_id = p_activity_id

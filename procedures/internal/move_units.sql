@@ -22,10 +22,10 @@ begin
   end if;
   perform seckill_private.post_movements(
     v_now, 'move', 'available', 'inventory',
-    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.available_lines(p_from_pool_id, p_quantity), p_actor);
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
-    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
   return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;

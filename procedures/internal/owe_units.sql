@@ -1,5 +1,7 @@
--- The debt of a pool lies on the slots that have the units out, and the ledger tells of every
--- change: debt, debt_dropped, and drain where it is paid (post_movements).
+-- The debt of a pool stands on its first slot, which whoever brings units back locks before his own
+-- (lock_returns). The ledger tells of every change: debt, debt_dropped, and drain where it is paid
+-- (post_movements). In the feed a debt comes after all that moved in any slot of the pool before.
+-- Called with the pool's slots locked.
 create or replace function seckill_private.owe_units (
   p_now timestamptz,
   p_activity_id bigint,
@@ -15,19 +17,22 @@ create or replace function seckill_private.owe_units (
 as $function$
 begin
   with share as (
-    select s.slot, s.shard, s.owed as before,
-           greatest(0, least(s.held + s.sold, p_quantity - (
-             sum(s.held + s.sold) over (order by s.slot) - s.held - s.sold))) as owed
+    select s.slot, s.shard, s.owed as before, p_quantity as owed,
+           (select max(seckill_private.next_position(o.position, o.position_base))
+              from seckill_private.pool_slot as o
+             where o.pool_id = p_pool_id) as position
       from seckill_private.pool_slot as s
      where s.pool_id = p_pool_id
+       and s.slot = 0
+       and s.owed <> p_quantity
   ), changed as (
     update seckill_private.pool_slot as s
-       set owed = h.owed
+       set owed = h.owed,
+           position = h.position
       from share as h
      where s.pool_id = p_pool_id
        and s.slot = h.slot
-       and h.owed <> h.before
-    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
+    returning h.*
   )
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)

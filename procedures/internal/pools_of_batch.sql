@@ -1,4 +1,4 @@
--- Locks: the slots of the pools, where there are several.
+-- Locks: the slots of the pools, where there are several pools.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -29,12 +29,14 @@ begin
     perform seckill_private.lock_slots(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
-  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
-         greatest(v_clock, max(s.seen_at) filter (
-           where s.seen_at < v_clock + interval '1 second'))
+  select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
+         greatest(v_clock, max(p.seen_at) filter (
+           where p.seen_at < v_clock + interval '1 second'))
     into fresh_ids, decided_at
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (pool_ids);
+    from (select s.pool_id, max(s.seen_at) as seen_at
+            from seckill_private.pool_slot as s
+           where s.pool_id = any (pool_ids)
+           group by s.pool_id) as p;
   available := seckill_private.available_of(pool_ids);
 end
 $function$;

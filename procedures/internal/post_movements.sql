@@ -1,9 +1,10 @@
 -- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
 -- slot and the ledger row change together, and a unit that leaves one account arrives in another.
 -- Accounts are those of the pool (available, held, sold, unreleased), inventory and written_off.
--- What returns to a closed pool goes on to the inventory; what becomes available while the slot
+-- What returns to a closed pool goes on to the inventory; what becomes available while the pool
 -- owes units (seckill.set_stock_total, drain) pays that debt: a second movement, drain, takes it on
--- to the inventory. Each slot is updated once, however many lines it has: a row updated a thousand
+-- to the inventory. The debt is read once the slots are locked, in a statement of its own: what a
+-- statement that waited reads from other rows is as old as its snapshot. Each slot is updated once, however many lines it has: a row updated a thousand
 -- times in one transaction costs thirty times as much. version grows by one for each ledger row.
 -- Lines may be of several activities: taken one after another they would lock out of order. The
 -- caller has made sure that the source has the units; the table's checks are the last net.
@@ -32,6 +33,9 @@ declare
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
+  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
+    perform seckill_private.lock_returns(p_lines);
+  end if;
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
       from unnest(p_lines) as l
@@ -48,9 +52,12 @@ begin
     if v_slot.closed then
       perform seckill_private.refuse_archived(v_slot.activity_id);
     end if;
-    v_target := case
-      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
-    end;
+    v_target := case when p_target = 'available' and v_slot.closed
+      then 'inventory' else p_target end;
+    if v_target = 'available' and v_group.slot > 0 then
+      select o.owed, greatest(o.position, v_slot.position) into v_slot.owed, v_slot.position
+        from seckill_private.pool_slot as o where o.pool_id = v_group.pool_id and o.slot = 0;
+    end if;
     v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
@@ -62,7 +69,6 @@ begin
            total = s.total - v_paid
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory')
              - v_group.units * seckill_private.moved(p_source, v_target, 'written_off'),
-           owed = s.owed - v_paid,
            epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
            version = s.version + v_group.lines + (v_paid > 0)::integer,
            position = v_slot.position,
@@ -78,7 +84,7 @@ begin
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     if v_paid > 0 then
-      perform seckill_private.record_drain(
+      perform seckill_private.pay_debt(
         p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
         v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
     end if;

@@ -21,7 +21,7 @@ begin
   if p_total > v_total then
     perform seckill_private.post_movements(
       p_now, 'raise', 'inventory', 'available',
-      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
+      seckill_private.spread_units(p_pool_id, p_total - v_total),
       p_actor, v_note);
   end if;
 end

@@ -13,9 +13,10 @@ create or replace function seckill_private.refresh_next_expiry (
 as $function$
 declare
   v_pool_ids bigint[];
+  v_slots smallint[];
 begin
-  select array_agg(d.pool_id) into v_pool_ids
-    from (select s.pool_id
+  select array_agg(d.pool_id), array_agg(d.slot) into v_pool_ids, v_slots
+    from (select s.pool_id, s.slot
             from seckill_private.pool as p
             join seckill_private.pool_slot as s on s.pool_id = p.pool_id
            where p.activity_id = any (p_activity_ids)
@@ -28,6 +29,8 @@ begin
     from seckill_private.pool as p
    where p.pool_id = s.pool_id
      and s.pool_id = any (v_pool_ids)
+     and (s.pool_id, s.slot) in (
+           select u.pool_id, u.slot from unnest(v_pool_ids, v_slots) as u (pool_id, slot))
      and s.next_expiry <= p_now;
 end
 $function$;

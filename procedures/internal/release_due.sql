@@ -37,6 +37,7 @@ begin
            seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
    where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
      and s.slot = 0;
+  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
 end
 $function$;
 

@@ -91,7 +91,7 @@ begin
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      v_is_short, p_locked);
+      v_is_short, v_look.slots, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;

@@ -1,6 +1,6 @@
 -- What the old schedule kept back becomes available first; then the new one takes its units. A new
--- release that is due already is made at once.
--- Locks: due holds by SKIP LOCKED; the pool's slot.
+-- release that is due already is made at once. What waits for its release is all in slot 0.
+-- Locks: due holds by SKIP LOCKED; the pool's slots.
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.set_releases (
   p_now timestamptz,
@@ -28,6 +28,7 @@ begin
   if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
     perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
   elsif v_units > 0 then
+    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
     perform seckill_private.post_movements(
       v_now, 'schedule', 'available', 'unreleased',
       array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
@@ -39,6 +40,7 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = 0;
     perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
+    perform seckill_private.level_slots(v_now, p_pool_id);
   end if;
 end
 $function$;

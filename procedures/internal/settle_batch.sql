@@ -21,7 +21,7 @@ declare
 begin
   if cardinality(p_pending) > 0 then
     for v_result in
-      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales) as g
+      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales, p_locked) as g
     loop
       v_granted := v_granted || v_result.ordinal;
       return next v_result;

@@ -2,7 +2,7 @@
 -- and releases that are due first. When it is still short while there should be enough, somebody
 -- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
--- p_clock is what tests pass; null means the clock.
+-- p_clock is what tests pass; null means the clock. p_slots: of the pool, where it is one.
 -- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
 create or replace function seckill_private.take_hold (
   p_now timestamptz,
@@ -15,6 +15,7 @@ create or replace function seckill_private.take_hold (
   p_pool_ids bigint[],
   p_digests bytea[],
   p_is_short boolean,
+  p_slots integer,
   p_locked boolean
 )
   returns seckill.reserve_result
@@ -37,13 +38,15 @@ begin
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
   if (p_sale.activity).max_waiting is not null
-     and not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+     and not seckill_private.enter_queue(
+           p_pool_ids, (p_sale.activity).max_waiting, coalesce(p_slots, 1)) then
     v_result.status := 'busy';
     v_result.retry := 'busy';
     return v_result;
   end if;
   v_taken := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_locked);
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_slots, p_user_id,
+    p_locked);
   if v_taken.versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
@@ -74,5 +77,5 @@ $function$;
 
 comment on function seckill_private.take_hold (
   timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
-  bytea[], boolean, boolean) is
+  bytea[], boolean, integer, boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';

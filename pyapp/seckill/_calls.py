@@ -426,6 +426,20 @@ SCHEDULE_RELEASE = Call(
     "once",
 )
 
+SET_SLOTS = Call(
+    """
+    select status, replayed, activity_id, sku, region, quantity, total
+      from seckill.set_slots(
+             p_activity_id => %(activity_id)s::bigint,
+             p_sku => %(sku)s,
+             p_slots => %(slots)s::integer,
+             p_region => %(region)s,
+             p_actor => %(actor)s)
+    """,
+    class_row(OpsResult),
+    "once",
+)
+
 SET_STOCK_TOTAL = Call(
     """
     select status, replayed, activity_id, sku, region, quantity, total

@@ -639,7 +639,7 @@ class Client(Core):
             quantity: units.
             request_id: the same id moves nothing twice.
             region: of the pool.
-            slots: rows that share the pool's stock.
+            slots: rows that share the units of a pool that is made here (see `set_slots`).
 
         Raises:
             UnknownActivity: no such sale.
@@ -731,6 +731,38 @@ class Client(Core):
             "actor": actor,
         }
         return self._one(_calls.SCHEDULE_RELEASE, parameters, connection)
+
+    def set_slots(
+        self,
+        *,
+        activity_id: int,
+        sku: str,
+        slots: int,
+        region: str = "*",
+        actor: str | None = None,
+        connection: Join | None = None,
+    ) -> OpsResult:
+        """Spread a pool over so many rows, also while it sells: single buyers wait less.
+
+        Args:
+            activity_id: the sale.
+            sku: of the pool.
+            slots: 1 to 64.
+            region: of the pool.
+            actor: who asked.
+
+        Raises:
+            UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
+            WrongState: the sale is closed.
+        """
+        parameters = {
+            "activity_id": activity_id,
+            "sku": sku,
+            "slots": slots,
+            "region": region,
+            "actor": actor,
+        }
+        return self._one(_calls.SET_SLOTS, parameters, connection)
 
     def set_stock_total(
         self,

@@ -120,6 +120,11 @@ FUNCTIONS: dict[str, tuple[str, str | None]] = {
         f" p_region text DEFAULT '*'::text, p_slots integer DEFAULT 1, {ACTOR}",
         "seckill.ops_result",
     ),
+    "set_slots": (
+        "p_activity_id bigint, p_sku text, p_slots integer,"
+        f" p_region text DEFAULT '*'::text, {ACTOR}",
+        "seckill.ops_result",
+    ),
     "set_stock_total": (
         "p_activity_id bigint, p_sku text, p_total bigint, p_mode text,"
         " p_region text DEFAULT '*'::text, p_expected_total bigint DEFAULT NULL::bigint,"

@@ -40,6 +40,7 @@ RUNNING = {
     "receive_stock",
     "allocate_stock",
     "set_stock_total",
+    "set_slots",
     "set_limit",
     "drop_limit",
     "set_queue_limit",

@@ -29,9 +29,11 @@ def require_books(db: Database, *sales: Sale) -> None:
             select p.sku, s.next_expiry::text as stored, min(r.expires_at)::text as first
               from seckill_private.pool_slot s
               join seckill_private.pool p on p.pool_id = s.pool_id
-              join seckill_private.reservation r on p.pool_id = any (r.pool_ids)
+              join seckill_private.reservation r on exists (
+                     select from unnest(r.pool_ids, r.slots) as u (pool_id, slot)
+                      where u.pool_id = s.pool_id and u.slot = s.slot)
              where r.state = 'held'
-             group by p.sku, s.next_expiry having s.next_expiry > min(r.expires_at)"""
+             group by p.sku, s.slot, s.next_expiry having s.next_expiry > min(r.expires_at)"""
         ).fetchall()
         require(not late, f"next_expiry is no lower bound: {late}")
         for sku in {sale.sku for sale in sales}:

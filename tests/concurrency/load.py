@@ -34,6 +34,7 @@ from tests.fix_sale import (
     reserve,
     set_limit,
 )
+from tests.procedures.rules import set_slots
 
 UNITS = 30  # in each pool
 SPARE = 200  # of each sku, in the inventory
@@ -243,7 +244,13 @@ def outcome_of(answer: Any) -> str:
 
 
 def random_load(
-    db: Database, *, sessions: int = 16, calls: int = 150, seed: int = 1, **options: Any
+    db: Database,
+    *,
+    sessions: int = 16,
+    calls: int = 150,
+    seed: int = 1,
+    slots: int = 1,
+    **options: Any,
 ) -> Counter[tuple[str, str]]:
     """Let the crowd loose, then close both sales and compare the books with what was answered.
 
@@ -256,6 +263,8 @@ def random_load(
         for sku in skus:
             crowd.received[sku] = 2 * UNITS + SPARE
             receive_stock(operator, sku=sku, quantity=SPARE, request_id=uuid4())
+        for sale in (sale for pools in crowd.sales for sale in pools):
+            set_slots(operator, sale, slots)
     clerks = sessions // 4
     threads: list[threading.Thread] = []
     connections: list[Connection[Any]] = []

@@ -22,6 +22,7 @@ from tests.mutation.catalogue_books import BOOKS, SWEEPS
 from tests.mutation.catalogue_feed import FEED
 from tests.mutation.catalogue_life import LIFE
 from tests.mutation.catalogue_limits import LIMITS, LINES
+from tests.mutation.catalogue_slots import SLOTS
 from tests.mutation.planting import Edit, Mutation
 
 README = Path(__file__).with_name("README.md")
@@ -323,7 +324,18 @@ RESOLUTIONS = [
     ),
 ]
 
-MUTATIONS = [*STAMPEDES, *RESOLUTIONS, *SWEEPS, *BOOKS, *LIFE, *LIMITS, *LINES, *FEED, *BATCHES]
+MUTATIONS = [
+    *STAMPEDES,
+    *RESOLUTIONS,
+    *SWEEPS,
+    *BOOKS,
+    *LIFE,
+    *LIMITS,
+    *LINES,
+    *FEED,
+    *BATCHES,
+    *SLOTS,
+]
 
 HEAD = """\
 # Known-bad variants

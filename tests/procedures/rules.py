@@ -94,6 +94,18 @@ def change_list(
     )
 
 
+def set_slots(connection: Connection[Any], sale: Sale, slots: int | None) -> Row:
+    """seckill.set_slots."""
+    return one(
+        connection,
+        "select * from seckill.set_slots(%(activity_id)s, %(sku)s, %(slots)s, %(region)s)",
+        activity_id=sale.activity_id,
+        sku=sale.sku,
+        slots=slots,
+        region=sale.region,
+    )
+
+
 def set_queue_limit(
     connection: Connection[Any], sale: Sale, max_waiting: int | None, actor: str | None = None
 ) -> Row:

@@ -274,6 +274,7 @@ FUNCTIONS = (
         "contract_version",
         "set_limit",
         "set_queue_limit",
+        "set_slots",
         "shard_of",
         "unblock",
         "update_activity",

@@ -83,6 +83,7 @@ WRITES: dict[str, Call] = {
     "set_stock_total": call("set_stock_total(%(id)s, %(sku)s, 1, 'floor')"),
     "move_stock": call("move_stock(%(id)s, %(sku)s, 1, '*', 'north', %(new)s)"),
     "schedule_release": call("schedule_release(%(id)s, %(sku)s, '*', '{}', '{}')"),
+    "set_slots": call("set_slots(%(id)s, %(sku)s, 2)"),
     "set_queue_limit": call("set_queue_limit(%(id)s, 3)"),
     "require_eligibility": call("require_eligibility(%(id)s, 'user', true)"),
     "add_eligible": call("add_eligible(%(id)s, 'user', array['ann'])"),

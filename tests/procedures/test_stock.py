@@ -329,7 +329,7 @@ def test_units_allocated_in_mid_sale_are_sold(operator, buyer):
         ({}, -BIGGEST_BIGINT - 1, {}),
         ({}, 1, {"request_id": None}),
         ({}, 1, {"slots": 0}),
-        ({}, 1, {"slots": 2}),
+        ({}, 1, {"slots": 65}),
         ({}, 1, {"slots": -1}),
         ({}, 1, {"slots": None}),
         ({}, 1, {"actor": ""}),

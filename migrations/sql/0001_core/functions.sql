@@ -122,6 +122,26 @@ $function$;
 comment on function seckill_private.require_units (text, bigint) is
   'Refuse a number of units that is null, not positive, or above 10^12.';
 
+-- file: procedures/internal/require_slots.sql
+-- Raises: SK001.
+create or replace function seckill_private.require_slots (
+  p_slots integer
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_slots is null or p_slots not between 1 and 64 then
+    perform seckill_private.raise_error('SK001', 'p_slots must be 1 to 64');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_slots (integer) is
+  'Raise SK001 unless a pool may have so many slots.';
+
 -- file: procedures/internal/require_limit.sql
 -- Raises: SK001 when the row limit of a call is null, not positive, or above 10000.
 create or replace function seckill_private.require_limit (
@@ -2614,10 +2634,10 @@ comment on function seckill_private.move_inventories (
   timestamptz, text, bigint[], bigint[], text, text) is
   'Add to the inventory what slots gave up, and take what they were given.';
 
--- file: procedures/internal/record_drain.sql
--- The ledger row of a debt's payment; the counters are post_movements' business. p_note: the kind
+-- file: procedures/internal/pay_debt.sql
+-- Called with the slot locked, and the pool's first one, on which the debt stands. p_note: the kind
 -- of the movement that brought the units.
-create or replace function seckill_private.record_drain (
+create or replace function seckill_private.pay_debt (
   p_now timestamptz,
   p_activity_id bigint,
   p_shard smallint,
@@ -2633,6 +2653,10 @@ create or replace function seckill_private.record_drain (
   language sql
   volatile
 begin atomic
+  update seckill_private.pool_slot as s
+     set owed = s.owed - p_quantity
+   where s.pool_id = p_pool_id
+     and s.slot = 0;
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at,
     actor, note)
@@ -2641,17 +2665,212 @@ begin atomic
     'inventory', p_quantity, p_now, p_actor, p_note);
 end;
 
-comment on function seckill_private.record_drain (
+comment on function seckill_private.pay_debt (
   timestamptz, bigint, smallint, bigint, smallint, bigint, bigint, bigint, text, text) is
-  'Write into the ledger that units went on to the inventory to pay what a slot owes.';
+  'Write down that units which came back to a slot went on to the inventory, to pay what the pool '
+  'owes.';
+
+-- file: procedures/internal/shift_units.sql
+-- Both sides stand in the ledger (kind level): what one slot gives goes to the inventory, and from
+-- there to the other, in one statement; the inventory's row is not touched. All have one position and
+-- one time, which none of the slots has passed, so that whoever reads the feed, or asks for the stock
+-- of an instant, sees no half of it.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.shift_units (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_slots smallint[],
+  p_available bigint[]
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  with change as (
+    select s.slot, t.available - s.available as delta,
+           max(seckill_private.next_position(s.position, s.position_base)) over () as position,
+           greatest(p_now, max(s.seen_at) over ()) as at
+      from unnest(p_slots, p_available) as t (slot, available)
+      join seckill_private.pool_slot as s on s.pool_id = p_pool_id and s.slot = t.slot
+     where t.available <> s.available
+  ), changed as (
+    update seckill_private.pool_slot as s
+       set available = s.available + c.delta,
+           total = s.total + c.delta,
+           epoch = s.epoch + (c.delta > 0)::integer,
+           version = s.version + 1,
+           position = c.position,
+           seen_at = c.at
+      from change as c
+     where s.pool_id = p_pool_id
+       and s.slot = c.slot
+    returning s.slot, s.shard, s.version, s.position, c.delta, c.at
+  )
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at)
+  select p.activity_id, c.shard, p_pool_id, c.slot, c.version, c.position, 'level',
+         case when c.delta < 0 then 'available' else 'inventory' end,
+         case when c.delta < 0 then 'inventory' else 'available' end, abs(c.delta), c.at
+    from changed as c
+    join seckill_private.pool as p on p.pool_id = p_pool_id;
+end;
+
+comment on function seckill_private.shift_units (timestamptz, bigint, smallint[], bigint[]) is
+  'Move available units between the slots of a pool until each of these has what is named here.';
+
+-- file: procedures/internal/level_slots.sql
+-- A slot above the pool's number of slots keeps none: there are more where the number was lowered.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.level_slots (
+  p_now timestamptz,
+  p_pool_id bigint
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  select seckill_private.shift_units(
+           p_now, p_pool_id, array_agg(t.slot),
+           array_agg(case
+             when t.slot < t.slots then t.units / t.slots + (t.slot < t.units % t.slots)::integer
+             else 0
+           end))
+    from (select s.slot, p.slots, sum(s.available) over ()::bigint as units
+            from seckill_private.pool as p
+            join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+           where p.pool_id = p_pool_id) as t
+  having count(*) > 1;
+end;
+
+comment on function seckill_private.level_slots (timestamptz, bigint) is
+  'Spread what is available in a pool evenly over its slots.';
+
+-- file: procedures/internal/gather_units.sql
+-- What one slot lacks comes from those that have most. A slot that has enough is left alone.
+-- p_slot: the slot that is to have them; null means the fullest. Null when the pool has too few.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.gather_units (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_slot smallint default null
+)
+  returns smallint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_slot smallint;
+  v_lack bigint;
+begin
+  select s.slot, p_quantity - s.available into v_slot, v_lack
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id
+     and (p_slot is null or s.slot = p_slot)
+   order by s.available desc, s.slot
+   limit 1;
+  if v_lack <= 0 then
+    return v_slot;
+  elsif (seckill_private.slots_of(p_pool_id)).available < p_quantity then
+    return null;
+  end if;
+  perform seckill_private.shift_units(
+    p_now, p_pool_id, array_agg(t.slot), array_agg(t.available))
+     from (select s.slot,
+                  case
+                    when s.slot = v_slot then p_quantity
+                    else s.available - greatest(0, least(s.available, v_lack - (
+                      sum(s.available) filter (where s.slot <> v_slot) over w - s.available)))
+                  end::bigint as available
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id
+           window w as (order by s.slot = v_slot, s.available desc, s.slot)) as t;
+  return v_slot;
+end
+$function$;
+
+comment on function seckill_private.gather_units (timestamptz, bigint, bigint, smallint) is
+  'Bring so many available units of a pool together in one slot; which one.';
+
+-- file: procedures/internal/lock_returns.sql
+-- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first slot
+-- is locked too, and as the lowest before the others: a debt that is made meanwhile (set_stock_total
+-- locks all slots) is made before or after, and not passed over.
+-- Locks: slots ascending.
+create or replace function seckill_private.lock_returns (
+  p_lines seckill_private.unit_line[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform
+     from seckill_private.pool_slot as s
+    where s.pool_id = any (array(select l.pool_id from unnest(p_lines) as l))
+      and (s.slot = 0
+           or (s.pool_id, s.slot) in (select l.pool_id, l.slot from unnest(p_lines) as l))
+    order by s.pool_id, s.slot
+      for update;
+end
+$function$;
+
+comment on function seckill_private.lock_returns (seckill_private.unit_line[]) is
+  'Lock the slots that units come back to, and the first of each pool.';
+
+-- file: procedures/internal/spread_units.sql
+-- The first slots have the units that are over. A pool of one slot has one line.
+create or replace function seckill_private.spread_units (
+  p_pool_id bigint,
+  p_quantity bigint
+)
+  returns seckill_private.unit_line[]
+  language sql
+  stable
+begin atomic
+  select array_agg(row(p_pool_id, l.slot, l.units, null, null)::seckill_private.unit_line)
+    from (select n.slot, p_quantity / p.slots + (n.slot < p_quantity % p.slots)::integer as units
+            from seckill_private.pool as p
+           cross join lateral generate_series(0, p.slots - 1) as n (slot)
+           where p.pool_id = p_pool_id) as l
+   where l.units > 0;
+end;
+
+comment on function seckill_private.spread_units (bigint, bigint) is
+  'So many units in even shares for the slots of a pool, as post_movements takes them.';
+
+-- file: procedures/internal/available_lines.sql
+-- Called with the pool's slots locked.
+create or replace function seckill_private.available_lines (
+  p_pool_id bigint,
+  p_quantity bigint
+)
+  returns seckill_private.unit_line[]
+  language sql
+  stable
+begin atomic
+  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
+    from (select s.slot,
+                 least(s.available, p_quantity - (
+                   sum(s.available) over (order by s.slot) - s.available)) as units
+            from seckill_private.pool_slot as s
+           where s.pool_id = p_pool_id) as c
+   where c.units > 0;
+end;
+
+comment on function seckill_private.available_lines (bigint, bigint) is
+  'Up to so many of the available units of a pool, slot by slot, as post_movements takes them.';
 
 -- file: procedures/internal/post_movements.sql
 -- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
 -- slot and the ledger row change together, and a unit that leaves one account arrives in another.
 -- Accounts are those of the pool (available, held, sold, unreleased), inventory and written_off.
--- What returns to a closed pool goes on to the inventory; what becomes available while the slot
+-- What returns to a closed pool goes on to the inventory; what becomes available while the pool
 -- owes units (seckill.set_stock_total, drain) pays that debt: a second movement, drain, takes it on
--- to the inventory. Each slot is updated once, however many lines it has: a row updated a thousand
+-- to the inventory. The debt is read once the slots are locked, in a statement of its own: what a
+-- statement that waited reads from other rows is as old as its snapshot. Each slot is updated once, however many lines it has: a row updated a thousand
 -- times in one transaction costs thirty times as much. version grows by one for each ledger row.
 -- Lines may be of several activities: taken one after another they would lock out of order. The
 -- caller has made sure that the source has the units; the table's checks are the last net.
@@ -2680,6 +2899,9 @@ declare
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
+  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
+    perform seckill_private.lock_returns(p_lines);
+  end if;
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
       from unnest(p_lines) as l
@@ -2696,9 +2918,12 @@ begin
     if v_slot.closed then
       perform seckill_private.refuse_archived(v_slot.activity_id);
     end if;
-    v_target := case
-      when p_target = 'available' and v_slot.closed then 'inventory' else p_target
-    end;
+    v_target := case when p_target = 'available' and v_slot.closed
+      then 'inventory' else p_target end;
+    if v_target = 'available' and v_group.slot > 0 then
+      select o.owed, greatest(o.position, v_slot.position) into v_slot.owed, v_slot.position
+        from seckill_private.pool_slot as o where o.pool_id = v_group.pool_id and o.slot = 0;
+    end if;
     v_paid := case v_target when 'available' then least(v_slot.owed, v_group.units) else 0 end;
     update seckill_private.pool_slot as s
        set available = s.available - v_paid
@@ -2710,7 +2935,6 @@ begin
            total = s.total - v_paid
              - v_group.units * seckill_private.moved(p_source, v_target, 'inventory')
              - v_group.units * seckill_private.moved(p_source, v_target, 'written_off'),
-           owed = s.owed - v_paid,
            epoch = s.epoch + (v_target = 'available')::integer * v_group.lines,
            version = s.version + v_group.lines + (v_paid > 0)::integer,
            position = v_slot.position,
@@ -2726,7 +2950,7 @@ begin
       from unnest(p_lines) as l
      where l.pool_id = v_group.pool_id and l.slot = v_group.slot;
     if v_paid > 0 then
-      perform seckill_private.record_drain(
+      perform seckill_private.pay_debt(
         p_now, v_slot.activity_id, v_slot.shard, v_group.pool_id, v_group.slot,
         v_slot.version + v_group.lines + 1, v_slot.position, v_paid, p_actor, p_kind);
     end if;
@@ -2744,21 +2968,33 @@ comment on function seckill_private.post_movements (
   'Move units between the accounts of pools and the inventory, with their ledger rows.';
 
 -- file: procedures/internal/lock_slots.sql
+-- A statement that waited does not see the slots that were made meanwhile (set_slots, which locks
+-- those that there are): then they are locked by one more look.
 -- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
 --   wait only for a later one.
 create or replace function seckill_private.lock_slots (
   p_pool_ids bigint[]
 )
   returns void
-  language sql
+  language plpgsql
   volatile
-begin atomic
-  select s.pool_id
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (p_pool_ids)
-   order by s.pool_id, s.slot
-     for update;
-end;
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_locked bigint;
+begin
+  loop
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = any (p_pool_ids)
+      order by s.pool_id, s.slot
+        for update;
+    get diagnostics v_locked = row_count;
+    exit when v_locked = (
+      select count(*) from seckill_private.pool_slot as s where s.pool_id = any (p_pool_ids));
+  end loop;
+end
+$function$;
 
 comment on function seckill_private.lock_slots (bigint[]) is
   'Lock the slots of some pools until the transaction ends.';
@@ -2975,6 +3211,7 @@ begin
            seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
    where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
      and s.slot = 0;
+  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
 end
 $function$;
 
@@ -3057,7 +3294,8 @@ comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], b
   'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 -- file: procedures/internal/hold_units.sql
--- The purchase itself: a conditional write on the hot row. Nulls when the row has too few units.
+-- The purchase itself: a conditional write on the hot row, or on one of them. Nulls when it has too
+-- few units.
 -- Its ledger row is the reservation, which the caller writes with the version and the position in
 -- the feed that are returned here; of several (p_lines) the version is the last one's.
 -- Locks: the slot's row, until the transaction ends.
@@ -3067,6 +3305,7 @@ create or replace function seckill_private.hold_units (
   p_quantity bigint,
   p_expires_at timestamptz,
   p_lines integer default 1,
+  p_slot smallint default 0,
   out version bigint,
   out feed_position bigint
 )
@@ -3084,22 +3323,196 @@ begin
          next_expiry = least(s.next_expiry, p_expires_at),
          seen_at = greatest(s.seen_at, p_now)
    where s.pool_id = p_pool_id
-     and s.slot = 0
+     and s.slot = p_slot
      and s.available >= p_quantity
   returning s.version, s.position into version, feed_position;
 end
 $function$;
 
 comment on function seckill_private.hold_units (
-  timestamptz, bigint, bigint, timestamptz, integer) is
-  'Move units of a pool from available to held: the version and the position of that movement, or '
+  timestamptz, bigint, bigint, timestamptz, integer, smallint) is
+  'Move units of a slot from available to held: the version and the position of that movement, or '
   'nulls when short.';
+
+-- file: procedures/internal/take_free.sql
+-- A place of one's own among the slots that have the units (p_place: any number, the same for a
+-- buyer each time), then whichever of them is free, in a circle; where all are in somebody's hand,
+-- the own one is waited for. A slot that had the units when it was seen and has them no longer stays
+-- locked (that cannot be undone): kept is the highest of these, and from then on nobody is waited
+-- for here.
+-- Nulls: no slot has the units, or who has them could not be waited for (p_locked: the transaction
+-- has locked slots before).
+-- Locks: slots by SKIP LOCKED; one, if none was locked before.
+create or replace function seckill_private.take_free (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_expires_at timestamptz,
+  p_lines integer,
+  p_place integer,
+  p_locked boolean,
+  out slot smallint,
+  out version bigint,
+  out feed_position bigint,
+  out kept smallint
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_open smallint[];
+  v_first integer;
+  v_hold record;
+begin
+  loop
+    v_open := array(
+      select s.slot
+        from seckill_private.pool_slot as s
+       where s.pool_id = p_pool_id
+         and s.available >= p_quantity
+       order by s.slot);
+    exit when v_open = '{}';
+    v_first := p_place % cardinality(v_open);
+    v_open := v_open[v_first + 1:] || v_open[:v_first];
+    select s.slot into slot
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_id
+       and s.slot = any (v_open)
+     order by array_position(v_open, s.slot)
+     limit 1
+       for update skip locked;
+    if slot is null then
+      exit when p_locked or kept is not null;
+      slot := v_open[1];
+    end if;
+    v_hold := seckill_private.hold_units(
+      p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
+    version := v_hold.version;
+    feed_position := v_hold.feed_position;
+    exit when version is not null;
+    kept := greatest(kept, slot);
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.take_free (
+  timestamptz, bigint, bigint, timestamptz, integer, integer, boolean) is
+  'Take units from one slot of a pool, if it can be had; version is null where none can.';
+
+-- file: procedures/internal/lock_rest.sql
+-- Below a slot that is locked already, and where the transaction may have locked any (p_locked),
+-- nobody may be waited for: then all or nothing by SKIP LOCKED. Who holds no slot waits.
+-- Locks: slots by SKIP LOCKED, then ascending.
+create or replace function seckill_private.lock_rest (
+  p_pool_id bigint,
+  p_kept smallint,
+  p_locked boolean
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_below integer := case when p_locked then 32767 else coalesce(p_kept, 0) end;
+  v_locked bigint;
+begin
+  if v_below > 0 then
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = p_pool_id
+        and s.slot < v_below
+      order by s.slot
+        for update skip locked;
+    get diagnostics v_locked = row_count;
+    if v_locked < (
+         select count(*) from seckill_private.pool_slot as s
+          where s.pool_id = p_pool_id
+            and s.slot < v_below) then
+      return false;
+    end if;
+  end if;
+  if not p_locked then
+    perform seckill_private.lock_slots(array[p_pool_id]);
+  end if;
+  return true;
+end
+$function$;
+
+comment on function seckill_private.lock_rest (bigint, smallint, boolean) is
+  'Lock all slots of a pool, of which some may be locked already; false where that would have to '
+  'wait out of order.';
+
+-- file: procedures/internal/take_slots.sql
+-- Own slot, a free slot (take_free), then all in order. With all in hand what has ended is given
+-- back, an order gets what it needs from several slots, and slots of which most have run dry are
+-- levelled: while one slot has the units, none of this costs anything.
+-- Nulls: short, or a slot could not be had; the caller sees which of the two it is (take_hold), by
+-- one look at all slots, which sees each unit once, whoever is just moving it.
+-- Locks: slots by SKIP LOCKED, then ascending; due holds by SKIP LOCKED.
+create or replace function seckill_private.take_slots (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_expires_at timestamptz,
+  p_lines integer,
+  p_place integer,
+  p_locked boolean,
+  out slot smallint,
+  out version bigint,
+  out feed_position bigint
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_free record;
+  v_hold record;
+begin
+  v_free := seckill_private.take_free(
+    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, p_place, p_locked);
+  if v_free.version is not null then
+    slot := v_free.slot;
+    version := v_free.version;
+    feed_position := v_free.feed_position;
+    return;
+  elsif not seckill_private.lock_rest(p_pool_id, v_free.kept, p_locked) then
+    return;
+  end if;
+  perform seckill_private.settle_short(
+    p_now, p_activity_id, array[p_pool_id], array[p_quantity], true);
+  slot := seckill_private.gather_units(p_now, p_pool_id, p_quantity);
+  if slot is null then
+    return;
+  end if;
+  v_hold := seckill_private.hold_units(
+    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
+  version := v_hold.version;
+  feed_position := v_hold.feed_position;
+  if (select count(*) filter (where s.available >= p_quantity) * 2 < count(*)
+             and sum(s.available) >= 4 * count(*) * p_quantity
+        from seckill_private.pool_slot as s
+       where s.pool_id = p_pool_id) then
+    perform seckill_private.level_slots(p_now, p_pool_id);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.take_slots (
+  timestamptz, bigint, bigint, bigint, timestamptz, integer, integer, boolean) is
+  'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
 
 -- file: procedures/internal/take_units.sql
 -- The units of an order, all or none; nulls when short. One pool needs no lock before its update; of
 -- several, all are locked before the first is touched. p_is_short: the counters were too low when
--- they were read. p_locked: the transaction has the slots already.
--- Locks: due holds by SKIP LOCKED; slots ascending.
+-- they were read. p_slots: how many the pool had then (of one pool; null for several). p_locked: the
+-- transaction has slots already: nobody is waited for in a pool of several.
+-- Locks: due holds by SKIP LOCKED; slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
   p_activity_id bigint,
@@ -3107,6 +3520,8 @@ create or replace function seckill_private.take_units (
   p_quantities integer[],
   p_expires_at timestamptz,
   p_is_short boolean,
+  p_slots integer,
+  p_user_id text,
   p_locked boolean
 )
   returns seckill_private.taken
@@ -3117,33 +3532,42 @@ as $function$
 declare
   v_taken seckill_private.taken;
   v_hold record;
+  v_slot smallint;
+  v_version bigint;
 begin
   if cardinality(p_pool_ids) > 1 then
     if not seckill_private.lock_units(
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
-  elsif p_is_short then
+  elsif p_is_short and not (p_locked and p_slots > 1) then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
-  else
+  elsif p_slots = 1 then
     v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
     if v_hold.version is not null then
       return row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken;
     end if;
   end if;
   for v_line in 1 .. cardinality(p_pool_ids) loop
-    v_hold := seckill_private.hold_units(
-      p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
-    if v_hold.version is null then
-      perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
+    v_slot := 0;
+    v_version := null;
+    if coalesce(p_slots, 1) = 1 then
       v_hold := seckill_private.hold_units(
         p_now, p_pool_ids[v_line], p_quantities[v_line], p_expires_at);
+      v_version := v_hold.version;
     end if;
-    if v_hold.version is null then
+    if v_version is null then
+      v_hold := seckill_private.take_slots(
+        p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at, 1,
+        seckill_private.shard(p_user_id), p_locked or cardinality(p_pool_ids) > 1);
+      v_slot := v_hold.slot;
+      v_version := v_hold.version;
+    end if;
+    if v_version is null then
       return null;
     end if;
-    v_taken.slots := v_taken.slots || 0::smallint;
-    v_taken.versions := v_taken.versions || v_hold.version;
+    v_taken.slots := v_taken.slots || v_slot;
+    v_taken.versions := v_taken.versions || v_version;
     v_taken.position := v_hold.feed_position;
   end loop;
   if cardinality(p_pool_ids) > 1 then
@@ -3154,7 +3578,7 @@ end
 $function$;
 
 comment on function seckill_private.take_units (
-  timestamptz, bigint, bigint[], integer[], timestamptz, boolean, boolean) is
+  timestamptz, bigint, bigint[], integer[], timestamptz, boolean, integer, text, boolean) is
   'Move the units of an order from available to held: the slots and the versions of those '
   'movements, in the order of the pools, and their position in the feed.';
 
@@ -3208,9 +3632,10 @@ create or replace function seckill_private.refresh_next_expiry (
 as $function$
 declare
   v_pool_ids bigint[];
+  v_slots smallint[];
 begin
-  select array_agg(d.pool_id) into v_pool_ids
-    from (select s.pool_id
+  select array_agg(d.pool_id), array_agg(d.slot) into v_pool_ids, v_slots
+    from (select s.pool_id, s.slot
             from seckill_private.pool as p
             join seckill_private.pool_slot as s on s.pool_id = p.pool_id
            where p.activity_id = any (p_activity_ids)
@@ -3223,6 +3648,8 @@ begin
     from seckill_private.pool as p
    where p.pool_id = s.pool_id
      and s.pool_id = any (v_pool_ids)
+     and (s.pool_id, s.slot) in (
+           select u.pool_id, u.slot from unnest(v_pool_ids, v_slots) as u (pool_id, slot))
      and s.next_expiry <= p_now;
 end
 $function$;
@@ -3491,12 +3918,13 @@ comment on function seckill_private.answer_again (
   'The answer to a request id that the buyer has used before; a row of nulls where he has not.';
 
 -- file: procedures/internal/enter_queue.sql
--- A pool's queue has max_waiting places and one for who is being served; a place is an advisory
--- lock, had until the transaction ends and never waited for. Callers begin to look at different
+-- A pool's queue has max_waiting places, and one for each who may be served at once (its slots); a
+-- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to look at different
 -- places, so that a queue that is not full costs one look.
 create or replace function seckill_private.enter_queue (
   p_pool_ids bigint[],
-  p_max_waiting integer
+  p_max_waiting integer,
+  p_slots integer default 1
 )
   returns boolean
   language plpgsql
@@ -3512,8 +3940,8 @@ begin
   end if;
   <<pools>>
   foreach v_pool_id in array p_pool_ids loop
-    for v_look in 0 .. p_max_waiting loop
-      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + 1);
+    for v_look in 1 .. p_max_waiting + p_slots loop
+      v_place := (pg_backend_pid() + v_look) % (p_max_waiting + p_slots);
       continue pools when pg_try_advisory_xact_lock(
         seckill_private.lock_key('a place in the queue', v_pool_id || '/' || v_place));
     end loop;
@@ -3523,7 +3951,7 @@ begin
 end
 $function$;
 
-comment on function seckill_private.enter_queue (bigint[], integer) is
+comment on function seckill_private.enter_queue (bigint[], integer, integer) is
   'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
   'bound.';
 
@@ -3532,7 +3960,7 @@ comment on function seckill_private.enter_queue (bigint[], integer) is
 -- and releases that are due first. When it is still short while there should be enough, somebody
 -- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
 -- The hold lasts from when the units were had: the wait for the slot is not the buyer's time.
--- p_clock is what tests pass; null means the clock.
+-- p_clock is what tests pass; null means the clock. p_slots: of the pool, where it is one.
 -- Locks: due holds by SKIP LOCKED, the pools' slots ascending.
 create or replace function seckill_private.take_hold (
   p_now timestamptz,
@@ -3545,6 +3973,7 @@ create or replace function seckill_private.take_hold (
   p_pool_ids bigint[],
   p_digests bytea[],
   p_is_short boolean,
+  p_slots integer,
   p_locked boolean
 )
   returns seckill.reserve_result
@@ -3567,13 +3996,15 @@ begin
       from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity);
   end if;
   if (p_sale.activity).max_waiting is not null
-     and not seckill_private.enter_queue(p_pool_ids, (p_sale.activity).max_waiting) then
+     and not seckill_private.enter_queue(
+           p_pool_ids, (p_sale.activity).max_waiting, coalesce(p_slots, 1)) then
     v_result.status := 'busy';
     v_result.retry := 'busy';
     return v_result;
   end if;
   v_taken := seckill_private.take_units(
-    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_locked);
+    p_now, v_activity_id, v_pool_ids, v_quantities, p_now + v_hold, p_is_short, p_slots, p_user_id,
+    p_locked);
   if v_taken.versions is null then
     select c.* into v_check
       from seckill_private.gate_checks(
@@ -3604,7 +4035,7 @@ $function$;
 
 comment on function seckill_private.take_hold (
   timestamptz, timestamptz, seckill_private.sale, text, text[], integer[], uuid, bigint[],
-  bytea[], boolean, boolean) is
+  bytea[], boolean, integer, boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
 -- file: procedures/internal/request_error.sql
@@ -3664,9 +4095,10 @@ comment on function seckill_private.raise_request_error (
   'Raise what reserve_one answered as an error.';
 
 -- file: procedures/internal/look_at_line.sql
--- What a purchase of one sku starts from, in one look: the sale, the pool, its counters by slot
--- together, and whether the buyer is known, that is, has any reservation in the activity. Who is not
--- has used nothing of the limits that count it, has seen nothing, and has asked for nothing before.
+-- What a purchase of one sku starts from, in one look: the sale, the pool, the counters of its slots
+-- together and how many there are, and whether the buyer is known, that is, has any reservation in
+-- the activity. Who is not has used nothing of the limits that count it, has seen nothing, and has
+-- asked for nothing before.
 -- lacks_subject is looked at only where the counters are too low: refuse_early alone asks. The
 -- limits are found by the argument, not by a's column: a join would read those of all sales.
 -- Called under the user's lock, in a statement of its own.
@@ -3698,7 +4130,8 @@ begin
               and l.until_revision is null
               and l.dimension <> 'user'
               and l.required
-              and seckill_private.digest_of(p_digests, l.dimension) is null)
+              and seckill_private.digest_of(p_digests, l.dimension) is null),
+         s.slots
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
@@ -3709,7 +4142,7 @@ begin
            select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
                   )::seckill.availability_result as balance,
                   min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-                  max(s.seen_at) as seen_at
+                  max(s.seen_at) as seen_at, count(*) as slots
              from seckill_private.pool_slot as s
             where s.pool_id = p.pool_id) as s
    where a.activity_id = p_activity_id
@@ -3855,7 +4288,7 @@ begin
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      v_is_short, p_locked);
+      v_is_short, v_look.slots, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -4005,7 +4438,7 @@ comment on function seckill_private.lock_all_digests (
   'Take the advisory locks of the subjects of a batch.';
 
 -- file: procedures/internal/pools_of_batch.sql
--- Locks: the slots of the pools, where there are several.
+-- Locks: the slots of the pools, where there are several pools.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -4036,12 +4469,14 @@ begin
     perform seckill_private.lock_slots(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
-  select array_agg(s.pool_id) filter (where s.seen_at < v_clock + interval '1 second'),
-         greatest(v_clock, max(s.seen_at) filter (
-           where s.seen_at < v_clock + interval '1 second'))
+  select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
+         greatest(v_clock, max(p.seen_at) filter (
+           where p.seen_at < v_clock + interval '1 second'))
     into fresh_ids, decided_at
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (pool_ids);
+    from (select s.pool_id, max(s.seen_at) as seen_at
+            from seckill_private.pool_slot as s
+           where s.pool_id = any (pool_ids)
+           group by s.pool_id) as p;
   available := seckill_private.available_of(pool_ids);
 end
 $function$;
@@ -4197,15 +4632,17 @@ comment on function seckill_private.mark_plain (
   'sales that are marked.';
 
 -- file: procedures/internal/grant_plain.sql
--- The holds of some requests of a batch, each pool's with one update of its slot. What is not in
--- the answer had too few units left in its pool after all, or its queue was full. p_clock is
--- what tests pass; null means the clock.
--- Locks: slots ascending.
+-- The holds of some requests of a batch, each pool's with one update of one slot. What is not in the
+-- answer had too few units left in its pool after all, or its queue was full, or its slots were in
+-- others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may have
+-- slots already.
+-- Locks: slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
   p_clock timestamptz,
   p_requests seckill_private.request[],
-  p_sales seckill_private.sale[]
+  p_sales seckill_private.sale[],
+  p_locked boolean
 )
   returns setof seckill.reserve_result
   language plpgsql
@@ -4216,6 +4653,7 @@ declare
   v_result seckill.reserve_result;
   v_pool record;
   v_hold record;
+  v_slot smallint;
   v_ids bigint[];
 begin
   v_result.status := 'held';
@@ -4227,15 +4665,26 @@ begin
            array_agg(r.ordinal order by r.ordinal) as ordinals, min(r.activity_id) as activity_id,
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
-           make_interval(secs => min((s.activity).hold_seconds)) as hold
+           make_interval(secs => min((s.activity).hold_seconds)) as hold,
+           (select count(*) from seckill_private.pool_slot as o
+             where o.pool_id = r.pool_id)::integer as slots
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
      order by r.pool_id
   loop
-    continue when not seckill_private.enter_queue(array[v_pool.pool_id], v_pool.max_waiting);
-    v_hold := seckill_private.hold_units(
-      p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    continue when not seckill_private.enter_queue(
+      array[v_pool.pool_id], v_pool.max_waiting, v_pool.slots);
+    v_slot := 0;
+    if v_pool.slots = 1 then
+      v_hold := seckill_private.hold_units(
+        p_now, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines);
+    else
+      v_hold := seckill_private.take_slots(
+        p_now, v_pool.activity_id, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines,
+        seckill_private.shard((p_requests[1]).user_id), p_locked);
+      v_slot := v_hold.slot;
+    end if;
     continue when v_hold.version is null;
     v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_pool.hold;
     v_ids := array(
@@ -4247,7 +4696,7 @@ begin
     select seckill_private.buyer_key(r.activity_id, r.user_id), r.request_id,
            seckill_private.shard(r.user_id), v_ids[r.line], r.user_id, 'held', p_now,
            v_result.expires_at, v_pool.limits_revision, v_hold.feed_position, array[r.pool_id],
-           array[0]::smallint[], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
+           array[v_slot], array[r.quantity], array[v_hold.version - v_pool.lines + r.line],
            r.digests
       from unnest(v_pool.requests) with ordinality as r (
              ordinal, activity_id, user_id, sku, quantity, request_id, region, digests, error_code,
@@ -4262,7 +4711,7 @@ end
 $function$;
 
 comment on function seckill_private.grant_plain (
-  timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[]) is
+  timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[], boolean) is
   'Take the units of plain requests and write their reservations; the answers.';
 
 -- file: procedures/internal/settle_batch.sql
@@ -4289,7 +4738,7 @@ declare
 begin
   if cardinality(p_pending) > 0 then
     for v_result in
-      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales) as g
+      select g.* from seckill_private.grant_plain(p_now, p_clock, p_pending, p_sales, p_locked) as g
     loop
       v_granted := v_granted || v_result.ordinal;
       return next v_result;
@@ -4816,6 +5265,8 @@ begin
     perform seckill_private.record_event(v_now, p_reservation, v_status, p_payment_ref);
     return v_status;
   end if;
+  perform seckill_private.gather_units(v_now, l.pool_id, l.quantity, l.slot)
+     from unnest(seckill_private.unit_lines(p_reservation)) as l;
   perform seckill_private.resolve_reservation(
     v_now, p_reservation, 'confirmed', 'late_confirm', 'available', 'sold', p_payment_ref);
   return 'confirmed';
@@ -4829,7 +5280,9 @@ comment on function seckill_private.confirm_late (
 -- file: procedures/internal/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending; the caller has the reservation, its user and its subjects.
+-- Locks: slots ascending, and where the hold has ended all those of its pools at once, since
+--   confirm_late may take the units from any; the caller has the reservation, its user and its
+--   subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
@@ -4843,9 +5296,12 @@ create or replace function seckill_private.confirm_locked (
 as $function$
 declare
   v_result seckill.resolve_result;
-  v_row seckill_private.reservation :=
-    seckill_private.settle_reservation(p_now, p_reservation);
+  v_row seckill_private.reservation;
 begin
+  if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
+    perform seckill_private.lock_slots(p_reservation.pool_ids);
+  end if;
+  v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
   v_result.late := coalesce(v_row.late_status = 'confirmed', false);
   v_result.replayed := false;
@@ -5916,12 +6372,36 @@ $function$;
 comment on function seckill_private.archived_page (bigint, text, text, integer) is
   'A page of the reservations, movements, refunds or listed subjects of an activity.';
 
+-- file: procedures/internal/add_slots.sql
+-- A slot is never taken away: its ledger stays, and units come back to it.
+create or replace function seckill_private.add_slots (
+  p_pool_id bigint
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+  select p.pool_id, n.slot, n.slot, f.position_base
+    from seckill_private.pool as p
+   cross join lateral generate_series(0, p.slots - 1) as n (slot)
+   cross join seckill_private.feed as f
+   where p.pool_id = p_pool_id
+     and not exists (
+       select from seckill_private.pool_slot as s
+        where s.pool_id = p_pool_id and s.slot = n.slot);
+end;
+
+comment on function seckill_private.add_slots (bigint) is
+  'Make the slots that a pool is to have and has not.';
+
 -- file: procedures/internal/ensure_pool.sql
 -- Called under the activity's lock, so nobody makes the same pool at the same time.
 create or replace function seckill_private.ensure_pool (
   p_activity_id bigint,
   p_sku text,
-  p_region text
+  p_region text,
+  p_slots integer default 1
 )
   returns bigint
   language plpgsql
@@ -5937,18 +6417,16 @@ begin
      and p.sku = p_sku
      and p.region = p_region;
   if not found then
-    insert into seckill_private.pool (activity_id, sku, region)
-    values (p_activity_id, p_sku, p_region)
+    insert into seckill_private.pool (activity_id, sku, region, slots)
+    values (p_activity_id, p_sku, p_region, p_slots)
     returning pool_id into v_pool_id;
-    insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
-    select v_pool_id, 0, 0, f.position_base
-      from seckill_private.feed as f;
+    perform seckill_private.add_slots(v_pool_id);
   end if;
   return v_pool_id;
 end
 $function$;
 
-comment on function seckill_private.ensure_pool (bigint, text, text) is
+comment on function seckill_private.ensure_pool (bigint, text, text, integer) is
   'The pool of (activity, sku, region), made empty where it is missing.';
 
 -- file: procedures/internal/change_state.sql
@@ -6136,16 +6614,9 @@ create or replace function seckill_private.cut_available (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_lines seckill_private.unit_line[];
+  v_lines seckill_private.unit_line[] :=
+    seckill_private.available_lines(p_pool_id, p_quantity);
 begin
-  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
-    into v_lines
-    from (select s.slot,
-                 least(s.available, p_quantity - (
-                   sum(s.available) over (order by s.slot) - s.available)) as units
-            from seckill_private.pool_slot as s
-           where s.pool_id = p_pool_id) as c
-   where c.units > 0;
   perform seckill_private.post_movements(
     p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
   return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
@@ -6274,8 +6745,10 @@ comment on function seckill_private.revoke_holds (
   'Cancel the newest open holds on a pool until so many of its units are free, a ledger row each.';
 
 -- file: procedures/internal/owe_units.sql
--- The debt of a pool lies on the slots that have the units out, and the ledger tells of every
--- change: debt, debt_dropped, and drain where it is paid (post_movements).
+-- The debt of a pool stands on its first slot, which whoever brings units back locks before his own
+-- (lock_returns). The ledger tells of every change: debt, debt_dropped, and drain where it is paid
+-- (post_movements). In the feed a debt comes after all that moved in any slot of the pool before.
+-- Called with the pool's slots locked.
 create or replace function seckill_private.owe_units (
   p_now timestamptz,
   p_activity_id bigint,
@@ -6291,19 +6764,22 @@ create or replace function seckill_private.owe_units (
 as $function$
 begin
   with share as (
-    select s.slot, s.shard, s.owed as before,
-           greatest(0, least(s.held + s.sold, p_quantity - (
-             sum(s.held + s.sold) over (order by s.slot) - s.held - s.sold))) as owed
+    select s.slot, s.shard, s.owed as before, p_quantity as owed,
+           (select max(seckill_private.next_position(o.position, o.position_base))
+              from seckill_private.pool_slot as o
+             where o.pool_id = p_pool_id) as position
       from seckill_private.pool_slot as s
      where s.pool_id = p_pool_id
+       and s.slot = 0
+       and s.owed <> p_quantity
   ), changed as (
     update seckill_private.pool_slot as s
-       set owed = h.owed
+       set owed = h.owed,
+           position = h.position
       from share as h
      where s.pool_id = p_pool_id
        and s.slot = h.slot
-       and h.owed <> h.before
-    returning h.*, seckill_private.next_position(s.position, s.position_base) as position
+    returning h.*
   )
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
@@ -6399,7 +6875,7 @@ begin
   if p_total > v_total then
     perform seckill_private.post_movements(
       p_now, 'raise', 'inventory', 'available',
-      array[row(p_pool_id, 0, p_total - v_total, null, null)::seckill_private.unit_line],
+      seckill_private.spread_units(p_pool_id, p_total - v_total),
       p_actor, v_note);
   end if;
 end
@@ -6695,10 +7171,10 @@ begin
   end if;
   perform seckill_private.post_movements(
     v_now, 'move', 'available', 'inventory',
-    array[row(p_from_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.available_lines(p_from_pool_id, p_quantity), p_actor);
   perform seckill_private.post_movements(
     v_now, 'move', 'inventory', 'available',
-    array[row(p_to_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
   return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
 end
 $function$;
@@ -6772,8 +7248,8 @@ comment on function seckill_private.releases_stand (bigint, timestamptz[], bigin
 
 -- file: procedures/internal/set_releases.sql
 -- What the old schedule kept back becomes available first; then the new one takes its units. A new
--- release that is due already is made at once.
--- Locks: due holds by SKIP LOCKED; the pool's slot.
+-- release that is due already is made at once. What waits for its release is all in slot 0.
+-- Locks: due holds by SKIP LOCKED; the pool's slots.
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.set_releases (
   p_now timestamptz,
@@ -6801,6 +7277,7 @@ begin
   if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
     perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
   elsif v_units > 0 then
+    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
     perform seckill_private.post_movements(
       v_now, 'schedule', 'available', 'unreleased',
       array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
@@ -6812,6 +7289,7 @@ begin
      where s.pool_id = p_pool_id
        and s.slot = 0;
     perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
+    perform seckill_private.level_slots(v_now, p_pool_id);
   end if;
 end
 $function$;
@@ -7031,9 +7509,10 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
 
 -- file: procedures/internal/check_slots.sql
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
--- while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of debt,
--- less debt_dropped and drain), every movement of a slot has one ledger row, and open holds add up
--- to held, as scheduled releases do to unreleased.
+-- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
+-- debt, less debt_dropped and drain, in all slots together, since the first one has the debt), every
+-- movement of a slot has one ledger row, and open holds add up to held, as scheduled releases do to
+-- unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -7042,7 +7521,7 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region
+    select s.*, p.sku, p.region, sum(s.available) over (partition by s.pool_id) as in_pool
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
@@ -7057,6 +7536,10 @@ begin atomic
                * l.quantity) as owed
       from seckill_private.ledger_of(p_activity_id) as l
      group by l.pool_id, l.slot
+  ), debt as (
+    select b.pool_id, sum(b.owed) as owed
+      from book as b
+     group by b.pool_id
   ), hold as (
     select u.pool_id, u.slot, sum(u.quantity) as held
       from seckill_private.reservation as r
@@ -7074,19 +7557,20 @@ begin atomic
       from slot as s
       left join book as b on b.pool_id = s.pool_id and b.slot = s.slot
       left join hold as h on h.pool_id = s.pool_id and h.slot = s.slot
+      left join debt as d on d.pool_id = s.pool_id and s.slot = 0
       left join release as r on r.pool_id = s.pool_id and s.slot = 0
      cross join lateral (values
        ('I1', 'total', s.available + s.held + s.sold + s.unreleased, s.total),
        ('I1', 'least counter', greatest(least(s.available, s.held, s.sold, s.unreleased), 0),
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
-        greatest(least(s.available, s.owed), 0)),
+        greatest(least(s.in_pool, s.owed), 0)),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
        ('I2', 'unreleased', coalesce(b.unreleased, 0), s.unreleased),
        ('I2', 'scheduled', coalesce(r.units, 0), s.unreleased),
-       ('I2', 'owed', coalesce(b.owed, 0), s.owed),
+       ('I2', 'owed', coalesce(d.owed, 0), s.owed),
        ('I2', 'epoch', coalesce(b.epoch, 0), s.epoch),
        ('I2', 'movements', coalesce(b.lines, 0), s.version),
        ('I2', 'open holds', coalesce(h.held, 0), s.held)
@@ -8337,7 +8821,7 @@ comment on function seckill.receive_stock (text, bigint, uuid, text, text) is
 grant execute on function seckill.receive_stock (text, bigint, uuid, text, text) to seckill_ops;
 
 -- file: procedures/running/allocate_stock.sql
--- Locks: the request id, the activity, the pool's slot, the inventory row.
+-- Locks: the request id, the activity, the pool's slots, the inventory row.
 create or replace function seckill.allocate_stock (
   p_activity_id bigint,
   p_sku text,
@@ -8372,21 +8856,19 @@ begin
   perform seckill_private.require_units('p_quantity', p_quantity);
   perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.optional_text('p_actor', p_actor);
-  if p_slots is distinct from 1 then
-    perform seckill_private.raise_error('SK001', 'p_slots must be 1 in this release');
-  end if;
+  perform seckill_private.require_slots(p_slots);
   v_answer := seckill_private.ops_replay('allocate_stock', p_request_id, v_arguments);
   if v_answer is not null then
     return seckill_private.ops_repeat(v_answer);
   end if;
   perform seckill_private.lock_activity(p_activity_id);
-  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region);
+  v_pool_id := seckill_private.ensure_pool(p_activity_id, p_sku, p_region, p_slots);
   perform seckill_private.lock_slots(array[v_pool_id]);
   v_now := seckill_private.now_at(null, array[v_pool_id]);
   perform seckill_private.require_inventory(p_sku, p_quantity);
   perform seckill_private.post_movements(
     v_now, 'allocate', 'inventory', 'available',
-    array[row(v_pool_id, 0, p_quantity, null, null)::seckill_private.unit_line], p_actor);
+    seckill_private.spread_units(v_pool_id, p_quantity), p_actor);
   v_result.status := 'allocated';
   v_result.replayed := false;
   v_result.activity_id := p_activity_id;
@@ -8403,9 +8885,10 @@ $function$;
 comment on function seckill.allocate_stock (bigint, text, bigint, uuid, text, integer, text) is
   'Move units from the inventory into a pool of an activity, also while it sells; the pool is made '
   'where it is missing. p_quantity: units. p_region: the pool''s region, * for those that do not '
-  'divide. p_slots: 1 in this release. p_request_id: a repeat changes nothing. status: allocated; '
-  'total: units in the pool then. Raises SK001, SK002, SK004, SK005, SK006 (closed), SK007 (the '
-  'inventory has fewer).';
+  'divide. p_slots: 1 to 64 rows that share a pool that is made here, so that buyers wait less for '
+  'one another; one that is there keeps its own (seckill.set_slots). p_request_id: a repeat '
+  'changes nothing. status: allocated; total: units in the pool then. Raises SK001, SK002, SK004, '
+  'SK005, SK006 (closed), SK007 (the inventory has fewer).';
 grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
 
@@ -8830,6 +9313,72 @@ comment on function seckill.unblock (bigint, text, text[], text) is
   'p_subjects. p_values: 1 to 10000, stored as digests. quantity: values that changed. status: '
   'unblocked; replayed where nothing changed. Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;
+
+-- file: procedures/running/set_slots.sql
+-- Buyers go on meanwhile, but for the moment in which the units are spread anew.
+-- Locks: the activity; the pool's slots ascending.
+create or replace function seckill.set_slots (
+  p_activity_id bigint,
+  p_sku text,
+  p_slots integer,
+  p_region text default '*',
+  p_actor text default null
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
+  set lock_timeout = '5s'
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint;
+begin
+  perform seckill_private.begin_write();
+  perform seckill_private.require_text('p_sku', p_sku);
+  perform seckill_private.require_text('p_region', p_region);
+  perform seckill_private.require_slots(p_slots);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  perform seckill_private.lock_activity(p_activity_id);
+  v_pool_id := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  update seckill_private.pool as p
+     set slots = p_slots
+   where p.pool_id = v_pool_id
+     and p.slots <> p_slots;
+  v_result.replayed := not found;
+  v_result.status := 'set';
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.quantity := p_slots;
+  if not v_result.replayed then
+    perform seckill_private.lock_slots(array[v_pool_id]);
+    perform seckill_private.add_slots(v_pool_id);
+    perform seckill_private.level_slots(
+      seckill_private.now_at(null, array[v_pool_id]), v_pool_id);
+  end if;
+  v_result.total := (seckill_private.slots_of(v_pool_id)).total;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      'set_slots', p_activity_id, null,
+      jsonb_build_object('sku', p_sku, 'region', p_region, 'slots', p_slots),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill.set_slots (bigint, text, integer, text, text) is
+  'Over how many rows a pool spreads its units, also while it sells: with several, buyers who call '
+  'one by one wait less for one another. An order is served from any of them, and sold_out is said '
+  'only when all together have too few. p_slots: 1 to 64. status: set; quantity: slots; total: '
+  'units in the pool; replayed where it had so many already. Raises SK001, SK002, SK003, SK005, '
+  'SK006 (closed).';
+grant execute on function seckill.set_slots (bigint, text, integer, text, text) to seckill_ops;
 
 -- file: procedures/running/move_stock.sql
 -- Through the inventory's ledger, as everything that enters or leaves a pool.

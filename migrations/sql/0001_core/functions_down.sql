@@ -65,6 +65,9 @@ drop function if exists seckill.schedule_release;
 -- file: procedures/running/move_stock.sql (dropped)
 drop function if exists seckill.move_stock;
 
+-- file: procedures/running/set_slots.sql (dropped)
+drop function if exists seckill.set_slots;
+
 -- file: procedures/running/unblock.sql (dropped)
 drop function if exists seckill.unblock;
 
@@ -260,6 +263,9 @@ drop function if exists seckill_private.change_state;
 -- file: procedures/internal/ensure_pool.sql (dropped)
 drop function if exists seckill_private.ensure_pool;
 
+-- file: procedures/internal/add_slots.sql (dropped)
+drop function if exists seckill_private.add_slots;
+
 -- file: procedures/internal/archived_page.sql (dropped)
 drop function if exists seckill_private.archived_page;
 
@@ -449,6 +455,15 @@ drop function if exists seckill_private.level_positions;
 -- file: procedures/internal/take_units.sql (dropped)
 drop function if exists seckill_private.take_units;
 
+-- file: procedures/internal/take_slots.sql (dropped)
+drop function if exists seckill_private.take_slots;
+
+-- file: procedures/internal/lock_rest.sql (dropped)
+drop function if exists seckill_private.lock_rest;
+
+-- file: procedures/internal/take_free.sql (dropped)
+drop function if exists seckill_private.take_free;
+
 -- file: procedures/internal/hold_units.sql (dropped)
 drop function if exists seckill_private.hold_units;
 
@@ -476,8 +491,26 @@ drop function if exists seckill_private.lock_slots;
 -- file: procedures/internal/post_movements.sql (dropped)
 drop function if exists seckill_private.post_movements;
 
--- file: procedures/internal/record_drain.sql (dropped)
-drop function if exists seckill_private.record_drain;
+-- file: procedures/internal/available_lines.sql (dropped)
+drop function if exists seckill_private.available_lines;
+
+-- file: procedures/internal/spread_units.sql (dropped)
+drop function if exists seckill_private.spread_units;
+
+-- file: procedures/internal/lock_returns.sql (dropped)
+drop function if exists seckill_private.lock_returns;
+
+-- file: procedures/internal/gather_units.sql (dropped)
+drop function if exists seckill_private.gather_units;
+
+-- file: procedures/internal/level_slots.sql (dropped)
+drop function if exists seckill_private.level_slots;
+
+-- file: procedures/internal/shift_units.sql (dropped)
+drop function if exists seckill_private.shift_units;
+
+-- file: procedures/internal/pay_debt.sql (dropped)
+drop function if exists seckill_private.pay_debt;
 
 -- file: procedures/internal/move_inventories.sql (dropped)
 drop function if exists seckill_private.move_inventories;
@@ -733,6 +766,9 @@ drop function if exists seckill_private.require_request_id;
 
 -- file: procedures/internal/require_limit.sql (dropped)
 drop function if exists seckill_private.require_limit;
+
+-- file: procedures/internal/require_slots.sql (dropped)
+drop function if exists seckill_private.require_slots;
 
 -- file: procedures/internal/require_units.sql (dropped)
 drop function if exists seckill_private.require_units;

@@ -96,10 +96,13 @@ create table seckill_private.pool (
   activity_id bigint not null references seckill_private.activity,
   sku text not null,
   region text not null,
+  slots smallint not null default 1,
   constraint pool_is_unique unique (activity_id, sku, region)
 );
 comment on table seckill_private.pool is
   'The stock of (activity, sku, region); its counters are in pool_slot.';
+comment on column seckill_private.pool.slots is
+  'Rows over which its units are spread: slots from 0 on. There may be more, of earlier times.';
 
 -- The hot row. No index but the key, half-empty pages: every update is HOT.
 create table seckill_private.pool_slot (

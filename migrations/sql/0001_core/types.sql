@@ -108,7 +108,8 @@ create type seckill.change as (
 comment on type seckill.change is
   'One line of the ledger. kind: allocate, hold, confirm, cancel, expire, late_confirm, refund, '
   'write_off (refunded and not put back), revoke (a hold that a cut cancelled), raise, cut, drain '
-  '(units that came back and pay for an earlier cut), move, schedule, release, close; without a '
+  '(units that came back and pay for an earlier cut), move, level (between the slots of a pool), '
+  'schedule, release, close; without a '
   'movement of units late_sold_out, late_limit_exceeded, duplicate_payment, debt (units that a cut '
   'still waits for), debt_dropped. quantity: units. actor: who asked, else the database login; null '
   'for a hold, whose user asked. login: the database login, null for a hold. note: why (a reason, a '
@@ -202,7 +203,8 @@ create type seckill_private.line_look as (
   next_release timestamptz,
   seen_at timestamptz,
   is_known boolean,
-  lacks_subject boolean
+  lacks_subject boolean,
+  slots integer
 );
 comment on type seckill_private.line_look is
   'What a purchase of one sku starts from. balance: the counters of all slots together, as they '

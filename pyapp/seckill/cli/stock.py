@@ -75,6 +75,9 @@ def allocate(
     sku: Sku,
     quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")],
     region: Region = "*",
+    slots: Annotated[
+        int, typer.Option(help="Rows for a pool that is made here: seckill stock slots.")
+    ] = 1,
     request_id: RequestId = None,
     actor: Actor = None,
     dsn: Dsn = None,
@@ -89,6 +92,7 @@ def allocate(
             quantity=quantity,
             request_id=used,
             region=region,
+            slots=slots,
             actor=actor,
         )
     if as_json:
@@ -216,6 +220,31 @@ def _scheduled(plan: list[tuple[int, datetime]], sku: str, region: str, replayed
 
 def _when(step: tuple[int, datetime]) -> datetime:
     return step[1]
+
+
+@app.command(
+    epilog=examples("seckill stock slots 1 phone 8", "seckill stock slots 1 phone 1 --region north")
+)
+def slots(
+    activity_id: ActivityId,
+    sku: Sku,
+    number: Annotated[int, typer.Argument(metavar="SLOTS", help="Rows, 1 to 64.")],
+    region: Region = "*",
+    actor: Actor = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Spread a pool over several rows, also while it sells: single buyers wait less."""
+    with sale(dsn) as client:
+        answer = client.set_slots(
+            activity_id=activity_id, sku=sku, slots=number, region=region, actor=actor
+        )
+    if as_json:
+        emit(fields(answer))
+    elif answer.replayed:
+        say(f"Nothing to change: the pool of {sku} has {number} slots.")
+    else:
+        say(f"The {answer.total} units of {sku} are spread over {number} slots.", good=True)
 
 
 @app.command(

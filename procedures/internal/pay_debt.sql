@@ -1,6 +1,6 @@
--- The ledger row of a debt's payment; the counters are post_movements' business. p_note: the kind
+-- Called with the slot locked, and the pool's first one, on which the debt stands. p_note: the kind
 -- of the movement that brought the units.
-create or replace function seckill_private.record_drain (
+create or replace function seckill_private.pay_debt (
   p_now timestamptz,
   p_activity_id bigint,
   p_shard smallint,
@@ -16,6 +16,10 @@ create or replace function seckill_private.record_drain (
   language sql
   volatile
 begin atomic
+  update seckill_private.pool_slot as s
+     set owed = s.owed - p_quantity
+   where s.pool_id = p_pool_id
+     and s.slot = 0;
   insert into seckill_private.movement (
     activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at,
     actor, note)
@@ -24,6 +28,7 @@ begin atomic
     'inventory', p_quantity, p_now, p_actor, p_note);
 end;
 
-comment on function seckill_private.record_drain (
+comment on function seckill_private.pay_debt (
   timestamptz, bigint, smallint, bigint, smallint, bigint, bigint, bigint, text, text) is
-  'Write into the ledger that units went on to the inventory to pay what a slot owes.';
+  'Write down that units which came back to a slot went on to the inventory, to pay what the pool '
+  'owes.';
