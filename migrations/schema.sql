@@ -220,18 +220,21 @@ CREATE TYPE seckill_private.line_look AS (
 	starts_at timestamp with time zone,
 	ends_at timestamp with time zone,
 	pool_id bigint,
-	balance seckill.availability_result,
+	slot_rows integer,
+	total bigint,
+	available bigint,
+	held bigint,
+	sold bigint,
+	epoch bigint,
 	next_expiry timestamp with time zone,
 	next_release timestamp with time zone,
 	seen_at timestamp with time zone,
-	is_known boolean,
-	lacks_subject boolean,
-	slots integer
+	is_known boolean
 );
 
 ALTER TYPE seckill_private.line_look OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill_private.line_look IS 'What a purchase of one sku starts from. balance: the counters of all slots together, as they stand: holds that have ended and releases that are due are not in them yet.';
+COMMENT ON TYPE seckill_private.line_look IS 'What a purchase of one sku starts from. The counters of all slots together, as they stand: holds that have ended and releases that are due are not in them yet.';
 
 CREATE TYPE seckill_private.request AS (
 	ordinal integer,
@@ -1911,14 +1914,17 @@ CREATE TABLE seckill_private.pool (
     activity_id bigint NOT NULL,
     sku text NOT NULL,
     region text NOT NULL,
-    slots smallint DEFAULT 1 NOT NULL
+    slots smallint DEFAULT 1 NOT NULL,
+    slot_rows smallint DEFAULT 1 NOT NULL
 );
 
 ALTER TABLE seckill_private.pool OWNER TO seckill_owner;
 
 COMMENT ON TABLE seckill_private.pool IS 'The stock of (activity, sku, region); its counters are in pool_slot.';
 
-COMMENT ON COLUMN seckill_private.pool.slots IS 'Rows over which its units are spread: slots from 0 on. There may be more, of earlier times.';
+COMMENT ON COLUMN seckill_private.pool.slots IS 'Rows over which its units are spread: slots from 0 on.';
+
+COMMENT ON COLUMN seckill_private.pool.slot_rows IS 'Rows that it has: as many as slots, or more, of earlier times.';
 
 CREATE TABLE seckill_private.pool_slot (
     pool_id bigint NOT NULL,
@@ -5188,49 +5194,45 @@ ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
-CREATE FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) RETURNS seckill_private.line_look
+CREATE FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) RETURNS seckill_private.line_look
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_look seckill_private.line_look;
 begin
-  select a.state, a.starts_at, a.ends_at, p.pool_id, s.balance, s.next_expiry, s.next_release,
-         s.seen_at,
+  select a.state, a.starts_at, a.ends_at, p.pool_id, p.slot_rows, s.total, s.available, s.held,
+         s.sold, s.epoch, s.next_expiry, s.next_release, s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-              and r.user_id = p_user_id),
-         (s.balance).available < p_quantity and exists (
-           select from seckill_private.limit_version as l
-            where (l.activity_id = p_activity_id or l.activity_id is null)
-              and l.until_revision is null
-              and l.dimension <> 'user'
-              and l.required
-              and seckill_private.digest_of(p_digests, l.dimension) is null),
-         s.slots
+              and r.user_id = p_user_id)
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
       on p.activity_id = p_activity_id
      and p.sku = p_sku
      and p.region = p_region
-   cross join lateral (
-           select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
-                  )::seckill.availability_result as balance,
-                  min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-                  max(s.seen_at) as seen_at, count(*) as slots
-             from seckill_private.pool_slot as s
-            where s.pool_id = p.pool_id) as s
+    join seckill_private.pool_slot as s
+      on s.pool_id = p.pool_id
+     and s.slot = 0
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
+  if v_look.slot_rows > 1 then
+    select sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch),
+           min(s.next_expiry), min(s.next_release), max(s.seen_at)
+      into v_look.total, v_look.available, v_look.held, v_look.sold, v_look.epoch,
+           v_look.next_expiry, v_look.next_release, v_look.seen_at
+      from seckill_private.pool_slot as s
+     where s.pool_id = v_look.pool_id;
+  end if;
   return v_look;
 end
 $$;
 
-ALTER FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) IS 'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls where there is no such pool.';
+COMMENT ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) IS 'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls where there is no such pool.';
 
 CREATE FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) RETURNS void
     LANGUAGE plpgsql
@@ -6383,30 +6385,43 @@ ALTER FUNCTION seckill_private.refusal(p_check seckill_private."check") OWNER TO
 
 COMMENT ON FUNCTION seckill_private.refusal(p_check seckill_private."check") IS 'A failed check as the answer to a purchase.';
 
-CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) RETURNS seckill.reserve_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
+  v_balance seckill.availability_result;
   v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
 begin
-  if p_look.is_known or p_look.lacks_subject
+  if p_look.is_known
      or p_look.next_expiry <= v_now or p_look.next_release <= v_now
      or seckill_private.sale_status(p_look.state, p_look.starts_at, p_look.ends_at, v_now)
-        <> 'on_sale' then
+        <> 'on_sale'
+     or exists (
+       select from seckill_private.limit_version as l
+        where (l.activity_id = p_activity_id or l.activity_id is null)
+          and l.until_revision is null
+          and l.dimension <> 'user'
+          and l.required
+          and seckill_private.digest_of(p_digests, l.dimension) is null) then
     return null;
   end if;
+  v_balance.total := p_look.total;
+  v_balance.available := p_look.available;
+  v_balance.held := p_look.held;
+  v_balance.sold := p_look.sold;
+  v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, p_look.balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
   v_result.replayed := false;
   return v_result;
 end
 $$;
 
-ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
+COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
 
 CREATE FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -6804,14 +6819,13 @@ declare
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   if cardinality(p_skus) = 1 then
-    v_look := seckill_private.look_at_line(
-      p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_region, p_digests);
+    v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
     v_pool_ids := array[v_look.pool_id];
-    v_is_short := (v_look.balance).available < p_quantities[1];
+    v_is_short := v_look.available < p_quantities[1];
     v_is_known := v_look.is_known;
     if v_is_short then
       v_result := seckill_private.refuse_early(
-        p_now, p_activity_id, p_skus[1], p_quantities[1], v_look);
+        p_now, p_activity_id, p_skus[1], p_quantities[1], p_digests, v_look);
       if v_result.status is not null then
         return v_result;
       end if;
@@ -6856,7 +6870,7 @@ begin
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      v_is_short, v_look.slots, p_locked);
+      v_is_short, v_look.slot_rows, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;
@@ -8602,7 +8616,7 @@ REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value te
 
 REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_region text, p_digests bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lower_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
 
@@ -8682,7 +8696,7 @@ REVOKE ALL ON FUNCTION seckill_private.refund_units(p_reservation seckill_privat
 
 REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_look seckill_private.line_look) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 

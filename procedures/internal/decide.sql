@@ -3,8 +3,8 @@
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
 -- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
 -- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
--- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none has
--- used nothing of a limit that counts those alone.
+-- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none
+-- has used nothing of a limit that counts those alone.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,

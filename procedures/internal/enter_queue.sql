@@ -1,6 +1,6 @@
 -- A pool's queue has max_waiting places, and one for each who may be served at once (its slots); a
--- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to look at different
--- places, so that a queue that is not full costs one look.
+-- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to
+-- look at different places, so that a queue that is not full costs one look.
 create or replace function seckill_private.enter_queue (
   p_pool_ids bigint[],
   p_max_waiting integer,

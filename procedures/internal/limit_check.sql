@@ -1,8 +1,8 @@
 -- A row of nulls where the limit does not cover the order: none of its lines, or a subject that the
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
--- windows of its purchase, is not its own competitor, and is asked for units and orders only: limits
--- against hoarding want holds to be paid.
+-- windows of its purchase, is not its own competitor, and is asked for units and orders only:
+-- limits against hoarding want holds to be paid.
 -- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
 --   outlives the sale), may_return while unpaid holds of the subject stand in the way, else

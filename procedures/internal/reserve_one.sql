@@ -39,14 +39,13 @@ declare
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   if cardinality(p_skus) = 1 then
-    v_look := seckill_private.look_at_line(
-      p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_region, p_digests);
+    v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
     v_pool_ids := array[v_look.pool_id];
-    v_is_short := (v_look.balance).available < p_quantities[1];
+    v_is_short := v_look.available < p_quantities[1];
     v_is_known := v_look.is_known;
     if v_is_short then
       v_result := seckill_private.refuse_early(
-        p_now, p_activity_id, p_skus[1], p_quantities[1], v_look);
+        p_now, p_activity_id, p_skus[1], p_quantities[1], p_digests, v_look);
       if v_result.status is not null then
         return v_result;
       end if;
@@ -91,7 +90,7 @@ begin
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      v_is_short, v_look.slots, p_locked);
+      v_is_short, v_look.slot_rows, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;

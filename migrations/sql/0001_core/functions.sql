@@ -2046,8 +2046,8 @@ comment on function seckill_private.wanted (
 -- A row of nulls where the limit does not cover the order: none of its lines, or a subject that the
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
--- windows of its purchase, is not its own competitor, and is asked for units and orders only: limits
--- against hoarding want holds to be paid.
+-- windows of its purchase, is not its own competitor, and is asked for units and orders only:
+-- limits against hoarding want holds to be paid.
 -- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
 --   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
@@ -2370,8 +2370,8 @@ comment on function seckill_private.require_dimension (text) is
 -- Checks are made one after another, so a refusal costs only what came before it; of the limits all
 -- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
 -- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
--- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none has
--- used nothing of a limit that counts those alone.
+-- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none
+-- has used nothing of a limit that counts those alone.
 create or replace function seckill_private.decide (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -3508,9 +3508,9 @@ comment on function seckill_private.take_slots (
   'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
 
 -- file: procedures/internal/take_units.sql
--- The units of an order, all or none; nulls when short. One pool needs no lock before its update; of
--- several, all are locked before the first is touched. p_is_short: the counters were too low when
--- they were read. p_slots: how many the pool had then (of one pool; null for several). p_locked: the
+-- The units of an order, all or none; nulls when short. One pool needs no lock before its update;
+-- of several, all are locked before the first is touched. p_is_short: the counters were too low when
+-- they were read. p_slots: how many rows the pool had then (of one pool; null for several). p_locked: the
 -- transaction has slots already: nobody is waited for in a pool of several.
 -- Locks: due holds by SKIP LOCKED; slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.take_units (
@@ -3919,8 +3919,8 @@ comment on function seckill_private.answer_again (
 
 -- file: procedures/internal/enter_queue.sql
 -- A pool's queue has max_waiting places, and one for each who may be served at once (its slots); a
--- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to look at different
--- places, so that a queue that is not full costs one look.
+-- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to
+-- look at different places, so that a queue that is not full costs one look.
 create or replace function seckill_private.enter_queue (
   p_pool_ids bigint[],
   p_max_waiting integer,
@@ -4095,20 +4095,17 @@ comment on function seckill_private.raise_request_error (
   'Raise what reserve_one answered as an error.';
 
 -- file: procedures/internal/look_at_line.sql
--- What a purchase of one sku starts from, in one look: the sale, the pool, the counters of its slots
--- together and how many there are, and whether the buyer is known, that is, has any reservation in
--- the activity. Who is not has used nothing of the limits that count it, has seen nothing, and has
--- asked for nothing before.
--- lacks_subject is looked at only where the counters are too low: refuse_early alone asks. The
--- limits are found by the argument, not by a's column: a join would read those of all sales.
+-- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and whether
+-- the buyer is known, that is, has any reservation in the activity. Who is not has used nothing of
+-- the limits that count it, has seen nothing, and has asked for nothing before.
+-- Most pools have one row; those of several have them added up in a second statement, which sees
+-- the same snapshot.
 -- Called under the user's lock, in a statement of its own.
 create or replace function seckill_private.look_at_line (
   p_activity_id bigint,
   p_user_id text,
   p_sku text,
-  p_quantity integer,
-  p_region text,
-  p_digests bytea[]
+  p_region text
 )
   returns seckill_private.line_look
   language plpgsql
@@ -4118,54 +4115,50 @@ as $function$
 declare
   v_look seckill_private.line_look;
 begin
-  select a.state, a.starts_at, a.ends_at, p.pool_id, s.balance, s.next_expiry, s.next_release,
-         s.seen_at,
+  select a.state, a.starts_at, a.ends_at, p.pool_id, p.slot_rows, s.total, s.available, s.held,
+         s.sold, s.epoch, s.next_expiry, s.next_release, s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-              and r.user_id = p_user_id),
-         (s.balance).available < p_quantity and exists (
-           select from seckill_private.limit_version as l
-            where (l.activity_id = p_activity_id or l.activity_id is null)
-              and l.until_revision is null
-              and l.dimension <> 'user'
-              and l.required
-              and seckill_private.digest_of(p_digests, l.dimension) is null),
-         s.slots
+              and r.user_id = p_user_id)
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
       on p.activity_id = p_activity_id
      and p.sku = p_sku
      and p.region = p_region
-   cross join lateral (
-           select row(null, sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch)
-                  )::seckill.availability_result as balance,
-                  min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-                  max(s.seen_at) as seen_at, count(*) as slots
-             from seckill_private.pool_slot as s
-            where s.pool_id = p.pool_id) as s
+    join seckill_private.pool_slot as s
+      on s.pool_id = p.pool_id
+     and s.slot = 0
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
+  if v_look.slot_rows > 1 then
+    select sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch),
+           min(s.next_expiry), min(s.next_release), max(s.seen_at)
+      into v_look.total, v_look.available, v_look.held, v_look.sold, v_look.epoch,
+           v_look.next_expiry, v_look.next_release, v_look.seen_at
+      from seckill_private.pool_slot as s
+     where s.pool_id = v_look.pool_id;
+  end if;
   return v_look;
 end
 $function$;
 
-comment on function seckill_private.look_at_line (
-  bigint, text, text, integer, text, bytea[]) is
+comment on function seckill_private.look_at_line (bigint, text, text, text) is
   'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls '
   'where there is no such pool.';
 
 -- file: procedures/internal/refuse_early.sql
 -- After the first second nearly every call is a refusal. Where the first look shows that nothing
 -- comes before sold_out (no earlier request of the buyer, no error, the sale is on) and that the
--- counters stand (no hold has ended unswept, no release is due), the rest need not be read. Whatever
--- is not that plain is left to the full decision, which would give the same answer.
+-- counters stand (no hold has ended unswept, no release is due), the rest need not be read. What is
+-- not that plain is left to the full decision, which would give the same answer.
 create or replace function seckill_private.refuse_early (
   p_now timestamptz,
   p_activity_id bigint,
   p_sku text,
   p_quantity integer,
+  p_digests bytea[],
   p_look seckill_private.line_look
 )
   returns seckill.reserve_result
@@ -4175,23 +4168,36 @@ create or replace function seckill_private.refuse_early (
 as $function$
 declare
   v_result seckill.reserve_result;
+  v_balance seckill.availability_result;
   v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
 begin
-  if p_look.is_known or p_look.lacks_subject
+  if p_look.is_known
      or p_look.next_expiry <= v_now or p_look.next_release <= v_now
      or seckill_private.sale_status(p_look.state, p_look.starts_at, p_look.ends_at, v_now)
-        <> 'on_sale' then
+        <> 'on_sale'
+     or exists (
+       select from seckill_private.limit_version as l
+        where (l.activity_id = p_activity_id or l.activity_id is null)
+          and l.until_revision is null
+          and l.dimension <> 'user'
+          and l.required
+          and seckill_private.digest_of(p_digests, l.dimension) is null) then
     return null;
   end if;
+  v_balance.total := p_look.total;
+  v_balance.available := p_look.available;
+  v_balance.held := p_look.held;
+  v_balance.sold := p_look.sold;
+  v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, p_look.balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
   v_result.replayed := false;
   return v_result;
 end
 $function$;
 
 comment on function seckill_private.refuse_early (
-  timestamptz, bigint, text, integer, seckill_private.line_look) is
+  timestamptz, bigint, text, integer, bytea[], seckill_private.line_look) is
   'The answer sold_out where it is certain at one look, else a row of nulls.';
 
 -- file: procedures/internal/reserve_one.sql
@@ -4236,14 +4242,13 @@ declare
 begin
   perform seckill_private.lock_subject('user', p_user_id);
   if cardinality(p_skus) = 1 then
-    v_look := seckill_private.look_at_line(
-      p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_region, p_digests);
+    v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
     v_pool_ids := array[v_look.pool_id];
-    v_is_short := (v_look.balance).available < p_quantities[1];
+    v_is_short := v_look.available < p_quantities[1];
     v_is_known := v_look.is_known;
     if v_is_short then
       v_result := seckill_private.refuse_early(
-        p_now, p_activity_id, p_skus[1], p_quantities[1], v_look);
+        p_now, p_activity_id, p_skus[1], p_quantities[1], p_digests, v_look);
       if v_result.status is not null then
         return v_result;
       end if;
@@ -4288,7 +4293,7 @@ begin
   else
     v_result := seckill_private.take_hold(
       v_now, p_now, v_sale, p_user_id, p_skus, p_quantities, p_request_id, v_pool_ids, p_digests,
-      v_is_short, v_look.slots, p_locked);
+      v_is_short, v_look.slot_rows, p_locked);
   end if;
   v_result.replayed := false;
   return v_result;

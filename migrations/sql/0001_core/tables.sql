@@ -97,12 +97,15 @@ create table seckill_private.pool (
   sku text not null,
   region text not null,
   slots smallint not null default 1,
+  slot_rows smallint not null default 1,
   constraint pool_is_unique unique (activity_id, sku, region)
 );
 comment on table seckill_private.pool is
   'The stock of (activity, sku, region); its counters are in pool_slot.';
 comment on column seckill_private.pool.slots is
-  'Rows over which its units are spread: slots from 0 on. There may be more, of earlier times.';
+  'Rows over which its units are spread: slots from 0 on.';
+comment on column seckill_private.pool.slot_rows is
+  'Rows that it has: as many as slots, or more, of earlier times.';
 
 -- The hot row. No index but the key, half-empty pages: every update is HOT.
 create table seckill_private.pool_slot (

@@ -198,17 +198,20 @@ create type seckill_private.line_look as (
   starts_at timestamptz,
   ends_at timestamptz,
   pool_id bigint,
-  balance seckill.availability_result,
+  slot_rows integer,
+  total bigint,
+  available bigint,
+  held bigint,
+  sold bigint,
+  epoch bigint,
   next_expiry timestamptz,
   next_release timestamptz,
   seen_at timestamptz,
-  is_known boolean,
-  lacks_subject boolean,
-  slots integer
+  is_known boolean
 );
 comment on type seckill_private.line_look is
-  'What a purchase of one sku starts from. balance: the counters of all slots together, as they '
-  'stand: holds that have ended and releases that are due are not in them yet.';
+  'What a purchase of one sku starts from. The counters of all slots together, as they stand: '
+  'holds that have ended and releases that are due are not in them yet.';
 
 create type seckill_private.taken as (
   slots smallint[],
