@@ -1990,6 +1990,8 @@ CREATE FUNCTION seckill_private.add_slots(p_pool_id bigint) RETURNS void
            WHERE ((p.pool_id = add_slots.p_pool_id) AND (NOT (EXISTS ( SELECT
                     FROM seckill_private.pool_slot s
                    WHERE ((s.pool_id = add_slots.p_pool_id) AND (s.slot = n.slot))))));
+ UPDATE seckill_private.pool p SET slot_rows = p.slots
+   WHERE ((p.pool_id = add_slots.p_pool_id) AND (p.slot_rows < p.slots));
 END;
 
 ALTER FUNCTION seckill_private.add_slots(p_pool_id bigint) OWNER TO seckill_owner;

@@ -15,6 +15,10 @@ begin atomic
      and not exists (
        select from seckill_private.pool_slot as s
         where s.pool_id = p_pool_id and s.slot = n.slot);
+  update seckill_private.pool as p
+     set slot_rows = p.slots
+   where p.pool_id = p_pool_id
+     and p.slot_rows < p.slots;
 end;
 
 comment on function seckill_private.add_slots (bigint) is

@@ -1,6 +1,6 @@
--- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and whether
--- the buyer is known, that is, has any reservation in the activity. Who is not has used nothing of
--- the limits that count it, has seen nothing, and has asked for nothing before.
+-- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and
+-- whether the buyer is known, that is, has any reservation in the activity. Who is not has used
+-- nothing of the limits that count it, has seen nothing, and has asked for nothing before.
 -- Most pools have one row; those of several have them added up in a second statement, which sees
 -- the same snapshot.
 -- Called under the user's lock, in a statement of its own.

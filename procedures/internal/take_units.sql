@@ -1,7 +1,7 @@
 -- The units of an order, all or none; nulls when short. One pool needs no lock before its update;
--- of several, all are locked before the first is touched. p_is_short: the counters were too low when
--- they were read. p_slots: how many rows the pool had then (of one pool; null for several). p_locked: the
--- transaction has slots already: nobody is waited for in a pool of several.
+-- of several, all are locked before the first is touched. p_is_short: the counters were too low
+-- when they were read. p_slots: how many rows the pool had then (of one pool; null for several).
+-- p_locked: the transaction has slots already: nobody is waited for in a pool of several.
 -- Locks: due holds by SKIP LOCKED; slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.take_units (
   p_now timestamptz,

@@ -84,8 +84,8 @@ def commits_that_do_not_wait(runtime: Runtime) -> Generator[None]:
         superuser.execute("alter system set wal_writer_delay = '10s'")
         superuser.execute("select pg_reload_conf()")
         superuser.execute(
-            "create or replace function seckill_private.commit_durably () returns void"
-            " language plpgsql as 'begin end'"
+            "create or replace function seckill_private.commit_durably () returns text"
+            " language plpgsql as 'begin return null; end'"
         )
     try:
         yield

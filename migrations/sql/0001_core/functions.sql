@@ -3509,9 +3509,9 @@ comment on function seckill_private.take_slots (
 
 -- file: procedures/internal/take_units.sql
 -- The units of an order, all or none; nulls when short. One pool needs no lock before its update;
--- of several, all are locked before the first is touched. p_is_short: the counters were too low when
--- they were read. p_slots: how many rows the pool had then (of one pool; null for several). p_locked: the
--- transaction has slots already: nobody is waited for in a pool of several.
+-- of several, all are locked before the first is touched. p_is_short: the counters were too low
+-- when they were read. p_slots: how many rows the pool had then (of one pool; null for several).
+-- p_locked: the transaction has slots already: nobody is waited for in a pool of several.
 -- Locks: due holds by SKIP LOCKED; slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
@@ -4095,9 +4095,9 @@ comment on function seckill_private.raise_request_error (
   'Raise what reserve_one answered as an error.';
 
 -- file: procedures/internal/look_at_line.sql
--- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and whether
--- the buyer is known, that is, has any reservation in the activity. Who is not has used nothing of
--- the limits that count it, has seen nothing, and has asked for nothing before.
+-- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and
+-- whether the buyer is known, that is, has any reservation in the activity. Who is not has used
+-- nothing of the limits that count it, has seen nothing, and has asked for nothing before.
 -- Most pools have one row; those of several have them added up in a second statement, which sees
 -- the same snapshot.
 -- Called under the user's lock, in a statement of its own.
@@ -6395,6 +6395,10 @@ begin atomic
      and not exists (
        select from seckill_private.pool_slot as s
         where s.pool_id = p_pool_id and s.slot = n.slot);
+  update seckill_private.pool as p
+     set slot_rows = p.slots
+   where p.pool_id = p_pool_id
+     and p.slot_rows < p.slots;
 end;
 
 comment on function seckill_private.add_slots (bigint) is
