@@ -146,7 +146,7 @@ def open_place(ways: Ways) -> Generator[Place]:
             for activity_id in sales:
                 client.close_activity(activity_id=activity_id)
             with psycopg.connect(ways.admin, autocommit=True) as connection:
-                connection.execute("drop schema seckill_bench cascade")
+                connection.execute("drop schema if exists seckill_bench cascade")
 
 
 def open_sale(
