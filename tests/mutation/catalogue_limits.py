@@ -159,7 +159,6 @@ LINES = [
                 "if cardinality(p_pool_ids) > 1 then\n    if not",
                 "if false then\n    if not",
             ),
-            Edit("take_units", "  else\n", "  elsif cardinality(p_pool_ids) = 1 then\n"),
         ),
         caught_by=checks_lines.lines_against_close,
         symptom="40P01",

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from tests.concurrency import checks_slots
+import functools
+
+from tests.concurrency import checks_pairs, checks_slots
 from tests.mutation.planting import Edit, Mutation
+
+UNLOCKED_RETURNS = Edit(
+    "post_movements", "    perform seckill_private.lock_returns(p_lines);\n", "    null;\n"
+)
 
 SLOTS = [
     Mutation(
         "sold_out said by a look at the first slot",
         (
             Edit(
-                "pool_balance",
-                "where s.pool_id = p_pool_id;",
-                "where s.pool_id = p_pool_id and s.slot = 0;",
-            ),
-            Edit(
-                "short_pools",
-                "where s.pool_id = l.pool_id);",
-                "where s.pool_id = l.pool_id and s.slot = 0);",
+                "look_at_line",
+                "            where s.pool_id = p.pool_id) as s\n",
+                "            where s.pool_id = p.pool_id and s.slot = 0) as s\n",
             ),
         ),
         caught_by=checks_slots.one_after_another,
-        symptom="'sold_out'",
+        symptom="'held', 'sold_out', 'sold_out'",
+    ),
+    Mutation(
+        "sold_out said by a look at the slot that was had",
+        (
+            Edit(
+                "pool_balance",
+                "where s.pool_id = p_pool_id;",
+                "where s.pool_id = p_pool_id and s.slot = 1;",
+            ),
+        ),
+        caught_by=checks_slots.in_hand_is_no_sold_out,
+        symptom="'sold_out', expected 'busy'",
+    ),
+    Mutation(
+        "a lower slot waited for with a higher one in hand",
+        (Edit("lock_rest", "  if v_below > 0 then\n", "  if false then\n"),),
+        caught_by=checks_slots.in_hand_is_no_sold_out,
+        symptom="a lower slot was waited for",
     ),
     Mutation(
         "an order that no slot has the units for",
@@ -34,5 +53,74 @@ SLOTS = [
         ),
         caught_by=checks_slots.orders_of_three,
         symptom="busy for ever",
+    ),
+    Mutation(
+        "one slot believed to be the only one",
+        (
+            Edit(
+                "take_units",
+                "    if v_version is null then\n      v_hold",
+                "    if v_version is null and p_slots > 1 then\n      v_hold",
+            ),
+        ),
+        caught_by=checks_slots.slots_made_while_a_buyer_waits,
+        symptom="purchase: 'busy', expected 'held'",
+    ),
+    Mutation(
+        "all slots locked but those made meanwhile",
+        (Edit("lock_slots", "    exit when v_locked = (\n", "    exit when 0 <= (\n"),),
+        caught_by=checks_slots.slots_made_while_all_are_locked,
+        symptom="slots left unlocked",
+    ),
+    Mutation(
+        "a debt paid from two slots at once",
+        (UNLOCKED_RETURNS,),
+        caught_by=checks_slots.debt_paid_from_two_slots,
+        symptom="'23514'",
+    ),
+    Mutation(
+        "a debt read in the statement that waits for the slot",
+        (
+            UNLOCKED_RETURNS,
+            Edit(
+                "post_movements",
+                "    select s.shard, s.version, s.closed, s.owed, p.activity_id,\n",
+                "    select s.shard, s.version, s.closed, p.activity_id,\n"
+                "           (select o.owed from seckill_private.pool_slot as o\n"
+                "             where o.pool_id = s.pool_id and o.slot = 0) as owed,\n",
+            ),
+            Edit(
+                "post_movements",
+                "    if v_target = 'available' and v_group.slot > 0 then\n",
+                "    if false then\n",
+            ),
+        ),
+        caught_by=functools.partial(checks_pairs.pair_on_slots, first="drain", second="cancel"),
+        symptom="reconcile: .*available while units are owed",
+    ),
+    Mutation(
+        "a late payment of units that its slot has not",
+        (
+            Edit(
+                "confirm_late",
+                "  perform seckill_private.gather_units(v_now, l.pool_id, l.quantity, l.slot)\n"
+                "     from unnest(seckill_private.unit_lines(p_reservation)) as l;\n",
+                "",
+            ),
+        ),
+        caught_by=checks_slots.late_payment_from_other_slots,
+        symptom="23514",
+    ),
+    Mutation(
+        "a late payment that locks its own slot first",
+        (
+            Edit(
+                "confirm_locked",
+                "    perform seckill_private.lock_slots(p_reservation.pool_ids);\n",
+                "    null;\n",
+            ),
+        ),
+        caught_by=checks_slots.late_payment_locks_in_order,
+        symptom="40P01|deadlock",
     ),
 ]
