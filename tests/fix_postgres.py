@@ -21,6 +21,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from seckill.runtime import Postgres, StartError, find_bindir
+from tests.fix_coverage import profiler_settings
 
 TARGETS = ("18-pooled", "18-direct", "15-pooled", "15-direct")
 DEFAULT_TARGETS = ("18-pooled",)
@@ -112,9 +113,8 @@ def start_server(version: str, stack: ExitStack, **settings: str) -> Server:
         bindir = find_bindir(version)
     except StartError as error:
         unavailable(str(error))
-    server = Server(
-        version, stack.enter_context(Postgres(bindir=bindir, settings={**SETTINGS, **settings}))
-    )
+    chosen = {**SETTINGS, **profiler_settings(version), **settings}
+    server = Server(version, stack.enter_context(Postgres(bindir=bindir, settings=chosen)))
     with psycopg.connect(server.dsn()) as connection:
         found = connection.info.server_version // 10_000
     assert str(found) == version, f"asked for PostgreSQL {version}, got {found}"
