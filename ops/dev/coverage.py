@@ -1,8 +1,9 @@
 """Which statements of the SQL functions the tests execute, as plpgsql_check's profiler counts.
 
-    python ops/dev/coverage.py                 run the contract's tests on PostgreSQL 15, and report
-    python ops/dev/coverage.py --data DIR      report what a run with SECKILL_COVERAGE=DIR left there
-    python ops/dev/coverage.py --all           a line for every function, not only for those with gaps
+    python ops/dev/coverage.py               run the contract's tests on PostgreSQL 15, and report
+    python ops/dev/coverage.py -- ARGS       run what pytest makes of these arguments, and report
+    python ops/dev/coverage.py --data DIR    report what a run with SECKILL_COVERAGE=DIR left there
+    python ops/dev/coverage.py --all         a line for every function, not only for those with gaps
 
 Debian has the extension for PostgreSQL 15 only, so what runs there counts. Status 1 where a
 statement that no test executes is not in GAPS below, with its reason, and where an entry of GAPS
@@ -71,9 +72,9 @@ OURS = """
    select oid from pg_catalog.pg_namespace where nspname in ('seckill', 'seckill_private'))
 """
 FUNCTIONS = f"""
-select d.definition, p.pronamespace::regnamespace || '.' || p.proname as name, l.lanname as language,
-       p.proconfig is null and not p.prosecdef as can_be_inlined, p.prosrc as body,
-       pg_get_functiondef(p.oid) as source
+select d.definition, p.pronamespace::regnamespace || '.' || p.proname as name,
+       l.lanname as language, p.proconfig is null and not p.prosecdef as can_be_inlined,
+       p.prosrc as body, pg_get_functiondef(p.oid) as source
 {DEFINED} {OURS} order by name"""
 STATEMENTS = f"""
 select d.definition, s.stmtid, s.lineno, s.stmtname
@@ -225,13 +226,10 @@ def defined(dsn: str) -> list[Defined]:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("create extension if not exists plpgsql_check with schema pg_catalog")
         statements: dict[Definition, list[tuple[int, int, str]]] = {}
-        for definition, *statement in connection.execute(STATEMENTS.encode()).fetchall():
-            number, line, kind = statement
-            statements.setdefault(definition, []).append((number, line, kind))
-        return [
-            Defined(definition, *rest, tuple(statements.get(definition, ())))
-            for definition, *rest in connection.execute(FUNCTIONS.encode()).fetchall()
-        ]
+        for definition, *rest in connection.execute(STATEMENTS.encode()).fetchall():
+            statements.setdefault(definition, []).append((rest[0], rest[1], rest[2]))
+        found = connection.execute(FUNCTIONS.encode()).fetchall()
+        return [Defined(*row[:6], tuple(statements.get(row[0], ()))) for row in found]
 
 
 def living() -> list[Defined]:
