@@ -228,8 +228,10 @@ def defined(dsn: str) -> list[Defined]:
         statements: dict[Definition, list[tuple[int, int, str]]] = {}
         for definition, *rest in connection.execute(STATEMENTS.encode()).fetchall():
             statements.setdefault(definition, []).append((rest[0], rest[1], rest[2]))
-        found = connection.execute(FUNCTIONS.encode()).fetchall()
-        return [Defined(*row[:6], tuple(statements.get(row[0], ()))) for row in found]
+        return [
+            Defined(key, name, language, plain, body, source, tuple(statements.get(key, ())))
+            for key, name, language, plain, body, source in connection.execute(FUNCTIONS.encode())
+        ]
 
 
 def living() -> list[Defined]:
