@@ -1,6 +1,6 @@
 """Which statements of the SQL functions the tests execute, as plpgsql_check's profiler counts.
 
-    python ops/dev/coverage.py               run the contract's tests on PostgreSQL 15, and report
+    python ops/dev/coverage.py               run the contract and races on PostgreSQL 15, and report
     python ops/dev/coverage.py -- ARGS       run what pytest makes of these arguments, and report
     python ops/dev/coverage.py --data DIR    report what a run with SECKILL_COVERAGE=DIR left there
     python ops/dev/coverage.py --all         a line for every function, not only for those with gaps
@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSION = "15"
 # The directory that a run of the tests shall leave its profiles in.
 VARIABLE = "SECKILL_COVERAGE"
-TESTS = ("tests/procedures", "--target", "15-direct", "-n", "2", "--dist", "loadgroup")
+TESTS = ("tests/procedures", "tests/concurrency", "--target=15-direct", "-n2", "--dist=loadgroup")
 PROFILER: Mapping[str, str] = {
     "shared_preload_libraries": "plpgsql,plpgsql_check",
     "plpgsql_check.profiler": "on",
@@ -428,7 +428,8 @@ def escape(text: str) -> str:
 def run_tests(directory: Path, tests: Sequence[str], console: Console) -> int:
     """Run tests that leave their profiles in a directory; pytest's status."""
     command = [sys.executable, "-P", "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, VARIABLE: str(directory)}
+    # In CI races run on 15, too, and a server that is missing is a failure.
+    environment = {**os.environ, VARIABLE: str(directory), "CI": "true"}
     said: list[str] = []
     with (
         Progress(
@@ -471,7 +472,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="read what a run left there, and run nothing")
     parser.add_argument("--all", action="store_true", help="every function, not only gaps")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("tests", nargs="*", help="for pytest; by default tests/procedures on 15")
+    parser.add_argument("tests", nargs="*", help="for pytest; else procedures and races")
     options = parser.parse_args()
     console = Console(stderr=options.json)
     try:
