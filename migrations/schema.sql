@@ -5023,7 +5023,10 @@ declare
   v_keys bigint[] := array(
     select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
       from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
-     where i.id is not null and i.user_id is not null);
+     where i.id is not null and i.user_id is not null
+       and (select a.archived_at
+              from seckill_private.activity as a
+             where a.activity_id = seckill_private.activity_of(i.id)) is null);
   v_soon timestamptz;
   v_late seckill_private.reservation[];
   v_pool_ids bigint[];

@@ -28,6 +28,7 @@ from pytest_postgresql.janitor import DatabaseJanitor
 from seckill import migrate
 from seckill.runtime import LOGINS
 from seckill.runtime.provision import create_logins
+from tests.fix_coverage import before_drop
 from tests.fix_pgbouncer import PASSWORD, Poolers
 from tests.fix_postgres import Server
 
@@ -111,6 +112,7 @@ def new_database(server: Server, template: str | None = None) -> Generator[str]:
         if template:
             copy_database_grants(server, template, name)
         yield name
+        before_drop(server.version, server.dsn(name))
     finally:
         janitor.drop()
 

@@ -9,8 +9,9 @@ import pytest
 from tests.concurrency import checks_archive
 from tests.concurrency import checks_feed as checks
 from tests.fix_database import Database
+from tests.fix_postgres import DIRECT_IN_CI
 
-pytestmark = pytest.mark.targets("18-direct")
+pytestmark = pytest.mark.targets(*DIRECT_IN_CI)
 
 CHECKS = [
     checks.slow_writer_is_waited_for,

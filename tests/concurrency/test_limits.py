@@ -11,6 +11,7 @@ from tests.concurrency import checks_lines as lines
 from tests.concurrency import checks_shared as shared
 from tests.concurrency.load_limits import shared_limits
 from tests.fix_database import Database
+from tests.fix_postgres import DIRECT_IN_CI
 
 
 @pytest.mark.targets("18-direct", "18-pooled", "15-direct")
@@ -20,7 +21,7 @@ def test_one_per_phone(db: Database) -> None:
     shared.one_per_phone(db, 20, **options)
 
 
-@pytest.mark.targets("18-direct")
+@pytest.mark.targets(*DIRECT_IN_CI)
 @pytest.mark.parametrize(
     "check",
     [

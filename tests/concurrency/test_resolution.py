@@ -8,6 +8,7 @@ import pytest
 
 from tests.concurrency import checks_resolution as checks
 from tests.fix_database import Database
+from tests.fix_postgres import DIRECT_IN_CI
 
 IN_ORDER = [
     checks.confirm_then_cancel,
@@ -25,7 +26,7 @@ IN_ORDER = [
 ]
 
 
-@pytest.mark.targets("18-direct")
+@pytest.mark.targets(*DIRECT_IN_CI)
 @pytest.mark.parametrize("check", IN_ORDER)
 def test_in_order(db: Database, check: Callable[[Database], None]) -> None:
     check(db)

@@ -10,6 +10,7 @@ import pytest
 from tests.concurrency import checks_queue
 from tests.concurrency import checks_stampede as checks
 from tests.fix_database import Database
+from tests.fix_postgres import DIRECT_IN_CI
 
 EVERYWHERE = pytest.mark.targets("18-direct", "18-pooled", "15-direct")
 BUYERS = [checks.last_unit, checks.one_per_user, checks.same_request, checks.last_unit_retried]
@@ -30,7 +31,7 @@ def test_buyers(db: Database, check: Callable[..., None]) -> None:
     check(db, **options)
 
 
-@pytest.mark.targets("18-direct")
+@pytest.mark.targets(*DIRECT_IN_CI)
 @pytest.mark.parametrize(
     "check",
     [
@@ -43,7 +44,7 @@ def test_queues(db: Database, check: Callable[[Database], None]) -> None:
     check(db)
 
 
-@pytest.mark.targets("18-direct")
+@pytest.mark.targets(*DIRECT_IN_CI)
 @pytest.mark.parametrize("check", OTHERS)
 def test_others(db: Database, check: Callable[[Database], None]) -> None:
     check(db)

@@ -8,8 +8,9 @@ import pytest
 
 from tests.concurrency import checks_sweep as checks
 from tests.fix_database import Database
+from tests.fix_postgres import DIRECT_IN_CI
 
-pytestmark = pytest.mark.targets("18-direct")
+pytestmark = pytest.mark.targets(*DIRECT_IN_CI)
 
 CHECKS = [
     checks.purchase_before_sweeper_posts,

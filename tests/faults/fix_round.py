@@ -254,14 +254,20 @@ def _repeat(call: Attempt, client: Client, recorder: Recorder) -> None:
             entry.answered(client.cancel(**told))
 
 
-def open_sale(ops_dsn: str, *, scarce: int = 20, hold_seconds: int = HOLD_SECONDS) -> int:
+def open_sale(
+    ops_dsn: str,
+    *,
+    scarce: int = 20,
+    hold_seconds: int = HOLD_SECONDS,
+    ends_in: timedelta = timedelta(hours=2),
+) -> int:
     """A sale of something scarce, limited to two units each, and of something plentiful."""
     now = datetime.now(UTC)
     with Client(ops_dsn, flag="") as client:
         activity_id = client.create_activity(
             name="fault",
             starts_at=now - timedelta(hours=1),
-            ends_at=now + timedelta(hours=2),
+            ends_at=now + ends_in,
             hold_seconds=hold_seconds,
         )
         for sku, units in ((SCARCE, scarce), (PLENTY, 1_000_000)):

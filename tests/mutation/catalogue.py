@@ -3,8 +3,9 @@
 A new row is a Mutation: a mistake as a textual edit of a living function, and a check of
 tests/concurrency that sees it. Here are the mistakes of a purchase and of what becomes of it; those
 of sweeps and books are in catalogue_books.py, those of limits in catalogue_limits.py, those of
-refunds and cut totals in catalogue_life.py, those of the feed in catalogue_feed.py. After a change
-here, write README.md anew:
+refunds and cut totals in catalogue_life.py, those of the feed in catalogue_feed.py. Those in Python
+are in tests/flag and tests/client, and in the table too. After a change of any, write README.md
+anew:
 
     python -m tests.mutation.catalogue
 """
@@ -15,8 +16,10 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.client import test_coalesce
 from tests.concurrency import checks_resolution, checks_single, checks_stampede
 from tests.fix_database import Database
+from tests.flag import test_checks
 from tests.mutation.catalogue_batch import BATCHES
 from tests.mutation.catalogue_books import BOOKS, SWEEPS
 from tests.mutation.catalogue_feed import FEED
@@ -342,21 +345,32 @@ HEAD = """\
 
 A check that never failed proves nothing. Each row is a mistake, planted in the functions of a
 database of its own. The check passes on the living functions, and must fail on the variant, for the
-reason given; one that survives fails the suite. The table is made from `catalogue.py` by
-`python -m tests.mutation.catalogue`.
+reason given; one that survives fails the suite. Those below that name a file of the Python package
+(the flag, the purchases that go together) are planted in a copy of it, by `tests/flag` and
+`tests/client`; CI plants all of them, the ordinary run every fourth. The table is made from
+`catalogue.py` and theirs by `python -m tests.mutation.catalogue`.
 
 | mistake | in | caught by | which says |
 |---|---|---|---|
 """
 
 
+def row(name: str, place: str, caught_by: str, symptom: str) -> str:
+    """A line of the table."""
+    escaped = symptom.replace("|", r"\|")
+    return f"| {name} | {place} | {caught_by} | `{escaped}` |\n"
+
+
 def table() -> str:
     """README.md as it should be."""
-    rows = (
-        f"| {mutation.name} | {', '.join(sorted({edit.function for edit in mutation.edits}))}"
-        f" | {mutation.checked_by} | `{mutation.symptom.replace('|', chr(92) + '|')}` |\n"
-        for mutation in MUTATIONS
-    )
+    rows = [
+        row(m.name, ", ".join(sorted({edit.function for edit in m.edits})), m.checked_by, m.symptom)
+        for m in MUTATIONS
+    ]
+    rows += [
+        row(m.name, m.file, m.caught_by, m.symptom)
+        for m in (*test_checks.MUTATIONS, *test_coalesce.MUTATIONS)
+    ]
     return HEAD + "".join(rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from psycopg import Connection
@@ -15,13 +16,24 @@ from tests.fix_sale import (
     cancel,
     close_activity,
     confirm,
+    confirm_batch,
     get_reservation,
     one,
     open_sale,
+    refund,
     reserve,
     violations,
 )
-from tests.procedures.instants import history, refused
+from tests.procedures.instants import (
+    HOLD,
+    OPENS,
+    cancel_at,
+    confirm_at,
+    history,
+    hold_at,
+    refused,
+    sale_between,
+)
 
 PARTS = {
     "activity": 1,
@@ -143,6 +155,54 @@ def test_every_row_is_exported_once(operator, buyer, superuser):
     ).fetchall()
     found = export(operator, sale, "movement", limit=100)
     assert [row.data["version"] for row in found] == [row.row["version"] for row in books]
+
+
+def test_refunds_are_exported_and_dropped_too(operator, buyer, superuser):
+    sale = open_sale(operator, units=3)
+    for user, times in (("ann", 2), ("bob", 1)):
+        held = reserve(buyer, sale, user=user, quantity=times).reservation_id
+        confirm(buyer, held, user=user, payment_ref="1")
+        for _ in range(times):
+            refund(buyer, held, user=user, skus=[sale.sku], quantities=[1], request_id=uuid4())
+    close_activity(operator, sale)
+    archive(operator, sale)
+    rows: list[Row] = []
+    while page := export(operator, sale, "refund", rows[-1].cursor if rows else None, limit=1):
+        rows += page
+    assert [row.data["ordinal"] for row in rows] == [1, 2, 1]
+    books = superuser.execute(
+        "select to_jsonb(f) as row from seckill_private.refund as f where activity_id = %s"
+        " order by reservation_id, ordinal",
+        [sale.activity_id],
+    ).fetchall()
+    operator.execute("set timezone = 'UTC'")
+    assert [row.data["request_id"] for row in rows] == [row.row["request_id"] for row in books]
+    held, moved, refunds = 2, len(history(operator, sale)), 3
+    assert drop_all(operator, sale, 1) == held + moved + refunds - 2
+    assert rows_left(superuser, sale) == 0
+
+
+@pytest.mark.parametrize("dropped", ["not yet", "in part", "all of it"])
+def test_a_payment_for_an_archived_sale_spoils_no_other(operator, superuser, dropped):
+    old, young = sale_between(operator, superuser), open_sale(operator)
+    states = ("confirmed", "cancelled", "expired")
+    held = {state: hold_at(superuser, old, OPENS, user=state) for state in states}
+    confirm_at(superuser, held["confirmed"], OPENS, user="confirmed", payment_ref="x")
+    cancel_at(superuser, held["cancelled"], OPENS, user="cancelled")
+    cancel_at(superuser, held["expired"], OPENS + HOLD, user="expired")
+    close_activity(operator, old)
+    archive(operator, old)
+    if dropped != "not yet":
+        drop(operator, old, 1) if dropped == "in part" else drop_all(operator, old)
+    paid = reserve(superuser, young, user="young").reservation_id
+    answers = confirm_batch(
+        superuser, [*((state, held[state], "y") for state in states), ("young", paid, "y")]
+    )
+    assert [answer.error_code or answer.status for answer in answers] == [
+        *["SK008"] * 3,
+        "confirmed",
+    ]
+    assert violations(operator, young) == []
 
 
 def test_instants_are_exported_in_utc(operator, buyer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from psycopg import Connection
 
 from tests.concurrency.checks_feed import Consumer, changes, require_feed, told
-from tests.fix_database import Database, new_database
+from tests.fix_database import Database, new_database, wait_for_lock
 from tests.fix_sale import (
     Sale,
     add_units,
@@ -186,6 +187,26 @@ def test_restored_into_another_cluster_the_feed_begins_anew(db, operator, buyer,
     consumer = Consumer(reader, feed[-1].cursor, feed)
     consumer.catch_up()
     require_feed(db, consumer.rows, sale, fresh)
+
+
+def test_two_who_look_first_after_a_restore_begin_one_feed(db, operator, buyer, superuser):
+    sale = some_lives(operator, buyer)
+    restored_from_far_ahead(superuser)
+    with (
+        db.connect("reader", direct=True, autocommit=False) as first,
+        db.connect("reader", direct=True) as second,
+        ThreadPoolExecutor() as thread,
+    ):
+        told_first = changes(first)
+        waits = thread.submit(changes, second)
+        wait_for_lock(db)
+        first.commit()
+        assert waits.result(20) == told_first == changes(first)
+    reserve(buyer, sale, user="bob")
+    with db.connect("reader") as reader:
+        consumer = Consumer(reader, told_first[-1].cursor, told_first)
+        consumer.catch_up()
+        require_feed(db, consumer.rows, sale)
 
 
 def test_moved_by_pg_upgrade_the_feed_goes_on(db, operator, buyer, reader, superuser):

@@ -116,6 +116,21 @@ def test_a_day_does_not_come_back(operator, superuser):
     assert answer.retry_at == OPENS + timedelta(days=2)
 
 
+def test_a_day_does_not_come_back_for_who_shares_a_phone(operator, superuser):
+    """Bob's pool has seen nothing yet, and neither has he; his phone has."""
+    sale = sale_between(operator, superuser, ends_at=OPENS + timedelta(days=3))
+    set_limit(operator, sale, "daily", maximum=2, window="day", dimension="phone")
+    other = another_pool(operator, superuser, sale)
+    phone = {"phone": "1"}
+    tomorrow = OPENS + timedelta(days=1)
+    hold_at(superuser, sale, tomorrow, subjects=phone)
+    answer = reserve_at(superuser, other, OPENS + timedelta(hours=23), user="bob", subjects=phone)
+    assert answer.expires_at == tomorrow + HOLD
+    third = reserve_at(superuser, other, OPENS + timedelta(hours=23), user="cid", subjects=phone)
+    assert (third.status, third.retry_at) == ("limit_exceeded", tomorrow + HOLD)
+    assert violations(operator, sale) == []
+
+
 def test_the_books_agree_after_many_decisions_at_one_instant(operator, superuser):
     """A clock that stands still, or behind what the rows have seen, gives equal instants."""
     sale = sale_between(operator, superuser, limit=1)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
+from tests.fix_database import wait_for_lock
 from tests.fix_sale import (
     availability,
     cancel,
@@ -270,6 +273,28 @@ def test_older_snapshots_are_refused(db, isolation):
         session.execute(f"set transaction isolation level {isolation}")
         with refused("SK005"):
             confirm_batch(session, [])
+
+
+def test_a_payment_that_became_late_while_the_locks_were_taken_is_asked_for_again(db):
+    """Its subjects are not locked, as those of late payments are: so nothing happens."""
+    with (
+        db.connect("operator") as operator,
+        db.connect("superuser", autocommit=False) as other,
+        db.connect("superuser") as superuser,
+        ThreadPoolExecutor() as thread,
+    ):
+        sale = sale_between(operator, superuser, units=2)
+        held = hold_at(superuser, sale, OPENS)
+        time_passes(other, sale, OPENS + HOLD)
+        waits = thread.submit(pay_at, superuser, OPENS, [("ann", held, "x")], batched=True)
+        wait_for_lock(db)
+        other.commit()
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            waits.result(20)
+        row = availability(superuser, sale)
+        assert (row.available, row.held, row.sold) == (2, 0, 0)
+        assert pay_at(superuser, OPENS, [("ann", held, "x")], batched=True) == ["confirmed late"]
+        assert violations(operator, sale) == []
 
 
 def test_a_cancelled_one_stays_cancelled(operator, buyer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,7 +10,7 @@ from uuid import uuid4
 import pytest
 from psycopg import Connection
 
-from tests.fix_database import Database
+from tests.fix_database import Database, wait_for_lock
 from tests.fix_sale import Row, one
 from tests.procedures.instants import BIGGEST_INT, ENDS, OPENS, refused
 
@@ -190,3 +191,20 @@ def test_zones_that_postgresql_lists_are_fine(operator, zone):
 def test_the_day_of_creation_is_kept(operator, reader):
     row = shown(reader, create(operator))
     assert abs(row.created_at - datetime.now(row.created_at.tzinfo)) < timedelta(minutes=10)
+
+
+def test_who_waited_for_the_partitions_finds_them_made(db: Database):
+    """Both have seen that there are none for this block of activities."""
+    with (
+        db.connect("superuser", autocommit=False) as first,
+        db.connect("superuser") as second,
+        ThreadPoolExecutor() as thread,
+    ):
+        make = "select seckill_private.ensure_partition(6400)"
+        first.execute(make)
+        waits = thread.submit(second.execute, make)
+        wait_for_lock(db)
+        first.commit()
+        waits.result(20)
+        made = one(second, "select count(*) from pg_class where relname = 'movement_6400'")
+    assert made.count == 1

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import Connection
 
+from tests.concurrency.checks_durable import TRIES, flushed_beyond, resting_wal_writer, written
 from tests.fix_database import Database
 from tests.fix_sale import (
     Sale,
@@ -26,6 +27,7 @@ from tests.fix_sale import (
     one,
     open_sale,
     reserve,
+    reserve_now,
     set_limit,
 )
 from tests.procedures.instants import call_for
@@ -115,6 +117,19 @@ def test_a_replay_or_read_raises_it_too(db: Database, name):
         with session.transaction():
             READS[name](session, sale, held)
             assert setting(session) == "on"
+
+
+@pytest.mark.parametrize("leaked", ["off", "local"])
+def test_early_release_answers_from_disk_whatever_leaked(db: Database, leaked):
+    """Its last transaction is over with the answer, so the log's end tells."""
+    sale, _ = sale_with_a_hold(db)
+    with db.connect("operator", direct=True) as session, resting_wal_writer(db) as superuser:
+        session.execute(f"set synchronous_commit = {leaked}".encode())
+        for number in range(TRIES):
+            before = written(superuser)
+            assert reserve_now(session, sale, user=f"user {number}").status == "held"
+            assert flushed_beyond(superuser, before)
+        assert setting(session) == leaked
 
 
 @pytest.mark.parametrize("asked", ["on", "remote_apply"])

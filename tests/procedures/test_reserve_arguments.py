@@ -10,9 +10,11 @@ import pytest
 
 from tests.fix_sale import (
     Sale,
+    availability,
     one,
     open_sale,
     reserve,
+    reserve_batch,
     violations,
 )
 from tests.procedures.instants import (
@@ -124,3 +126,13 @@ def test_regions_are_matched_exactly(operator, buyer, region):
 def test_an_activity_that_never_was_is_unknown(buyer, activity_id):
     with refused("SK002"):
         reserve(buyer, Sale(activity_id, "phone", "*"))
+
+
+def test_a_batch_takes_five_hundred_and_no_more(operator, buyer):
+    sale = open_sale(operator, units=501, sku=new_name())
+    requests = [(sale, f"user {number}") for number in range(501)]
+    with refused("SK001"):
+        reserve_batch(buyer, *requests)
+    assert availability(buyer, sale).held == 0
+    assert [row.status for row in reserve_batch(buyer, *requests[:500])] == ["held"] * 500
+    assert violations(operator, sale) == []

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg import Connection
 
@@ -35,6 +36,7 @@ from tests.procedures.instants import (
     call_for,
     hold_at,
     journal,
+    lock_row_of,
     new_name,
     refused,
     reserve_at,
@@ -312,6 +314,33 @@ def test_holds_that_have_ended_are_settled_first(operator, superuser, mode):
     assert (answer.total, answer.quantity) == (3, -7)
     assert numbers(superuser, sale) == (3, 0, 3, 0)
     assert get_reservation(superuser, old).status == "expired"
+    assert violations(operator, sale) == []
+
+
+@pytest.mark.parametrize("mode", ["reject", "floor", "revoke"])
+def test_ended_holds_in_somebodys_hand_are_waited_for(operator, superuser, shop, mode):
+    """They count as available, so nobody may be told that they stand in the way."""
+    sale = sale_between(operator, superuser, units=10)
+    old = hold_at(superuser, sale, OPENS, quantity=8)
+    time_passes(superuser, sale, OPENS + HOLD)
+    with shop.connect("superuser") as other, other.transaction():
+        lock_row_of(other, old)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            set_stock_total(operator, sale, 3, mode)
+    assert numbers(superuser, sale) == (10, 10, 0, 0)
+    assert set_stock_total(operator, sale, 3, mode).total == 3
+    assert violations(operator, sale) == []
+
+
+def test_a_hold_that_is_just_being_paid_is_not_revoked(operator, buyer, shop):
+    sale = open_sale(operator, units=3, sku=new_name())
+    held = reserve(buyer, sale, quantity=3).reservation_id
+    with shop.connect("superuser") as other, other.transaction():
+        lock_row_of(other, held)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            set_stock_total(operator, sale, 1, "revoke")
+    assert numbers(buyer, sale) == (3, 0, 3, 0)
+    assert confirm(buyer, held).status == "confirmed"
     assert violations(operator, sale) == []
 
 

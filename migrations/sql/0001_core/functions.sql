@@ -5411,6 +5411,8 @@ comment on function seckill_private.now_of_rows (
 -- pools: then all of the activity's slots are locked, and the reservation's subjects (confirm_at
 -- says why). Those that end within seconds are taken for late, since the locks may take as long.
 -- What goes on to the inventory needs that row.
+-- What lies in an archived activity, where none is held any more, is passed over as unknown: one
+-- such payment would else fail the batch, each time that it is sent (lock_reservation).
 -- Raises: 55P03 when the locks took longer.
 -- Locks: users sorted; reservations by key; the subjects of late ones; slots ascending; inventory
 --   rows by sku.
@@ -5429,7 +5431,10 @@ declare
   v_keys bigint[] := array(
     select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
       from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
-     where i.id is not null and i.user_id is not null);
+     where i.id is not null and i.user_id is not null
+       and (select a.archived_at
+              from seckill_private.activity as a
+             where a.activity_id = seckill_private.activity_of(i.id)) is null);
   v_soon timestamptz;
   v_late seckill_private.reservation[];
   v_pool_ids bigint[];
