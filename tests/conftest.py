@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.fix_database",
     "tests.fix_valkey",
     "tests.faults.fix_options",
+    "tests.containers.fix_stack",
 ]

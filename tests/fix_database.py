@@ -30,7 +30,7 @@ from seckill.runtime import LOGINS
 from seckill.runtime.provision import create_logins
 from tests.fix_coverage import before_drop
 from tests.fix_pgbouncer import PASSWORD, Poolers
-from tests.fix_postgres import Server
+from tests.fix_postgres import CONTAINERS, Server
 
 Result = TypeVar("Result")
 NUMBERS = itertools.count(1)
@@ -110,21 +110,22 @@ def new_database(server: Server, template: str | None = None) -> Generator[str]:
     janitor.init()
     try:
         if template:
-            copy_database_grants(server, template, name)
+            copy_database_grants(server.dsn(), template, name)
         yield name
         before_drop(server.version, server.dsn(name))
     finally:
         janitor.drop()
 
 
-def copy_database_grants(server: Server, source: str, target: str) -> None:
+def copy_database_grants(superuser_dsn: str, source: str, target: str) -> None:
     """Give a clone the rights that PUBLIC lost on its template: `create database` copies none."""
-    for privilege in ("connect", "temporary"):
-        query = f"select has_database_privilege('public', '{source}', '{privilege}') as granted"
-        with psycopg.connect(server.dsn()) as connection:
+    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        for privilege in ("connect", "temporary"):
+            query = f"select has_database_privilege('public', '{source}', '{privilege}') as granted"
             row = connection.execute(query.encode()).fetchone()
-        if row is not None and not row[0]:
-            server.execute(f"revoke {privilege} on database {target} from public")
+            if row is not None and not row[0]:
+                revoke = f"revoke {privilege} on database {target} from public"
+                connection.execute(revoke.encode())
 
 
 @pytest.fixture(scope="session")
@@ -145,12 +146,15 @@ def templates() -> Iterator[Callable[[Server], str]]:
 
 
 @pytest.fixture
-def db(
-    target: str, server: Server, templates: Callable[[Server], str], poolers: Poolers
-) -> Iterator[Database]:
+def db(target: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database at head for this test alone (a clone: 50 ms)."""
-    with new_database(server, templates(server)) as name:
-        yield Database(name, target, server, poolers)
+    if target == CONTAINERS:
+        with request.getfixturevalue("contained")() as database:
+            yield database
+        return
+    server: Server = request.getfixturevalue("server")
+    with new_database(server, request.getfixturevalue("templates")(server)) as name:
+        yield Database(name, target, server, request.getfixturevalue("poolers"))
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ A *target* names a server version and a way to it, such as `18-pooled`. Tests th
 the targets of their directory: everything on 18 (embedded) through PgBouncer with one server
 connection, the migrations and the catalogue also on 15 (Debian's), directly, and in CI the contract
 (tests/procedures) too. A test chooses others by `@pytest.mark.targets("18-direct")`; a person by
-`--pg 15` or `--target`.
+`--pg 15` or `--target`. With `--containers` there is one target only, the stack of ops/compose.yaml
+(tests/containers/fix_stack.py).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from seckill.runtime import Postgres, StartError, find_bindir
 from tests.fix_coverage import profiler_settings
 
 TARGETS = ("18-pooled", "18-direct", "15-pooled", "15-direct")
+# PostgreSQL 17 and PgBouncer in containers.
+CONTAINERS = "17-containers"
 DEFAULT_TARGETS = ("18-pooled",)
 BOTH_ENDS = ("18-pooled", "15-direct")
 # Directories below tests/ whose tests also run on the oldest PostgreSQL, and directly. The many of
@@ -61,6 +64,8 @@ def targets_of(metafunc: pytest.Metafunc) -> list[str]:
     marker = metafunc.definition.get_closest_marker("targets")
     inside = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
     chosen: list[str] | None = metafunc.config.getoption("--target")
+    if metafunc.config.getoption("--containers"):
+        chosen = [CONTAINERS]
     if marker is not None:
         names = [str(name) for name in marker.args]
         chosen = [name for name in names if name in chosen] if chosen else names

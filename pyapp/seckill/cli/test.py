@@ -14,6 +14,12 @@ from seckill.cli._common import ExitCode, fail
 # Everything that is not ours goes on to pytest as it stands.
 CONTEXT: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True}
 
+# Options that are about some directories.
+_PATHS = {
+    "--faults": ["tests/faults"],
+    "--containers": ["tests/containers", "tests/client"],
+}
+
 # Options with which pytest must run in one process, or that say in how many.
 _OWN_PROCESSES = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co")
 
@@ -26,9 +32,11 @@ def pytest_arguments(given: list[str], *, cache: bool) -> list[str]:
         cache: whether pytest may write its cache.
     """
     defaults: list[str] = []
-    if "--faults" in given and not any(Path(word.split("::")[0]).exists() for word in given):
-        defaults.append("tests/faults")
-    if not any(word.startswith(_OWN_PROCESSES) for word in given):
+    if not any(Path(word.split("::")[0]).exists() for word in given):
+        for option, paths in _PATHS.items():
+            defaults += paths if option in given else ()
+    # There is one stack of containers, with one database.
+    if "--containers" not in given and not any(word.startswith(_OWN_PROCESSES) for word in given):
         # Two processes suit two cores; most tests wait for PostgreSQL.
         defaults += ["-n", "2", "--dist", "loadgroup"]
     if not cache:
@@ -41,6 +49,9 @@ def test(context: typer.Context) -> None:
 
     --faults: kill, part and fill up everything, twenty rounds each (--rounds N) instead of one of
     the quick ones; the history checker is the judge. --fault-seed N repeats rounds.
+
+    --containers: build and start ops/compose.yaml with the Docker engine of this machine, and run
+    the client's tests against it; then take it all away again.
     """
     from seckill import resources
 
