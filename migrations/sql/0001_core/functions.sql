@@ -2959,8 +2959,7 @@ begin
     v_deltas := v_deltas || v_paid
       + v_group.units * seckill_private.moved(p_source, v_target, 'inventory');
   end loop;
-  perform seckill_private.move_inventories(
-    p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
+  perform seckill_private.move_inventories(p_now, p_kind, v_pool_ids, v_deltas, p_actor, p_note);
 end
 $function$;
 
