@@ -34,9 +34,7 @@ declare
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
-  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
-    perform seckill_private.lock_returns(p_lines);
-  end if;
+  perform seckill_private.lock_returns(p_target, p_lines);
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
       from unnest(p_lines) as l

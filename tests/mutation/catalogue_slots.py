@@ -8,7 +8,7 @@ from tests.concurrency import checks_pairs, checks_slots
 from tests.mutation.planting import Edit, Mutation
 
 UNLOCKED_RETURNS = Edit(
-    "post_movements", "    perform seckill_private.lock_returns(p_lines);\n", "    null;\n"
+    "post_movements", "  perform seckill_private.lock_returns(p_target, p_lines);\n", ""
 )
 
 SLOTS = [
