@@ -10,6 +10,7 @@ from tests.concurrency import checks_pairs
 from tests.concurrency import checks_slots as checks
 from tests.concurrency.load import random_load
 from tests.fix_database import Database
+from tests.fix_postgres import DIRECT_IN_CI
 
 CHECKS = [
     checks.last_units,
@@ -28,7 +29,7 @@ CHECKS = [
 ]
 
 
-@pytest.mark.targets("18-direct")
+@pytest.mark.targets(*DIRECT_IN_CI)
 @pytest.mark.parametrize("check", CHECKS)
 def test_slots(db: Database, check: Callable[[Database], None]) -> None:
     check(db)

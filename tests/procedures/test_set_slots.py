@@ -19,6 +19,7 @@ from tests.fix_sale import (
     open_sale,
     refund,
     reserve,
+    reserve_batch,
     set_stock_total,
     violations,
 )
@@ -26,6 +27,7 @@ from tests.procedures.instants import (
     BIGGEST_BIGINT,
     HOLD,
     OPENS,
+    another_pool,
     confirm_at,
     expire_at,
     hold_at,
@@ -202,6 +204,23 @@ def test_allocate_makes_slots_and_keeps_those_that_are_there(operator, superuser
         )
         assert slots_of(superuser, north) == shares
     assert violations(operator, north) == []
+
+
+def test_what_comes_back_to_one_slot_is_shared_out(operator, superuser):
+    """By a batch, which has other slots in hand already, where most of these have run dry."""
+    sale = sale_between(operator, superuser, units=80)
+    set_slots(operator, sale, 4)
+    time_passes(superuser, sale, OPENS)
+    held = [hold_at(superuser, sale, OPENS, user=f"u{n}", quantity=20) for n in range(4)]
+    for n in range(1, 4):
+        confirm_at(superuser, held[n], OPENS, user=f"u{n}")
+    assert slots_of(superuser, sale) == [0, 0, 0, 0]
+    other = another_pool(operator, superuser, sale)
+    time_passes(superuser, sale, OPENS + HOLD)
+    answers = reserve_batch(superuser, (other, "one"), (sale, "late"), (other, "two"))
+    assert [answer.status for answer in answers] == ["held"] * 3
+    assert slots_of(superuser, sale) == [5, 5, 5, 4]
+    assert violations(operator, sale) == []
 
 
 def test_a_drained_total_is_paid_by_whatever_comes_back(operator, buyer):
