@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -179,7 +180,9 @@ class Stack:
 
     def logs(self, service: str) -> str:
         """All that it said."""
-        return self.compose("logs", "--no-color", "--no-log-prefix", service)
+        said = self.compose("logs", "--no-color", "--no-log-prefix", service)
+        # Some versions of Compose begin each line with an escape that erases it.
+        return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said)
 
     def healthy(self, service: str) -> bool:
         """Whether its health check says so."""

@@ -92,7 +92,7 @@ def test_each_process_is_nobody_special(stack: Stack, service: str) -> None:
 @pytest.mark.parametrize("service", SERVERS)
 def test_nothing_can_be_written_but_what_is_listed(stack: Stack, service: str) -> None:
     with pytest.raises(StackError, match="Read-only file system"):
-        stack.inside(service, "touch", "/usr/local/bin/start")
+        stack.inside(service, "touch", "/var/tmp/here")  # where everybody may, else
     mounts = [line.split() for line in stack.inside(service, "cat", "/proc/mounts").splitlines()]
     writable = {place for _, place, _, options, *_ in mounts if "rw" in options.split(",")}
     assert {place for place in writable if not OF_THE_KERNEL.match(place)} == WRITABLE[service]
@@ -291,7 +291,7 @@ def test_valkeys_login_is_about_flags_only(stack: Stack) -> None:
         lambda: flags.config_get("*"),
         lambda: flags.execute_command("SAVE"),
     ):
-        with pytest.raises(redis.ResponseError, match="NOPERM|no permissions"):
+        with pytest.raises(redis.exceptions.NoPermissionError):
             forbidden()
     stranger.close()
     flags.close()
@@ -448,7 +448,7 @@ class Crowd:
                     else:
                         self.refused.add(request)
                     break
-                time.sleep(0.02)
+                time.sleep(0.05)  # all must fit into one call of history
 
 
 def test_restarts_lose_nothing(stack: Stack) -> None:
@@ -468,7 +468,7 @@ def test_restarts_lose_nothing(stack: Stack) -> None:
     with stack.connect("superuser") as superuser, stack.connect("reader") as reader:
         kept = superuser.execute(
             "select reservation_id from seckill.history("
-            " p_activity_id => %s, p_limit => 1000000) where kind = 'hold'",
+            " p_activity_id => %s, p_limit => 10000) where kind = 'hold'",
             [sale.activity_id],
         ).fetchall()
         pool = availability(reader, sale)
