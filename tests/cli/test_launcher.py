@@ -27,6 +27,16 @@ def test_faults_are_looked_for_in_their_directory() -> None:
     assert pytest_arguments(chosen, cache=True) == chosen
 
 
+def test_containers_are_one_stack_for_one_process() -> None:
+    assert pytest_arguments(["--containers"], cache=True) == [
+        "tests/containers",
+        "tests/client",
+        "--containers",
+    ]
+    chosen = ["--containers", "tests/client/test_client.py"]
+    assert pytest_arguments(chosen, cache=True) == chosen
+
+
 def test_the_table_has_the_sums_of_the_rounds() -> None:
     rows = [
         {

@@ -62,7 +62,10 @@ def _is_of_client_suite(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     if callspec is None or callspec.params.get("target") != CONTAINERS:
         return False
-    # A test that maltreats servers of its own is not about these.
+    # Planted mistakes are found without containers, and a test that maltreats servers of its own is
+    # not about these.
+    if "mutation" in callspec.params:
+        return False
     return _OWN_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
 
 
@@ -183,6 +186,7 @@ def prepared_statements(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for client in (_core.Core, _core_async.AsyncCore):
             defaults = client.__init__.__kwdefaults__
+            assert defaults is not None
             assert defaults["prepare_threshold"] is None
             patch.setitem(defaults, "prepare_threshold", 0)
         yield

@@ -71,23 +71,41 @@ def run(
 ) -> str:
     """Run a command to its end; what it printed.
 
-    It has a session of its own: Ctrl-C in the terminal is ours to answer, not its.
+    It has a session of its own: Ctrl-C in the terminal is ours to answer, not its. And the answer
+    ends it with all that it started: `docker` leaves the work to a process of its own, which would
+    go on and make containers after we had tidied up.
     """
-    done = subprocess.run(
+    with subprocess.Popen(
         words,
         cwd=ROOT,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=timeout_seconds,
         start_new_session=True,
-    )
-    if done.returncode != 0:
-        end = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
-        raise StackError(f"{' '.join(words)}: status {done.returncode}\n{end}")
-    return done.stdout
+    ) as process:
+        try:
+            out, errors = process.communicate(timeout=timeout_seconds)
+        except BaseException:
+            with no_interrupts():
+                end(process)
+            raise
+    if process.returncode != 0:
+        last = "\n".join((out + errors).splitlines()[-40:])
+        raise StackError(f"{' '.join(words)}: status {process.returncode}\n{last}")
+    return out
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process that leads a session, and the rest of its session."""
+    for how, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        # Its pipes are open as long as one of them is there.
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=patience)
+            return
 
 
 @contextmanager

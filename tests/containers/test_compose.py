@@ -67,7 +67,8 @@ def mistakes(compose: Compose) -> Iterator[str]:
         if service.get("build", {}).get("dockerfile") != f"ops/containers/{image}/Dockerfile":
             yield f"{name}: not built from a file of ours"
     for name, secret in compose["secrets"].items():
-        if set(secret) != {"file"} or not secret["file"].startswith("${SECKILL_SECRETS:-./secrets}"):
+        place = secret.get("file", "")
+        if len(secret) != 1 or not place.startswith("${SECKILL_SECRETS:-./secrets}/"):
             yield f"secret {name}: not a file"
     if compose["networks"]["database"].get("internal") is not True:
         yield "the database's network leads out"

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +22,7 @@ import psycopg
 import pytest
 
 from seckill import Client, OutcomeUnknown, RetryPolicy, Unavailable
-from tests.containers.stack import ACCOUNTS, SERVERS, Stack, StackError
+from tests.containers.stack import ACCOUNTS, ROOT, SERVERS, Stack, StackError
 from tests.fix_database import wait_until
 from tests.fix_sale import (
     Sale,
@@ -209,7 +212,7 @@ def test_who_must_not_come_in(stack: Stack, tmp_path: Any) -> None:
     stack.connect("buyer").close()
     with pytest.raises(Refused, match="SSL required"):
         psycopg.connect(stack.dsn("buyer", sslmode="disable"))
-    with pytest.raises(Refused, match="password authentication failed|authentication failed"):
+    with pytest.raises(Refused, match="authentication failed"):
         psycopg.connect(stack.dsn("buyer", password="another"))
     other = tmp_path / "root.crt"
     other.write_text(stack.secret("postgres.crt") + "\n", encoding="utf-8")
@@ -270,7 +273,7 @@ def test_a_new_password_is_there_after_the_next_migrate(stack: Stack) -> None:
     path = stack.secrets / "buyer_password"
     old = stack.dsn("buyer")
     path.chmod(0o644)
-    path.write_text(f"a \"new\" one's {uuid4()}\n", encoding="utf-8")
+    path.write_text(f'a "new" one\'s {uuid4()}\n', encoding="utf-8")
     stack.compose("run", "--rm", "--no-TTY", "--no-deps", "migrate")
     stack.connect("buyer").close()
     with pytest.raises(Refused):
@@ -279,6 +282,7 @@ def test_a_new_password_is_there_after_the_next_migrate(stack: Stack) -> None:
 
 def test_valkeys_login_is_about_flags_only(stack: Stack) -> None:
     import redis
+    from redis.exceptions import NoPermissionError
 
     stranger = redis.Redis(port=stack.valkey_port)
     with pytest.raises(redis.AuthenticationError):
@@ -291,7 +295,7 @@ def test_valkeys_login_is_about_flags_only(stack: Stack) -> None:
         lambda: flags.config_get("*"),
         lambda: flags.execute_command("SAVE"),
     ):
-        with pytest.raises(redis.exceptions.NoPermissionError):
+        with pytest.raises(NoPermissionError):
             forbidden()
     stranger.close()
     flags.close()
@@ -390,6 +394,49 @@ def test_the_worker_sweeps_and_relays(stack: Stack) -> None:
         return any(report["swept"] > 0 and report["relayed"] > 0 for report in reports)
 
     wait_until(reported, "the worker's report", 60)
+
+
+# -- tidying up
+
+INTERRUPTED = """
+from tests.containers.stack import started
+with started() as stack:
+    print("up", flush=True)
+"""
+
+
+def of_other_runs(stack: Stack) -> dict[str, set[str]]:
+    """Containers, volumes, networks and images that runs of the tests have made, but for ours."""
+    lists = {
+        "containers": ("ps", "--all", "--format", "{{.Names}}"),
+        "volumes": ("volume", "ls", "--format", "{{.Name}}"),
+        "networks": ("network", "ls", "--format", "{{.Name}}"),
+        "images": ("images", "--format", "{{.Repository}}:{{.Tag}}"),
+    }
+    return {
+        kind: {
+            name
+            for name in stack.docker(*words).split()
+            if "seckill-test-" in name and stack.project not in name
+        }
+        for kind, words in lists.items()
+    }
+
+
+def test_an_interrupted_run_leaves_nothing_behind(stack: Stack) -> None:
+    """Ctrl-C at the worst moment: while Compose is making containers."""
+    before = of_other_runs(stack)
+    run = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        wait_until(lambda: of_other_runs(stack)["containers"] != before["containers"], "it", 240)
+    finally:
+        run.send_signal(signal.SIGINT)
+        said, _ = run.communicate(timeout=120)
+    assert said == "", "it was interrupted too late to show anything"
+    assert run.returncode != 0
+    assert of_other_runs(stack) == before
 
 
 # -- restarts
