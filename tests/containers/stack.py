@@ -49,7 +49,7 @@ class StackError(Exception):
 def why_not() -> str | None:
     """The reason why no containers can be run here; None where they can."""
     if shutil.which("docker") is None:
-        return "no Docker engine: there is no docker command"
+        return "no Docker engine: no docker command"
     try:
         for words, what in (
             (["info", "--format", "{{.ServerVersion}}"], "no Docker engine"),
