@@ -6,7 +6,10 @@ test_stack.py asks the running containers the same, where there are any.
 from __future__ import annotations
 
 import copy
+import os
 import re
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -265,3 +268,54 @@ def test_the_version_is_this_release(shipped: Compose) -> None:
 
     for service in shipped["services"].values():
         assert f"SECKILL_TAG:-{seckill.__version__}" in service["image"]
+
+
+# -- make-secrets
+
+
+@pytest.fixture
+def anywhere() -> Iterator[Path]:
+    """A directory in which `nobody` may write; pytest's own let nobody in."""
+    with tempfile.TemporaryDirectory(prefix="seckill-secrets-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_secrets_are_made_kept_and_renewed(anywhere: Path) -> None:
+    """As an ordinary user, who may not write what nobody may write."""
+    place = anywhere / "secrets"
+    script = (CONTAINERS / "make-secrets").read_text(encoding="utf-8")
+
+    def make(*names: str) -> dict[str, str]:
+        subprocess.run(
+            ["sh", "-c", script, "make-secrets", str(place), *names],
+            cwd="/",
+            check=True,
+            **({"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}),
+        )
+        return {path.name: path.read_text(encoding="utf-8") for path in place.iterdir()}
+
+    first = make("DNS:pool.shop.example")
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o444}
+    assert "root.key" not in first, "somebody could issue another certificate"
+    said = subprocess.run(
+        ["openssl", "x509", "-in", place / "pgbouncer.crt", "-noout", "-text"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in ("DNS:pgbouncer", "DNS:localhost", "IP Address:127.0.0.1", "DNS:pool.shop.example"):
+        assert name in said
+    passwords = [value for name, value in first.items() if name.endswith("_password")]
+    assert len(set(passwords)) == len(passwords) == 7
+    assert all(re.fullmatch(r"[0-9a-f]{48}\n", value) for value in passwords)
+
+    assert make() == first, "what is there stays"
+
+    (place / "buyer_password").unlink()
+    (place / "root.crt").unlink()
+    second = make()
+    changed = {name for name in first if second[name] != first[name]}
+    assert changed == {
+        *("buyer_password", "root.crt"),
+        *("postgres.crt", "postgres.key", "pgbouncer.crt", "pgbouncer.key"),
+    }
