@@ -124,6 +124,7 @@ def kinds(caller: Caller, calls: int) -> list[Kind]:
         Kind("reserve, held, no limit", lambda: caller.reserve("free"), 1, calls),
         Kind("reserve, held, one limit", lambda: caller.reserve("one"), 1, calls),
         Kind("reserve_now, held, one limit", lambda: caller.reserve("one", _NOW), 1, calls),
+        Kind("reserve, held, one limit, 8 slots", lambda: caller.reserve("slots"), 1, calls),
         Kind(
             "a buyer in a batch of 500, one limit",
             lambda: caller.batch("one", subjects=False),
@@ -152,6 +153,7 @@ def open_sales(running: Runtime) -> dict[str, int]:
             "one": open_sale(client, ("user",), 10**8),
             "free": open_sale(client, (), 10**8),
             "three": open_sale(client, ("user", "phone", "address"), 10**8),
+            "slots": open_sale(client, ("user",), 10**8, slots=8),
             "gone": open_sale(client, (), 1),
         }
         taken = client.reserve(activity_id=sales["gone"], user_id="first", sku=SKU, quantity=1)
