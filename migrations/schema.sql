@@ -5110,24 +5110,26 @@ ALTER FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_lo
 
 COMMENT ON FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) IS 'Lock all slots of a pool, of which some may be locked already; false where that would have to wait out of order.';
 
-CREATE FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) RETURNS void
+CREATE FUNCTION seckill_private.lock_returns(p_target text, p_lines seckill_private.unit_line[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform
-     from seckill_private.pool_slot as s
-    where s.pool_id = any (array(select l.pool_id from unnest(p_lines) as l))
-      and (s.slot = 0
-           or (s.pool_id, s.slot) in (select l.pool_id, l.slot from unnest(p_lines) as l))
-    order by s.pool_id, s.slot
-      for update;
+  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = any (array(select l.pool_id from unnest(p_lines) as l))
+        and (s.slot = 0
+             or (s.pool_id, s.slot) in (select l.pool_id, l.slot from unnest(p_lines) as l))
+      order by s.pool_id, s.slot
+        for update;
+  end if;
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_returns(p_target text, p_lines seckill_private.unit_line[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) IS 'Lock the slots that units come back to, and the first of each pool.';
+COMMENT ON FUNCTION seckill_private.lock_returns(p_target text, p_lines seckill_private.unit_line[]) IS 'Lock the slots that units come back to (p_target: available), and the first of each pool.';
 
 CREATE FUNCTION seckill_private.lock_rules(p_activity_id bigint) RETURNS void
     LANGUAGE plpgsql
@@ -5943,9 +5945,7 @@ declare
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
-  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
-    perform seckill_private.lock_returns(p_lines);
-  end if;
+  perform seckill_private.lock_returns(p_target, p_lines);
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
       from unnest(p_lines) as l
@@ -8614,7 +8614,7 @@ REVOKE ALL ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_re
 
 REVOKE ALL ON FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_returns(p_lines seckill_private.unit_line[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_returns(p_target text, p_lines seckill_private.unit_line[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUBLIC;
 

@@ -2796,9 +2796,11 @@ comment on function seckill_private.gather_units (timestamptz, bigint, bigint, s
 -- file: procedures/internal/lock_returns.sql
 -- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first
 -- slot is locked too, and as the lowest before the others: a debt that is made meanwhile
--- (set_stock_total locks all slots) is made before or after, and not passed over.
+-- (set_stock_total locks all slots) is made before or after, and not passed over. What comes back to
+-- first slots alone needs none of this.
 -- Locks: slots ascending.
 create or replace function seckill_private.lock_returns (
+  p_target text,
   p_lines seckill_private.unit_line[]
 )
   returns void
@@ -2807,18 +2809,20 @@ create or replace function seckill_private.lock_returns (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  perform
-     from seckill_private.pool_slot as s
-    where s.pool_id = any (array(select l.pool_id from unnest(p_lines) as l))
-      and (s.slot = 0
-           or (s.pool_id, s.slot) in (select l.pool_id, l.slot from unnest(p_lines) as l))
-    order by s.pool_id, s.slot
-      for update;
+  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = any (array(select l.pool_id from unnest(p_lines) as l))
+        and (s.slot = 0
+             or (s.pool_id, s.slot) in (select l.pool_id, l.slot from unnest(p_lines) as l))
+      order by s.pool_id, s.slot
+        for update;
+  end if;
 end
 $function$;
 
-comment on function seckill_private.lock_returns (seckill_private.unit_line[]) is
-  'Lock the slots that units come back to, and the first of each pool.';
+comment on function seckill_private.lock_returns (text, seckill_private.unit_line[]) is
+  'Lock the slots that units come back to (p_target: available), and the first of each pool.';
 
 -- file: procedures/internal/spread_units.sql
 -- The first slots have the units that are over. A pool of one slot has one line.
@@ -2900,9 +2904,7 @@ declare
   v_pool_ids bigint[] := array[]::bigint[];
   v_deltas bigint[] := array[]::bigint[];
 begin
-  if p_target = 'available' and exists (select from unnest(p_lines) as l where l.slot > 0) then
-    perform seckill_private.lock_returns(p_lines);
-  end if;
+  perform seckill_private.lock_returns(p_target, p_lines);
   for v_group in
     select l.pool_id, l.slot, sum(l.quantity)::bigint as units, count(*) as lines
       from unnest(p_lines) as l
