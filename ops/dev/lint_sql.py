@@ -94,7 +94,7 @@ EXCEPTIONS = (
     ),
     Excepted(
         "prefer-bigint-over-smallint",
-        r"^\s+(?:slot smallint|shard smallint|slots smallint(?:\[\])?|slot_rows smallint) not null(?: default 1)?,$",
+        r"^\s+(?:slot|shard|slots|slot_rows) smallint(?:\[\])? not null(?: default 1)?,$",
         NOT_A_COUNTER,
     ),
     Excepted(

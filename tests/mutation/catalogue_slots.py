@@ -17,8 +17,8 @@ SLOTS = [
         (
             Edit(
                 "look_at_line",
-                "            where s.pool_id = p.pool_id) as s\n",
-                "            where s.pool_id = p.pool_id and s.slot = 0) as s\n",
+                "if v_look.slot_rows > 1 then",
+                "if false then",
             ),
         ),
         caught_by=checks_slots.one_after_another,
