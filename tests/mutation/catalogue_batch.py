@@ -17,8 +17,8 @@ BATCHES = [
         (
             Edit(
                 "grant_plain",
-                "    continue when not seckill_private.enter_queue("
-                "array[v_pool.pool_id], v_pool.max_waiting);\n",
+                "    continue when not seckill_private.enter_queue(\n"
+                "      array[v_pool.pool_id], v_pool.max_waiting, v_pool.slots);\n",
                 "",
             ),
         ),
@@ -42,6 +42,15 @@ BATCHES = [
         (Edit("mark_within", "and q.digest <> all (v_twice)", ""),),
         caught_by=checks_batch.duplicates_in_a_batch,
         symptom="answers: {'held': 5}",
+    ),
+    Mutation(
+        "a batch that is bound by a limit set after it had locked its subjects",
+        (
+            Edit("reserve_one", "and p_sale is null then", "then"),
+            Edit("reserve_one", "  if p_sale is null then\n", "  if true then\n"),
+        ),
+        caught_by=checks_batch.a_limit_set_beside_batches,
+        symptom="errors: .*'40P01'",
     ),
     Mutation(
         "a batch that grants what it counted in memory",
