@@ -1645,7 +1645,7 @@ $$;
 
 ALTER FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside the one being served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
+COMMENT ON FUNCTION seckill.set_queue_limit(p_activity_id bigint, p_max_waiting integer, p_actor text) IS 'How many callers may wait for the units of one pool of an activity, beside those being served, one for each slot; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so already. Raises SK001, SK002, SK005, SK006 (closed).';
 
 CREATE FUNCTION seckill.set_slots(p_activity_id bigint, p_sku text, p_slots integer, p_region text DEFAULT '*'::text, p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER

@@ -1,8 +1,8 @@
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
--- debt, less debt_dropped and drain, in all slots together, since the first one has the debt), every
--- movement of a slot has one ledger row, and open holds add up to held, as scheduled releases do to
--- unreleased.
+-- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
+-- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
+-- do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )

@@ -1,7 +1,7 @@
--- The holds of some requests of a batch, each pool's with one update of one slot. What is not in the
--- answer had too few units left in its pool after all, or its queue was full, or its slots were in
--- others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may have
--- slots already.
+-- The holds of some requests of a batch, each pool's with one update of one slot. What is not in
+-- the answer had too few units left in its pool after all, or its queue was full, or its slots were
+-- in others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may
+-- have slots already.
 -- Locks: slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,

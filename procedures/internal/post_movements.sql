@@ -4,10 +4,11 @@
 -- What returns to a closed pool goes on to the inventory; what becomes available while the pool
 -- owes units (seckill.set_stock_total, drain) pays that debt: a second movement, drain, takes it on
 -- to the inventory. The debt is read once the slots are locked, in a statement of its own: what a
--- statement that waited reads from other rows is as old as its snapshot. Each slot is updated once, however many lines it has: a row updated a thousand
--- times in one transaction costs thirty times as much. version grows by one for each ledger row.
--- Lines may be of several activities: taken one after another they would lock out of order. The
--- caller has made sure that the source has the units; the table's checks are the last net.
+-- statement that waited reads from other rows is as old as its snapshot. Each slot is updated once,
+-- however many lines it has: a row updated a thousand times in one transaction costs thirty times
+-- as much. version grows by one for each ledger row. Lines may be of several activities: taken one
+-- after another they would lock out of order. The caller has made sure that the source has the
+-- units; the table's checks are the last net.
 -- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
 -- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
 --   activity its row, for key share.

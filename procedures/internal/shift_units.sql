@@ -1,7 +1,7 @@
 -- Both sides stand in the ledger (kind level): what one slot gives goes to the inventory, and from
--- there to the other, in one statement; the inventory's row is not touched. All have one position and
--- one time, which none of the slots has passed, so that whoever reads the feed, or asks for the stock
--- of an instant, sees no half of it.
+-- there to the other, in one statement; the inventory's row is not touched. All have one position
+-- and one time, which none of the slots has passed, so that whoever reads the feed, or asks for the
+-- stock of an instant, sees no half of it.
 -- Called with the pool's slots locked.
 create or replace function seckill_private.shift_units (
   p_now timestamptz,

@@ -1,8 +1,8 @@
 -- A place of one's own among the slots that have the units (p_place: any number, the same for a
 -- buyer each time), then whichever of them is free, in a circle; where all are in somebody's hand,
--- the own one is waited for. A slot that had the units when it was seen and has them no longer stays
--- locked (that cannot be undone): kept is the highest of these, and from then on nobody is waited
--- for here.
+-- the own one is waited for. A slot that had the units when it was seen and has them no longer
+-- stays locked (that cannot be undone): kept is the highest of these, and from then on nobody is
+-- waited for here.
 -- Nulls: no slot has the units, or who has them could not be waited for (p_locked: the transaction
 -- has locked slots before).
 -- Locks: slots by SKIP LOCKED; one, if none was locked before.

@@ -41,8 +41,8 @@ end
 $function$;
 
 comment on function seckill.set_queue_limit (bigint, integer, text) is
-  'How many callers may wait for the units of one pool of an activity, beside the one being '
-  'served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: '
-  'no bound, as at first. A batch is one caller. status: set; replayed where it was so already. '
-  'Raises SK001, SK002, SK005, SK006 (closed).';
+  'How many callers may wait for the units of one pool of an activity, beside those being served, '
+  'one for each slot; whoever comes then is answered busy at once, and nothing was decided. 0 to '
+  '1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so '
+  'already. Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.set_queue_limit (bigint, integer, text) to seckill_ops;

@@ -456,6 +456,21 @@ def test_stock_moves_between_regions(ops: Run, sale: int) -> None:
     assert ops("reconcile", sale).status == 0
 
 
+def test_a_pool_is_spread_over_slots(ops: Run, sale: int) -> None:
+    spread = ops("stock", "slots", sale, "phone", 4, "--actor", "olga")
+    assert spread.out == "The 10 units of phone are spread over 4 slots.\n"
+    assert "Nothing to change" in ops("stock", "slots", sale, "phone", 4).out
+    again = ops("stock", "slots", sale, "phone", 2, "--json").json
+    assert (again["status"], again["quantity"], again["replayed"]) == ("set", 2, False)
+    assert ops("availability", sale, "phone", "--json").json["available"] == 10
+    assert "SK001" in ops("stock", "slots", sale, "phone", 65).complaint
+    assert "SK003" in ops("stock", "slots", sale, "phone", 2, "--region", "north").complaint
+    ops("stock", "allocate", sale, "phone", 3, "--region", "north", "--slots", 3)
+    there = ops("stock", "slots", sale, "phone", 3, "--region", "north")
+    assert there.out == "Nothing to change: the pool of phone has 3 slots.\n"
+    assert ops("reconcile", sale).status == 0
+
+
 def test_units_go_on_sale_later(ops: Run, sale: int) -> None:
     soon = datetime.now(UTC) + timedelta(hours=2)
     done = ops("stock", "schedule", sale, "phone", "3@+1h", f"4@{soon:%Y-%m-%dT%H:%M}")

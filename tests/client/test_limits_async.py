@@ -371,6 +371,22 @@ async def test_stock_moves_between_regions_once(client: AsyncClient, sale: Sale)
     assert await client.reconcile(activity_id=sale.activity_id) == []
 
 
+async def test_a_pool_in_several_slots(client: AsyncClient, sale: Sale) -> None:
+    where: dict[str, Any] = {"activity_id": sale.activity_id, "sku": sale.sku}
+    said = await client.set_slots(**where, slots=4, actor="olga")
+    assert (said.status, said.replayed, said.quantity, said.total) == ("set", False, 4, 10)
+    assert (await client.set_slots(**where, slots=4)).replayed is True
+    assert (await buy(client, sale, quantity=7)).ok
+    assert await available(client, sale, sale.sku) == 3
+    with pytest.raises(InvalidArgument):
+        await client.set_slots(**where, slots=65)
+    with pytest.raises(UnknownPool):
+        await client.set_slots(**where, slots=2, region="north")
+    await client.allocate_stock(**where, quantity=3, request_id=uuid4(), region="north", slots=3)
+    assert (await client.set_slots(**where, slots=3, region="north")).replayed is True
+    assert await client.reconcile(activity_id=sale.activity_id) == []
+
+
 async def test_units_are_released_later(client: AsyncClient, sale: Sale) -> None:
     soon = datetime.now(UTC) + timedelta(hours=1)
     where: dict[str, Any] = {

@@ -36,6 +36,7 @@ from tests.fix_sale import (
     stock_at,
     violations,
 )
+from tests.procedures.rules import set_slots
 
 KINDS = {
     *("allocate", "hold", "confirm", "cancel", "expire", "late_confirm", "refund", "write_off"),
@@ -80,7 +81,7 @@ def superuser(db: Database) -> Iterator[Connection[Any]]:
         yield connection
 
 
-def new_sale(operator: Connection[Any]) -> Life:
+def new_sale(operator: Connection[Any], slots: int) -> Life:
     """Three pools: two skus, one of them in two regions. Holds last a second."""
     number = one(
         operator,
@@ -91,6 +92,7 @@ def new_sale(operator: Connection[Any]) -> Life:
     pools = [Sale(number, "shoe", "*"), Sale(number, "shoe", "north"), Sale(number, "hat", "*")]
     for pool, units in zip(pools, (60, 20, 30), strict=True):
         add_units(operator, pool, units)
+        set_slots(operator, pool, slots)
     one(operator, "select * from seckill.receive_stock('shoe', 100, gen_random_uuid())")
     open_activity(operator, pools[0])
     return Life(operator, pools)
@@ -195,18 +197,19 @@ def replay(life: Life, rows: list[Row], pool: Sale, at: datetime, ends: dict[int
     return total, available, held, units["sold"]
 
 
+@pytest.mark.parametrize("slots", [1, 3])
 def test_stock_at_is_what_the_feed_replays(
-    operator: Connection[Any], superuser: Connection[Any]
+    operator: Connection[Any], superuser: Connection[Any], slots: int
 ) -> None:
     dice = random.Random(4)
-    life = new_sale(operator)
+    life = new_sale(operator, slots)
     began = life.clock()
     live(life)
     ended = life.clock()
     assert violations(operator, life.pools[0]) == []
     rows = whole_feed(operator)
     assert len(rows) == len({row.cursor for row in rows})
-    assert {row.kind for row in rows} == KINDS
+    assert {row.kind for row in rows} == KINDS | ({"level"} if slots > 1 else set())
     ends = {
         row.reservation_id: row.expires_at
         for row in superuser.execute(

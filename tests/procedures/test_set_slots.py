@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.fix_sale import (
     cancel,
     close_activity,
     confirm,
+    one,
     open_sale,
     refund,
     reserve,
@@ -32,7 +34,13 @@ from tests.procedures.instants import (
     sale_between,
     time_passes,
 )
-from tests.procedures.rules import move_stock, reserve_lines, set_slots
+from tests.procedures.rules import (
+    move_stock,
+    receive_stock,
+    reserve_lines,
+    set_queue_limit,
+    set_slots,
+)
 
 
 def slots_of(superuser: Connection[Any], sale: Sale) -> list[int]:
@@ -118,17 +126,82 @@ def test_several_lines(operator, buyer, superuser):
     assert violations(operator, sale) == []
 
 
-def test_a_late_payment_takes_units_of_any_slot(operator, superuser):
-    sale = sale_between(operator, superuser, units=6, sku=new_name())
+@pytest.mark.parametrize("swept", [True, False])
+def test_a_late_payment_takes_units_of_any_slot(db, swept):
+    """In a database of its own: a sweep would meet what other tests have made of their books."""
+    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+        sale = sale_between(operator, superuser, units=6, sku=new_name())
+        set_slots(operator, sale, 3)
+        time_passes(superuser, sale, OPENS)
+        hold = hold_at(superuser, sale, OPENS, user="ann", quantity=4)
+        if swept:
+            assert expire_at(superuser, OPENS + HOLD) == 1
+        for number in range(2):
+            hold_at(superuser, sale, OPENS + HOLD, user=f"u{number}")
+        assert confirm_at(superuser, hold, OPENS + HOLD, user="ann").late is True
+        assert sum(slots_of(superuser, sale)) == 0
+        assert violations(operator, sale) == []
+
+
+def test_a_queue_has_a_place_for_each_slot(operator, shop):
+    """Nobody may wait, but as many as there are slots may be served at once."""
+    sale = open_sale(operator, units=10, sku=new_name())
     set_slots(operator, sale, 3)
-    time_passes(superuser, sale, OPENS)
-    hold = hold_at(superuser, sale, OPENS, user="ann", quantity=4)
-    expire_at(superuser, OPENS + HOLD)
-    for number in range(2):
-        hold_at(superuser, sale, OPENS + HOLD, user=f"u{number}")
-    assert confirm_at(superuser, hold, OPENS + HOLD, user="ann").late is True
-    assert sum(slots_of(superuser, sale)) == 0
-    assert violations(operator, sale) == []
+    set_queue_limit(operator, sale, 0)
+    with contextlib.ExitStack() as stack:
+        buyers = [
+            stack.enter_context(shop.connect("buyer", autocommit=False, direct=True))
+            for _ in range(4)
+        ]
+        told = [reserve(buyer, sale, user=f"u{n}").status for n, buyer in enumerate(buyers)]
+        for buyer in buyers:
+            buyer.rollback()
+    assert told == ["held", "held", "held", "busy"]
+
+
+def test_the_stock_of_an_instant_adds_up_while_slots_are_levelled(operator, buyer, superuser):
+    sale = open_sale(operator, units=9, sku=new_name())
+    set_slots(operator, sale, 3)
+    for number, quantity in enumerate([2, 4, 1]):
+        assert reserve(buyer, sale, user=f"u{number}", quantity=quantity).status == "held"
+        set_slots(operator, sale, 2 + number)
+    instants = superuser.execute(
+        "select distinct at from seckill.history(%s) order by at", [sale.activity_id]
+    ).fetchall()
+    assert len(instants) > 4
+    for row in instants:
+        found = operator.execute(
+            "select total, available, held, sold from seckill.stock_at(%s, %s, %s)",
+            [sale.activity_id, sale.sku, row.at],
+        ).fetchone()
+        assert found.total == found.available + found.held + found.sold == 9
+
+
+def test_feed_and_history_tell_of_levelling(operator):
+    sale = open_sale(operator, units=9, sku=new_name())
+    set_slots(operator, sale, 3)
+    moved = operator.execute(
+        "select kind, quantity from seckill.history(%s) where kind = 'level'", [sale.activity_id]
+    ).fetchall()
+    assert sorted(tuple(row) for row in moved) == [("level", 3), ("level", 3), ("level", 6)]
+
+
+def test_allocate_makes_slots_and_keeps_those_that_are_there(operator, superuser):
+    sale = open_sale(operator, units=3, sku=new_name())
+    north = Sale(sale.activity_id, sale.sku, "north")
+    receive_stock(operator, sale.sku, 8)
+    for slots, shares in ((4, [1, 1, 1, 1]), (2, [2, 2, 2, 2])):
+        one(
+            operator,
+            """
+            select status from seckill.allocate_stock(
+                     %(activity)s, %(sku)s, 4, gen_random_uuid(), 'north', p_slots => %(slots)s)""",
+            activity=sale.activity_id,
+            sku=sale.sku,
+            slots=slots,
+        )
+        assert slots_of(superuser, north) == shares
+    assert violations(operator, north) == []
 
 
 def test_a_drained_total_is_paid_by_whatever_comes_back(operator, buyer):

@@ -2672,9 +2672,9 @@ comment on function seckill_private.pay_debt (
 
 -- file: procedures/internal/shift_units.sql
 -- Both sides stand in the ledger (kind level): what one slot gives goes to the inventory, and from
--- there to the other, in one statement; the inventory's row is not touched. All have one position and
--- one time, which none of the slots has passed, so that whoever reads the feed, or asks for the stock
--- of an instant, sees no half of it.
+-- there to the other, in one statement; the inventory's row is not touched. All have one position
+-- and one time, which none of the slots has passed, so that whoever reads the feed, or asks for the
+-- stock of an instant, sees no half of it.
 -- Called with the pool's slots locked.
 create or replace function seckill_private.shift_units (
   p_now timestamptz,
@@ -2794,9 +2794,9 @@ comment on function seckill_private.gather_units (timestamptz, bigint, bigint, s
   'Bring so many available units of a pool together in one slot; which one.';
 
 -- file: procedures/internal/lock_returns.sql
--- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first slot
--- is locked too, and as the lowest before the others: a debt that is made meanwhile (set_stock_total
--- locks all slots) is made before or after, and not passed over.
+-- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first
+-- slot is locked too, and as the lowest before the others: a debt that is made meanwhile
+-- (set_stock_total locks all slots) is made before or after, and not passed over.
 -- Locks: slots ascending.
 create or replace function seckill_private.lock_returns (
   p_lines seckill_private.unit_line[]
@@ -2870,10 +2870,11 @@ comment on function seckill_private.available_lines (bigint, bigint) is
 -- What returns to a closed pool goes on to the inventory; what becomes available while the pool
 -- owes units (seckill.set_stock_total, drain) pays that debt: a second movement, drain, takes it on
 -- to the inventory. The debt is read once the slots are locked, in a statement of its own: what a
--- statement that waited reads from other rows is as old as its snapshot. Each slot is updated once, however many lines it has: a row updated a thousand
--- times in one transaction costs thirty times as much. version grows by one for each ledger row.
--- Lines may be of several activities: taken one after another they would lock out of order. The
--- caller has made sure that the source has the units; the table's checks are the last net.
+-- statement that waited reads from other rows is as old as its snapshot. Each slot is updated once,
+-- however many lines it has: a row updated a thousand times in one transaction costs thirty times
+-- as much. version grows by one for each ledger row. Lines may be of several activities: taken one
+-- after another they would lock out of order. The caller has made sure that the source has the
+-- units; the table's checks are the last net.
 -- Raises: SK007 when the inventory has too few; SK008 when the activity is archived.
 -- Locks: slots ascending by (pool_id, slot), then inventory rows ascending by sku; of a closed
 --   activity its row, for key share.
@@ -3337,9 +3338,9 @@ comment on function seckill_private.hold_units (
 -- file: procedures/internal/take_free.sql
 -- A place of one's own among the slots that have the units (p_place: any number, the same for a
 -- buyer each time), then whichever of them is free, in a circle; where all are in somebody's hand,
--- the own one is waited for. A slot that had the units when it was seen and has them no longer stays
--- locked (that cannot be undone): kept is the highest of these, and from then on nobody is waited
--- for here.
+-- the own one is waited for. A slot that had the units when it was seen and has them no longer
+-- stays locked (that cannot be undone): kept is the highest of these, and from then on nobody is
+-- waited for here.
 -- Nulls: no slot has the units, or who has them could not be waited for (p_locked: the transaction
 -- has locked slots before).
 -- Locks: slots by SKIP LOCKED; one, if none was locked before.
@@ -4637,10 +4638,10 @@ comment on function seckill_private.mark_plain (
   'sales that are marked.';
 
 -- file: procedures/internal/grant_plain.sql
--- The holds of some requests of a batch, each pool's with one update of one slot. What is not in the
--- answer had too few units left in its pool after all, or its queue was full, or its slots were in
--- others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may have
--- slots already.
+-- The holds of some requests of a batch, each pool's with one update of one slot. What is not in
+-- the answer had too few units left in its pool after all, or its queue was full, or its slots were
+-- in others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may
+-- have slots already.
 -- Locks: slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.grant_plain (
   p_now timestamptz,
@@ -7524,9 +7525,9 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
 -- file: procedures/internal/check_slots.sql
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
--- debt, less debt_dropped and drain, in all slots together, since the first one has the debt), every
--- movement of a slot has one ledger row, and open holds add up to held, as scheduled releases do to
--- unreleased.
+-- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
+-- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
+-- do to unreleased.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -9146,10 +9147,10 @@ end
 $function$;
 
 comment on function seckill.set_queue_limit (bigint, integer, text) is
-  'How many callers may wait for the units of one pool of an activity, beside the one being '
-  'served; whoever comes then is answered busy at once, and nothing was decided. 0 to 1000; null: '
-  'no bound, as at first. A batch is one caller. status: set; replayed where it was so already. '
-  'Raises SK001, SK002, SK005, SK006 (closed).';
+  'How many callers may wait for the units of one pool of an activity, beside those being served, '
+  'one for each slot; whoever comes then is answered busy at once, and nothing was decided. 0 to '
+  '1000; null: no bound, as at first. A batch is one caller. status: set; replayed where it was so '
+  'already. Raises SK001, SK002, SK005, SK006 (closed).';
 grant execute on function seckill.set_queue_limit (bigint, integer, text) to seckill_ops;
 
 -- file: procedures/running/require_eligibility.sql

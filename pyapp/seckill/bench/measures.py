@@ -16,7 +16,7 @@ from seckill.bench.arrivals import arrivals
 from seckill.bench.buyers import redis_buyers, seckill_buyers
 from seckill.bench.ledger import ledger
 from seckill.bench.load import BenchError, Rate
-from seckill.bench.place import Place
+from seckill.bench.place import STOCK, Place, open_sale
 from seckill.bench.setting import Measure, Options, Setting, require_taken
 from seckill.history import Recorder
 from seckill.runtime import StartError
@@ -49,6 +49,18 @@ def _hot(setting: Setting) -> Iterator[Measure]:
         yield setting.peer("textbook", scripts.TEXTBOOK, callers)
         yield setting.peer("insert", scripts.PLAIN_INSERT, callers)
         yield setting.select_1(callers)
+
+
+def _slots(setting: Setting) -> Iterator[Measure]:
+    """The hot row, and the same pool in several rows."""
+    client, crowd = setting.place.client, setting.options.crowd
+    for slots in scripts.SLOTS:
+        sale = open_sale(client, ("user",), STOCK, slots=slots)
+        setting.stack.callback(client.close_activity, activity_id=sale)
+        for name, script in (("reserve", scripts.RESERVE), ("reserve_now", scripts.RESERVE_NOW)):
+            load = setting.pooled(script, crowd, sale)
+            yield setting.pgbench(f"{name}_slots_{slots}@{crowd}", load, units=1)
+        yield _batches(setting, f"batch_slots_{slots}", scripts.RESERVE_BATCH, sale, 2)
 
 
 def _batches(setting: Setting, name: str, script: str, sale: int, in_flight: int) -> Measure:
@@ -145,6 +157,7 @@ def _table(setting: Setting) -> Iterator[Measure]:
 _OF: dict[str, Callable[[Setting], Iterator[Measure]]] = {
     "hot": _hot,
     "batch": _batch,
+    "slots": _slots,
     "soldout": _soldout,
     "limits": _limits,
     "lines": _lines,

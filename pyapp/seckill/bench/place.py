@@ -20,7 +20,7 @@ _PEERS = Path(__file__).with_name("peers.sql")
 # As a server that is meant for a sale: its checkpoints do not fall into a measure. More connections
 # than the callers that come directly.
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_connections": "200"}
-_STOCK = 100_000_000
+STOCK = 100_000_000
 _LIMITS = ("user", "phone", "address")
 
 
@@ -129,13 +129,13 @@ def open_place(ways: Ways) -> Generator[Place]:
         sales = [
             open_sale(client, dimensions, units, skus)
             for dimensions, units, skus in (
-                (_LIMITS[:1], _STOCK, (SKU,)),
-                (_LIMITS, _STOCK, (SKU,)),
-                ((), _STOCK, (SKU,)),
+                (_LIMITS[:1], STOCK, (SKU,)),
+                (_LIMITS, STOCK, (SKU,)),
+                ((), STOCK, (SKU,)),
                 (_LIMITS[:1], 1, (SKU,)),
-                (_LIMITS[:1], _STOCK, (SKU,)),
-                (_LIMITS[:1], _STOCK, SKUS),
-                (_LIMITS[:1], _STOCK, (SKU,)),
+                (_LIMITS[:1], STOCK, (SKU,)),
+                (_LIMITS[:1], STOCK, SKUS),
+                (_LIMITS[:1], STOCK, (SKU,)),
             )
         ]
         one, three, free, gone, many, lines, full = sales
@@ -150,7 +150,11 @@ def open_place(ways: Ways) -> Generator[Place]:
 
 
 def open_sale(
-    client: Client, dimensions: Sequence[str], units: int, skus: Sequence[str] = (SKU,)
+    client: Client,
+    dimensions: Sequence[str],
+    units: int,
+    skus: Sequence[str] = (SKU,),
+    slots: int = 1,
 ) -> int:
     """A sale with a limit of one order on each of the dimensions; returns its id."""
     now = datetime.now(UTC)
@@ -162,7 +166,9 @@ def open_sale(
     )
     for sku in skus:
         client.receive_stock(sku=sku, quantity=units, request_id=uuid4())
-        client.allocate_stock(activity_id=activity_id, sku=sku, quantity=units, request_id=uuid4())
+        client.allocate_stock(
+            activity_id=activity_id, sku=sku, quantity=units, request_id=uuid4(), slots=slots
+        )
     for dimension in dimensions:
         client.set_limit(
             activity_id=activity_id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from seckill.bench.load import Rate
+from seckill.bench.scripts import SLOTS
 from seckill.bench.setting import Options
 
 # One round: the name of a measure and what it gave.
@@ -96,6 +97,11 @@ def wanted(options: Options) -> Iterator[Wanted]:
     aged = f"reserve with an old snapshot held open ÷ without, {crowd} callers"
     yield Wanted("snapshot", aged, f"snapshot@{crowd}", (f"no_snapshot@{crowd}",))
     yield from _hot(options)
+    for slots in SLOTS[1:]:
+        for way, callers in (("reserve", crowd), ("reserve_now", crowd), ("batch", 2)):
+            at = f"{callers} in flight" if way == "batch" else f"{callers} callers"
+            over, under = (f"{way}_slots_{number}@{callers}" for number in (slots, SLOTS[0]))
+            yield Wanted("slots", f"{way}, {slots} slots ÷ one, {at}", over, (under,))
 
 
 def _ledger(options: Options) -> Iterator[Wanted]:

@@ -11,6 +11,8 @@ SKU = "seckill-bench"
 # An order of three lines.
 SKUS = (SKU, f"{SKU}-2", f"{SKU}-3")
 BATCH = 500
+# Of a pool; the first is what the others are beside.
+SLOTS = (1, 4, 8)
 
 _BUYER = "\\set buyer random(1, 9000000000000000000)\n"
 _ARGUMENTS = f":activity, 'u' || :buyer, '{SKU}', 1, gen_random_uuid()"

@@ -13,11 +13,11 @@ from seckill.bench.buyers import POOL_SIZES
 from seckill.bench.load import BenchError, Load, NoCalls, Rate
 from seckill.bench.place import Place
 
-# What runs by itself; `ledger` takes minutes to fill its tables.
+# What runs in a first look; `ledger` takes minutes to fill its tables.
 QUICK_SCENARIOS = (
     *("hot", "batch", "soldout", "limits", "lines", "asyncio", "open", "snapshot", "table"),
 )
-SCENARIOS = (*QUICK_SCENARIOS, "ledger")
+SCENARIOS = (*QUICK_SCENARIOS, "slots", "ledger")
 # The callers that the bars are about.
 _CROWD = 32
 

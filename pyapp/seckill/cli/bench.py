@@ -132,7 +132,10 @@ def _options(
     options = Options(tuple(dict.fromkeys(scenario)) if scenario else SCENARIOS)
     if quick and not scenario:
         options = replace(options, scenarios=QUICK_SCENARIOS)
-        note("a first look: without 128 callers and the scenario ledger, few purchases for table")
+        note(
+            "a first look: without 128 callers and the scenarios slots and ledger, few purchases"
+            " for table"
+        )
     if quick:
         options = options.quick()
     if rounds is not None:

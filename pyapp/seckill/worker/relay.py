@@ -35,6 +35,7 @@ _NO_INCREASE = frozenset(
         "late_limit_exceeded",
         "duplicate_payment",
         "close",
+        "level",
     }
 )
 _LOOKS = 4
