@@ -3204,7 +3204,10 @@ declare
   v_row seckill_private.reservation;
 begin
   if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
-    perform seckill_private.lock_slots(p_reservation.pool_ids);
+    perform seckill_private.lock_stock(array(
+      select p.pool_id
+        from seckill_private.pool as p
+       where p.activity_id = seckill_private.activity_of(p_reservation.reservation_id)));
   end if;
   v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
@@ -5057,14 +5060,7 @@ begin
     select p.pool_id from unnest(v_late) as r
       join seckill_private.pool as p
         on p.activity_id = seckill_private.activity_of(r.reservation_id));
-  perform seckill_private.lock_slots(v_pool_ids);
-  perform from seckill_private.inventory as i
-    where i.sku in (
-            select p.sku from seckill_private.pool as p
-              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
-    order by i.sku collate "C"
-      for update;
+  perform seckill_private.lock_stock(v_pool_ids);
   if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
     perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
   end if;
@@ -5170,6 +5166,26 @@ $$;
 ALTER FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) IS 'Lock the slots of some pools until the transaction ends.';
+
+CREATE FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.lock_slots(p_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
 CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS void
     LANGUAGE sql
@@ -6808,13 +6824,13 @@ ALTER FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, 
 
 COMMENT ON FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) IS 'Reserve a batch of requests at a given instant (null: the clock); the body of seckill.reserve_batch.';
 
-CREATE FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale DEFAULT NULL::seckill_private.sale) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := p_sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -6839,7 +6855,9 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  v_sale := seckill_private.find_sale(p_activity_id);
+  if p_sale is null then
+    v_sale := seckill_private.find_sale(p_activity_id);
+  end if;
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
@@ -6855,7 +6873,7 @@ begin
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
     return seckill_private.request_error('SK001');
   end if;
-  if p_digests is not null then
+  if p_digests is not null and p_sale is null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
   v_now := case
@@ -6882,9 +6900,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the transaction holds slots already.';
+COMMENT ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the transaction holds slots already.';
 
 CREATE FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text DEFAULT NULL::text) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -7206,7 +7224,9 @@ begin
       v_result := seckill_private.reserve_one(
         p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
         array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
-        p_locked or cardinality(p_pending) > 0);
+        p_locked or cardinality(p_pending) > 0,
+        (select s from unnest(p_sales) as s
+          where (s.activity).activity_id = v_request.activity_id));
       v_result.ordinal := v_request.ordinal;
       return next v_result;
     end if;
@@ -8617,6 +8637,8 @@ REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUB
 
 REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
@@ -8737,7 +8759,7 @@ REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 

@@ -178,9 +178,7 @@ def early_release_is_durable(db: Database) -> None:
     require_books(db, sale)
 
 
-def _batch(
-    connection: object, users: list[tuple[Sale, str]], ip: str | None = None
-) -> object:
+def _batch(connection: object, users: list[tuple[Sale, str]], ip: str | None = None) -> object:
     subjects = {"ip": ip} if ip else None
     return reserve_batch(connection, *users, subjects=subjects)  # type: ignore[arg-type]
 

@@ -18,7 +18,9 @@ from tests.fix_sale import (
     expire_due,
     open_sale,
     reserve,
+    set_stock_total,
 )
+from tests.procedures.rules import reserve_lines
 
 
 def two_pools(db: Database, *, units: int = 2, skus: tuple[str, str] | None = None) -> list[Sale]:
@@ -110,3 +112,27 @@ def payment_never_waits_for_a_hold(db: Database) -> None:
     require_equal(answers[0], "expired", "the owner of the ended hold")
     require(answers[1] in ("confirmed", "55P03"), f"the late payment: {answers[1]}")
     require_books(db, sale)
+
+
+def late_payment_of_a_pool_in_debt(db: Database) -> None:
+    """Its own units pay a debt, so it takes one of an ended order, which has a lower pool too.
+
+    Somebody who has that pool's row, and comes for the payment's, waits for nobody who waits for
+    him.
+    """
+    first, second = two_pools(db, units=4)
+    lines = [(first.sku, 1), (second.sku, 1)]
+    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+        order = reserve_lines(buyer, first, lines, user="bob").reservation_id
+        late = reserve(buyer, second, quantity=2).reservation_id
+        open_order = reserve_lines(buyer, first, lines, user="eve").reservation_id
+        set_stock_total(operator, second, 2, "drain")
+    let_holds_end(db, first, order, late)
+    with sessions_of(db, 2) as (cancelling, paying), Gate(db) as gate:
+        gate.lock_slots(first)
+        require(cancelling.start(cancel, open_order, user="eve").blocked, "cancel did not wait")
+        require(paying.start(confirm, late).blocked, "the payment did not wait")
+        gate.open()
+        answers = describe(cancelling.finish()), describe(paying.finish())
+    require_equal(answers, ("cancelled", "confirmed"), "answers")
+    require_books(db, first, second)

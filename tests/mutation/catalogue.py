@@ -118,8 +118,8 @@ begin
         (
             Edit(
                 "refuse_early",
-                "if p_look.is_known or p_look.lacks_subject",
-                "if p_look.lacks_subject",
+                "  if p_look.is_known\n     or p_look.next_expiry",
+                "  if p_look.next_expiry",
             ),
         ),
         caught_by=checks_stampede.last_unit_retried,
@@ -220,7 +220,7 @@ RESOLUTIONS = [
         (
             Edit(
                 "confirm_locked",
-                "\n    seckill_private.settle_reservation(p_now, p_reservation);",
+                " seckill_private.settle_reservation(p_now, p_reservation);",
                 " p_reservation;",
             ),
         ),

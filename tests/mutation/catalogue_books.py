@@ -33,6 +33,19 @@ SWEEPS = [
         symptom="40P01",
     ),
     Mutation(
+        "a late payment that locks its own pools only",
+        (
+            Edit(
+                "confirm_locked",
+                "       where p.activity_id"
+                " = seckill_private.activity_of(p_reservation.reservation_id)));\n",
+                "       where p.pool_id = any (p_reservation.pool_ids)));\n",
+            ),
+        ),
+        caught_by=checks_order.late_payment_of_a_pool_in_debt,
+        symptom="40P01",
+    ),
+    Mutation(
         "a sweep that waits for every sale",
         (Edit("free_activities", "bool_and(u.pool_id is not null)", "true"),),
         caught_by=checks_sweep.hung_purchase_delays_no_other_sale,
@@ -145,7 +158,7 @@ BOOKS = [
     ),
     Mutation(
         "units that come back to a closed pool stay in it",
-        (Edit("post_movements", "v_slot.closed then 'inventory'", "false then 'inventory'"),),
+        (Edit("post_movements", "and v_slot.closed\n", "and false\n"),),
         caught_by=checks_single.closed_pool_keeps_nothing,
         symptom=r"\(2, 1, 1, 0\), expected \(1, 0, 1, 0\)",
     ),

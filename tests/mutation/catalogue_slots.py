@@ -17,8 +17,8 @@ SLOTS = [
         (
             Edit(
                 "look_at_line",
-                "            where s.pool_id = p.pool_id) as s\n",
-                "            where s.pool_id = p.pool_id and s.slot = 0) as s\n",
+                "     where s.pool_id = v_look.pool_id;\n",
+                "     where s.pool_id = v_look.pool_id and s.slot = 0;\n",
             ),
         ),
         caught_by=checks_slots.one_after_another,
@@ -116,7 +116,11 @@ SLOTS = [
         (
             Edit(
                 "confirm_locked",
-                "    perform seckill_private.lock_slots(p_reservation.pool_ids);\n",
+                "    perform seckill_private.lock_stock(array(\n"
+                "      select p.pool_id\n"
+                "        from seckill_private.pool as p\n"
+                "       where p.activity_id"
+                " = seckill_private.activity_of(p_reservation.reservation_id)));\n",
                 "    null;\n",
             ),
         ),

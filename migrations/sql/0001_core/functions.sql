@@ -3000,6 +3000,33 @@ $function$;
 comment on function seckill_private.lock_slots (bigint[]) is
   'Lock the slots of some pools until the transaction ends.';
 
+-- file: procedures/internal/lock_stock.sql
+-- For a call that may give units back several times: what goes on to the inventory (of a pool that
+-- is closed, or owes units) needs that row, and each time would take its own.
+-- Locks: slots ascending; inventory rows by sku.
+create or replace function seckill_private.lock_stock (
+  p_pool_ids bigint[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.lock_slots(p_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+end
+$function$;
+
+comment on function seckill_private.lock_stock (bigint[]) is
+  'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
+
 -- file: procedures/internal/scheduled_by.sql
 -- The schedule of a past instant is in the journal: the one that stood then was the last one asked
 -- for.
@@ -4204,14 +4231,16 @@ comment on function seckill_private.refuse_early (
 -- file: procedures/internal/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 -- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
+-- p_sale: as a batch read it when it locked the subjects of all its requests. A limit that was set
+-- since then does not bind it: to lock by that one now would be out of order.
 --
 -- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
 --   held. Exact for calls one after another; under concurrency a status was true at some moment
 --   during the call.
 -- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
 --   once more: else a window that is over would open again.
--- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
---   slots, taken last, held shortest.
+-- Locks: the user; the request's other subjects, where no p_sale is given; due holds of the pools
+--   by SKIP LOCKED; the pools' slots, taken last, held shortest.
 -- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),
 --   so that one of them in a batch costs no subtransaction. A refusal writes nothing and may be
 --   tried again with the same request id.
@@ -4224,7 +4253,8 @@ create or replace function seckill_private.reserve_one (
   p_request_id uuid,
   p_region text,
   p_digests bytea[],
-  p_locked boolean
+  p_locked boolean,
+  p_sale seckill_private.sale default null
 )
   returns seckill.reserve_result
   language plpgsql
@@ -4233,7 +4263,7 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := p_sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -4258,7 +4288,9 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  v_sale := seckill_private.find_sale(p_activity_id);
+  if p_sale is null then
+    v_sale := seckill_private.find_sale(p_activity_id);
+  end if;
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
@@ -4274,7 +4306,7 @@ begin
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
     return seckill_private.request_error('SK001');
   end if;
-  if p_digests is not null then
+  if p_digests is not null and p_sale is null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
   v_now := case
@@ -4302,7 +4334,8 @@ end
 $function$;
 
 comment on function seckill_private.reserve_one (
-  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean) is
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean,
+  seckill_private.sale) is
   'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the '
   'transaction holds slots already.';
 
@@ -4760,7 +4793,9 @@ begin
       v_result := seckill_private.reserve_one(
         p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
         array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
-        p_locked or cardinality(p_pending) > 0);
+        p_locked or cardinality(p_pending) > 0,
+        (select s from unnest(p_sales) as s
+          where (s.activity).activity_id = v_request.activity_id));
       v_result.ordinal := v_request.ordinal;
       return next v_result;
     end if;
@@ -5286,9 +5321,9 @@ comment on function seckill_private.confirm_late (
 -- file: procedures/internal/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending, and where the hold has ended all those of its pools at once, since
---   confirm_late may take the units from any; the caller has the reservation, its user and its
---   subjects.
+-- Locks: slots ascending, and where the hold has ended all those of the activity at once: the hold's
+--   own units may go on to the inventory (a pool in debt), and then confirm_late settles other holds,
+--   of which one may touch any pool. The caller has the reservation, its user and its subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
@@ -5305,7 +5340,10 @@ declare
   v_row seckill_private.reservation;
 begin
   if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
-    perform seckill_private.lock_slots(p_reservation.pool_ids);
+    perform seckill_private.lock_stock(array(
+      select p.pool_id
+        from seckill_private.pool as p
+       where p.activity_id = seckill_private.activity_of(p_reservation.reservation_id)));
   end if;
   v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
@@ -5411,7 +5449,6 @@ comment on function seckill_private.now_of_rows (
 -- that may be late takes whatever units its activity has, and may settle ended holds of any of its
 -- pools: then all of the activity's slots are locked, and the reservation's subjects (confirm_at
 -- says why). Those that end within seconds are taken for late, since the locks may take as long.
--- What goes on to the inventory needs that row.
 -- What lies in an archived activity, where none is held any more, is passed over as unknown: one
 -- such payment would else fail the batch, each time that it is sent (lock_reservation).
 -- Raises: 55P03 when the locks took longer.
@@ -5466,14 +5503,7 @@ begin
     select p.pool_id from unnest(v_late) as r
       join seckill_private.pool as p
         on p.activity_id = seckill_private.activity_of(r.reservation_id));
-  perform seckill_private.lock_slots(v_pool_ids);
-  perform from seckill_private.inventory as i
-    where i.sku in (
-            select p.sku from seckill_private.pool as p
-              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
-    order by i.sku collate "C"
-      for update;
+  perform seckill_private.lock_stock(v_pool_ids);
   if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
     perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
   end if;
