@@ -5908,7 +5908,7 @@ begin
      order by r.pool_id);
   locked := cardinality(pool_ids) > 1;
   if locked then
-    perform seckill_private.lock_slots(pool_ids);
+    perform seckill_private.lock_stock(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),

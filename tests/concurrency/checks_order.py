@@ -18,6 +18,7 @@ from tests.fix_sale import (
     expire_due,
     open_sale,
     reserve,
+    reserve_batch,
     set_stock_total,
 )
 from tests.procedures.rules import reserve_lines
@@ -136,3 +137,28 @@ def late_payment_of_a_pool_in_debt(db: Database) -> None:
         answers = describe(cancelling.finish()), describe(paying.finish())
     require_equal(answers, ("cancelled", "confirmed"), "answers")
     require_books(db, first, second)
+
+
+def batch_of_pools_in_debt(db: Database) -> None:
+    """What ended holds give back pays debts, sku after sku as the batch asks; so does a sweep."""
+    skus = f"a_{uuid4()}", f"b_{uuid4()}"
+    swept, sold = two_pools(db, units=4, skus=skus), two_pools(db, units=4, skus=skus)
+    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+        for sale in (*swept, *sold):
+            assert reserve(buyer, sale, user=sale.sku, quantity=4).status == "held"
+            set_stock_total(operator, sale, 3, "drain")
+    let_holds_end(db, swept[0])
+    with Session(db, "operator") as sweeper, Session(db) as buying, Gate(db) as gate:
+        gate.lock_inventory(skus[0])
+        require(sweeper.start(expire_due).blocked, "the sweep did not wait")
+        let_holds_end(db, sold[0])
+        requests = [(sold[1], "ann"), (sold[0], "bob")]
+        require(buying.start(reserve_batch, *requests).blocked, "the batch did not wait")
+        gate.open()
+        swept_units, answers = sweeper.finish(), buying.finish()
+    require_equal(describe(swept_units), "2", "the sweep")
+    require(not isinstance(answers, Exception), f"the batch: {describe(answers)}")
+    require_equal([row.status for row in answers], ["held", "held"], "the batch")
+    for sku in skus:
+        require_inventory(db, sku, 2)
+    require_books(db, *swept, *sold)
