@@ -4180,7 +4180,9 @@ begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
     seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity', p_now);
+    '-infinity',
+    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
+    p_now);
 end
 $$;
 
@@ -4373,7 +4375,7 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Move units of a slot from available to held: the version and the position of that movement, or nulls when short.';
 
-CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4400,7 +4402,8 @@ begin
     else 'final'
   end;
   if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+    v_check.retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
   end if;
   v_check.retry_at := least(v_check.retry_at, v_release_at);
   v_check.resets_at := v_check.retry_at;
@@ -4408,9 +4411,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
+COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -6434,7 +6437,8 @@ begin
   v_balance.sold := p_look.sold;
   v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
+    p_look.next_expiry, v_now));
   v_result.replayed := false;
   return v_result;
 end
@@ -8581,7 +8585,7 @@ REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 

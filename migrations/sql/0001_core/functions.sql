@@ -1425,6 +1425,8 @@ comment on function seckill_private.sale_check (seckill_private.activity, timest
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
+-- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do need
+--   not be looked through then.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -1432,6 +1434,7 @@ create or replace function seckill_private.judge_stock (
   p_quantity bigint,
   p_balance seckill.availability_result,
   p_next_release timestamptz,
+  p_next_expiry timestamptz,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -1462,7 +1465,8 @@ begin
     else 'final'
   end;
   if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+    v_check.retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
   end if;
   v_check.retry_at := least(v_check.retry_at, v_release_at);
   v_check.resets_at := v_check.retry_at;
@@ -1471,7 +1475,8 @@ end
 $function$;
 
 comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz) is
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz,
+  timestamptz) is
   'Whether what a pool holds is enough for a line.';
 
 -- file: procedures/internal/stock_check.sql
@@ -1492,7 +1497,9 @@ begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
     seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity', p_now);
+    '-infinity',
+    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
+    p_now);
 end
 $function$;
 
@@ -4218,7 +4225,8 @@ begin
   v_balance.sold := p_look.sold;
   v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
+    p_look.next_expiry, v_now));
   v_result.replayed := false;
   return v_result;
 end
