@@ -3204,7 +3204,10 @@ declare
   v_row seckill_private.reservation;
 begin
   if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
-    perform seckill_private.lock_slots(p_reservation.pool_ids);
+    perform seckill_private.lock_stock(array(
+      select p.pool_id
+        from seckill_private.pool as p
+       where p.activity_id = seckill_private.activity_of(p_reservation.reservation_id)));
   end if;
   v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
@@ -4177,7 +4180,9 @@ begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
     seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity', p_now);
+    '-infinity',
+    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
+    p_now);
 end
 $$;
 
@@ -4370,7 +4375,7 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Move units of a slot from available to held: the version and the position of that movement, or nulls when short.';
 
-CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4397,7 +4402,8 @@ begin
     else 'final'
   end;
   if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+    v_check.retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
   end if;
   v_check.retry_at := least(v_check.retry_at, v_release_at);
   v_check.resets_at := v_check.retry_at;
@@ -4405,9 +4411,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
+COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -5057,14 +5063,7 @@ begin
     select p.pool_id from unnest(v_late) as r
       join seckill_private.pool as p
         on p.activity_id = seckill_private.activity_of(r.reservation_id));
-  perform seckill_private.lock_slots(v_pool_ids);
-  perform from seckill_private.inventory as i
-    where i.sku in (
-            select p.sku from seckill_private.pool as p
-              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
-    order by i.sku collate "C"
-      for update;
+  perform seckill_private.lock_stock(v_pool_ids);
   if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
     perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
   end if;
@@ -5172,6 +5171,26 @@ $$;
 ALTER FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) IS 'Lock the slots of some pools until the transaction ends.';
+
+CREATE FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.lock_slots(p_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+end
+$$;
+
+ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
 CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS void
     LANGUAGE sql
@@ -5894,7 +5913,7 @@ begin
      order by r.pool_id);
   locked := cardinality(pool_ids) > 1;
   if locked then
-    perform seckill_private.lock_slots(pool_ids);
+    perform seckill_private.lock_stock(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
@@ -6417,7 +6436,8 @@ begin
   v_balance.sold := p_look.sold;
   v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
+    p_look.next_expiry, v_now));
   v_result.replayed := false;
   return v_result;
 end
@@ -6807,13 +6827,13 @@ ALTER FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, 
 
 COMMENT ON FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) IS 'Reserve a batch of requests at a given instant (null: the clock); the body of seckill.reserve_batch.';
 
-CREATE FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) RETURNS seckill.reserve_result
+CREATE FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale DEFAULT NULL::seckill_private.sale) RETURNS seckill.reserve_result
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := p_sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -6838,7 +6858,9 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  v_sale := seckill_private.find_sale(p_activity_id);
+  if p_sale is null then
+    v_sale := seckill_private.find_sale(p_activity_id);
+  end if;
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
@@ -6854,7 +6876,7 @@ begin
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
     return seckill_private.request_error('SK001');
   end if;
-  if p_digests is not null then
+  if p_digests is not null and p_sale is null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
   v_now := case
@@ -6881,9 +6903,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the transaction holds slots already.';
+COMMENT ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale) IS 'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the transaction holds slots already.';
 
 CREATE FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text DEFAULT NULL::text) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -7205,7 +7227,9 @@ begin
       v_result := seckill_private.reserve_one(
         p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
         array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
-        p_locked or cardinality(p_pending) > 0);
+        p_locked or cardinality(p_pending) > 0,
+        (select s from unnest(p_sales) as s
+          where (s.activity).activity_id = v_request.activity_id));
       v_result.ordinal := v_request.ordinal;
       return next v_result;
     end if;
@@ -8564,7 +8588,7 @@ REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -8619,6 +8643,8 @@ REVOKE ALL ON FUNCTION seckill_private.lock_returns(p_target text, p_lines secki
 REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) FROM PUBLIC;
 
@@ -8740,7 +8766,7 @@ REVOKE ALL ON FUNCTION seckill_private.reserve_at(p_now timestamp with time zone
 
 REVOKE ALL ON FUNCTION seckill_private.reserve_batch_at(p_now timestamp with time zone, p_requests seckill_private.request[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.reserve_one(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_skus text[], p_quantities integer[], p_request_id uuid, p_region text, p_digests bytea[], p_locked boolean, p_sale seckill_private.sale) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.resolve_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_state text, p_kind text, p_source text, p_target text, p_note text) FROM PUBLIC;
 

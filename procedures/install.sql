@@ -114,6 +114,7 @@
 \ir internal/available_lines.sql
 \ir internal/post_movements.sql
 \ir internal/lock_slots.sql
+\ir internal/lock_stock.sql
 \ir internal/scheduled_by.sql
 \ir internal/pool_at.sql
 \ir internal/pick_due_holds.sql

@@ -1,8 +1,8 @@
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending, and where the hold has ended all those of its pools at once, since
---   confirm_late may take the units from any; the caller has the reservation, its user and its
---   subjects.
+-- Locks: slots ascending, and where the hold has ended all those of the activity at once: the hold's
+--   own units may go on to the inventory (a pool in debt), and then confirm_late settles other holds,
+--   of which one may touch any pool. The caller has the reservation, its user and its subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
@@ -19,7 +19,10 @@ declare
   v_row seckill_private.reservation;
 begin
   if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
-    perform seckill_private.lock_slots(p_reservation.pool_ids);
+    perform seckill_private.lock_stock(array(
+      select p.pool_id
+        from seckill_private.pool as p
+       where p.activity_id = seckill_private.activity_of(p_reservation.reservation_id)));
   end if;
   v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;

@@ -2,6 +2,8 @@
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
+-- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do need
+--   not be looked through then.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -9,6 +11,7 @@ create or replace function seckill_private.judge_stock (
   p_quantity bigint,
   p_balance seckill.availability_result,
   p_next_release timestamptz,
+  p_next_expiry timestamptz,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -39,7 +42,8 @@ begin
     else 'final'
   end;
   if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+    v_check.retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
   end if;
   v_check.retry_at := least(v_check.retry_at, v_release_at);
   v_check.resets_at := v_check.retry_at;
@@ -48,5 +52,6 @@ end
 $function$;
 
 comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz) is
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz,
+  timestamptz) is
   'Whether what a pool holds is enough for a line.';

@@ -3,7 +3,6 @@
 -- that may be late takes whatever units its activity has, and may settle ended holds of any of its
 -- pools: then all of the activity's slots are locked, and the reservation's subjects (confirm_at
 -- says why). Those that end within seconds are taken for late, since the locks may take as long.
--- What goes on to the inventory needs that row.
 -- What lies in an archived activity, where none is held any more, is passed over as unknown: one
 -- such payment would else fail the batch, each time that it is sent (lock_reservation).
 -- Raises: 55P03 when the locks took longer.
@@ -58,14 +57,7 @@ begin
     select p.pool_id from unnest(v_late) as r
       join seckill_private.pool as p
         on p.activity_id = seckill_private.activity_of(r.reservation_id));
-  perform seckill_private.lock_slots(v_pool_ids);
-  perform from seckill_private.inventory as i
-    where i.sku in (
-            select p.sku from seckill_private.pool as p
-              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
-    order by i.sku collate "C"
-      for update;
+  perform seckill_private.lock_stock(v_pool_ids);
   if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
     perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
   end if;

@@ -1,4 +1,4 @@
--- Locks: the slots of the pools, where there are several pools.
+-- Locks: the slots of the pools, and the inventory where one owes units, where there are several.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -26,7 +26,7 @@ begin
      order by r.pool_id);
   locked := cardinality(pool_ids) > 1;
   if locked then
-    perform seckill_private.lock_slots(pool_ids);
+    perform seckill_private.lock_stock(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),

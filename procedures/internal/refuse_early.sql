@@ -39,7 +39,8 @@ begin
   v_balance.sold := p_look.sold;
   v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
+    p_look.next_expiry, v_now));
   v_result.replayed := false;
   return v_result;
 end

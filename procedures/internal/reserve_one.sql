@@ -1,13 +1,15 @@
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 -- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
+-- p_sale: as a batch read it when it locked the subjects of all its requests. A limit that was set
+-- since then does not bind it: to lock by that one now would be out of order.
 --
 -- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
 --   held. Exact for calls one after another; under concurrency a status was true at some moment
 --   during the call.
 -- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
 --   once more: else a window that is over would open again.
--- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
---   slots, taken last, held shortest.
+-- Locks: the user; the request's other subjects, where no p_sale is given; due holds of the pools
+--   by SKIP LOCKED; the pools' slots, taken last, held shortest.
 -- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),
 --   so that one of them in a batch costs no subtransaction. A refusal writes nothing and may be
 --   tried again with the same request id.
@@ -20,7 +22,8 @@ create or replace function seckill_private.reserve_one (
   p_request_id uuid,
   p_region text,
   p_digests bytea[],
-  p_locked boolean
+  p_locked boolean,
+  p_sale seckill_private.sale default null
 )
   returns seckill.reserve_result
   language plpgsql
@@ -29,7 +32,7 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := p_sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -54,7 +57,9 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  v_sale := seckill_private.find_sale(p_activity_id);
+  if p_sale is null then
+    v_sale := seckill_private.find_sale(p_activity_id);
+  end if;
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
@@ -70,7 +75,7 @@ begin
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
     return seckill_private.request_error('SK001');
   end if;
-  if p_digests is not null then
+  if p_digests is not null and p_sale is null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
   v_now := case
@@ -98,6 +103,7 @@ end
 $function$;
 
 comment on function seckill_private.reserve_one (
-  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean) is
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean,
+  seckill_private.sale) is
   'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the '
   'transaction holds slots already.';

@@ -37,7 +37,9 @@ begin
       v_result := seckill_private.reserve_one(
         p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
         array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
-        p_locked or cardinality(p_pending) > 0);
+        p_locked or cardinality(p_pending) > 0,
+        (select s from unnest(p_sales) as s
+          where (s.activity).activity_id = v_request.activity_id));
       v_result.ordinal := v_request.ordinal;
       return next v_result;
     end if;

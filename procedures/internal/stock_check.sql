@@ -15,7 +15,9 @@ begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
     seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity', p_now);
+    '-infinity',
+    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
+    p_now);
 end
 $function$;
 

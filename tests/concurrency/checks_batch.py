@@ -50,6 +50,33 @@ def duplicates_in_a_batch(db: Database) -> None:
     require_books(db, sale)
 
 
+def a_limit_set_beside_batches(db: Database) -> None:
+    """Two batches share an address, on which a limit is set while both wait: none deadlocks.
+
+    Each was there first, so the limit counts what it buys and does not bind it.
+    """
+    with db.connect("operator") as operator:
+        sale = open_sale(operator, units=20, sku=f"ip_{uuid4()}")
+    calls = [
+        functools.partial(_batch, users=[(sale, name), (sale, f"{name} 2"), (sale, name)], ip="1")
+        for name in ("ann", "bob")
+    ]
+    with sessions_of(db, 2) as (one, two), Gate(db) as gate, db.connect("operator") as operator:
+        gate.lock_slots(sale)
+        require(one.start(calls[0]).blocked, "the first batch did not wait")
+        require(two.start(calls[1]).blocked, "the second batch did not wait")
+        set_limit(operator, sale, "ip", maximum=7, dimension="ip")
+        gate.open()
+        answers = one.finish(), two.finish()
+    errors = [describe(batch) for batch in answers if isinstance(batch, Exception)]
+    require_equal(errors, [], "errors")
+    require_equal([row.status for batch in answers for row in batch], ["held"] * 6, "answers")
+    with db.connect("buyer") as buyer:
+        told = [reserve(buyer, sale, user=name, subjects={"ip": "1"}).status for name in "xy"]
+    require_equal(told, ["held", "limit_exceeded"], "afterwards")
+    require_books(db, sale)
+
+
 def last_units_in_batches(db: Database, sessions: int = 6) -> None:
     """Batches at once want more than there is: exactly all is sold, and each is told so."""
     with db.connect("operator") as operator:
@@ -151,8 +178,9 @@ def early_release_is_durable(db: Database) -> None:
     require_books(db, sale)
 
 
-def _batch(connection: object, users: list[tuple[Sale, str]]) -> object:
-    return reserve_batch(connection, *users)  # type: ignore[arg-type]
+def _batch(connection: object, users: list[tuple[Sale, str]], ip: str | None = None) -> object:
+    subjects = {"ip": ip} if ip else None
+    return reserve_batch(connection, *users, subjects=subjects)  # type: ignore[arg-type]
 
 
 def _single(connection: object, sale: Sale, user: str) -> object:

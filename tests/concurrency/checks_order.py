@@ -18,7 +18,10 @@ from tests.fix_sale import (
     expire_due,
     open_sale,
     reserve,
+    reserve_batch,
+    set_stock_total,
 )
+from tests.procedures.rules import reserve_lines
 
 
 def two_pools(db: Database, *, units: int = 2, skus: tuple[str, str] | None = None) -> list[Sale]:
@@ -110,3 +113,52 @@ def payment_never_waits_for_a_hold(db: Database) -> None:
     require_equal(answers[0], "expired", "the owner of the ended hold")
     require(answers[1] in ("confirmed", "55P03"), f"the late payment: {answers[1]}")
     require_books(db, sale)
+
+
+def late_payment_of_a_pool_in_debt(db: Database) -> None:
+    """Its own units pay a debt, so it takes one of an ended order, which has a lower pool too.
+
+    Somebody who has that pool's row, and comes for the payment's, waits for nobody who waits for
+    him.
+    """
+    first, second = two_pools(db, units=4)
+    lines = [(first.sku, 1), (second.sku, 1)]
+    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+        order = reserve_lines(buyer, first, lines, user="bob").reservation_id
+        late = reserve(buyer, second, quantity=2).reservation_id
+        open_order = reserve_lines(buyer, first, lines, user="eve").reservation_id
+        set_stock_total(operator, second, 2, "drain")
+    let_holds_end(db, first, order, late)
+    with sessions_of(db, 2) as (cancelling, paying), Gate(db) as gate:
+        gate.lock_slots(first)
+        require(cancelling.start(cancel, open_order, user="eve").blocked, "cancel did not wait")
+        require(paying.start(confirm, late).blocked, "the payment did not wait")
+        gate.open()
+        answers = describe(cancelling.finish()), describe(paying.finish())
+    require_equal(answers, ("cancelled", "confirmed"), "answers")
+    require_books(db, first, second)
+
+
+def batch_of_pools_in_debt(db: Database) -> None:
+    """What ended holds give back pays debts, sku after sku as the batch asks; so does a sweep."""
+    skus = f"a_{uuid4()}", f"b_{uuid4()}"
+    swept, sold = two_pools(db, units=4, skus=skus), two_pools(db, units=4, skus=skus)
+    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+        for sale in (*swept, *sold):
+            assert reserve(buyer, sale, user=sale.sku, quantity=4).status == "held"
+            set_stock_total(operator, sale, 3, "drain")
+    let_holds_end(db, swept[0])
+    with Session(db, "operator") as sweeper, Session(db) as buying, Gate(db) as gate:
+        gate.lock_inventory(skus[0])
+        require(sweeper.start(expire_due).blocked, "the sweep did not wait")
+        let_holds_end(db, sold[0])
+        requests = [(sold[1], "ann"), (sold[0], "bob")]
+        require(buying.start(reserve_batch, *requests).blocked, "the batch did not wait")
+        gate.open()
+        swept_units, answers = sweeper.finish(), buying.finish()
+    require_equal(describe(swept_units), "2", "the sweep")
+    require(not isinstance(answers, Exception), f"the batch: {describe(answers)}")
+    require_equal([row.status for row in answers], ["held", "held"], "the batch")
+    for sku in skus:
+        require_inventory(db, sku, 2)
+    require_books(db, *swept, *sold)

@@ -15,6 +15,7 @@ from tests.fix_database import Database
     "check",
     [
         checks.duplicates_in_a_batch,
+        checks.a_limit_set_beside_batches,
         checks.last_units_in_batches,
         checks.batches_in_opposite_orders,
         checks.purchases_beside_payments,

@@ -19,6 +19,8 @@ from tests.fix_database import Database
         checks.closes_with_shared_skus,
         checks.sweep_of_closed_sales,
         checks.payment_never_waits_for_a_hold,
+        checks.late_payment_of_a_pool_in_debt,
+        checks.batch_of_pools_in_debt,
     ],
 )
 def test_stepped(db: Database, check: Callable[[Database], None]) -> None:

@@ -44,6 +44,15 @@ BATCHES = [
         symptom="answers: {'held': 5}",
     ),
     Mutation(
+        "a batch that is bound by a limit set after it had locked its subjects",
+        (
+            Edit("reserve_one", "and p_sale is null then", "then"),
+            Edit("reserve_one", "  if p_sale is null then\n", "  if true then\n"),
+        ),
+        caught_by=checks_batch.a_limit_set_beside_batches,
+        symptom="errors: .*'40P01'",
+    ),
+    Mutation(
         "a batch that grants what it counted in memory",
         (Edit("hold_units", "\n     and s.available >= p_quantity", ""),),
         caught_by=checks_batch.last_units_in_batches,

@@ -33,6 +33,25 @@ SWEEPS = [
         symptom="40P01",
     ),
     Mutation(
+        "a late payment that locks its own pools only",
+        (
+            Edit(
+                "confirm_locked",
+                "       where p.activity_id"
+                " = seckill_private.activity_of(p_reservation.reservation_id)));\n",
+                "       where p.pool_id = any (p_reservation.pool_ids)));\n",
+            ),
+        ),
+        caught_by=checks_order.late_payment_of_a_pool_in_debt,
+        symptom="40P01",
+    ),
+    Mutation(
+        "a batch that locks the inventory as it goes",
+        (Edit("pools_of_batch", "lock_stock(pool_ids)", "lock_slots(pool_ids)"),),
+        caught_by=checks_order.batch_of_pools_in_debt,
+        symptom="40P01",
+    ),
+    Mutation(
         "a sweep that waits for every sale",
         (Edit("free_activities", "bool_and(u.pool_id is not null)", "true"),),
         caught_by=checks_sweep.hung_purchase_delays_no_other_sale,

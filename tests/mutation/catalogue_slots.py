@@ -116,7 +116,11 @@ SLOTS = [
         (
             Edit(
                 "confirm_locked",
-                "    perform seckill_private.lock_slots(p_reservation.pool_ids);\n",
+                "    perform seckill_private.lock_stock(array(\n"
+                "      select p.pool_id\n"
+                "        from seckill_private.pool as p\n"
+                "       where p.activity_id"
+                " = seckill_private.activity_of(p_reservation.reservation_id)));\n",
                 "    null;\n",
             ),
         ),

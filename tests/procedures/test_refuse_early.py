@@ -14,7 +14,15 @@ import pytest
 from psycopg import Connection
 
 from tests.fix_database import Database
-from tests.fix_sale import Sale, close_activity, open_sale, reserve, set_limit
+from tests.fix_sale import (
+    Sale,
+    add_units,
+    close_activity,
+    open_sale,
+    reserve,
+    reserve_batch,
+    set_limit,
+)
 from tests.procedures.instants import (
     ENDS,
     HOLD,
@@ -134,3 +142,30 @@ def test_the_limits_of_other_sales_are_not_read(operator, superuser, gone):
     calls = {row.funcname: row.calls for row in counted}
     assert calls["refuse_early"] == 1
     assert "digest_of" not in calls
+
+
+@pytest.mark.parametrize("user", ["ann", "bob"], ids=["unknown", "known"])
+def test_the_holds_of_other_pools_are_not_read(operator, buyer, superuser, user):
+    """Those that end before the first one of this pool: however many there are."""
+    sale = open_sale(operator, units=400, sku=new_name())
+    gone = Sale(sale.activity_id, new_name(), "*")
+    add_units(operator, gone, 1)
+    held = reserve_batch(buyer, *((sale, f"u{number}") for number in range(400)))
+    assert {row.status for row in held} == {"held"}
+    last = reserve(buyer, gone, user="bob")
+    with superuser.transaction():
+        before = _holds_read(superuser)
+        answer = reserve(superuser, gone, user=user)
+        assert (answer.status, answer.retry_at) == ("sold_out", last.expires_at)
+        assert _holds_read(superuser) - before < 20
+
+
+def _holds_read(connection: Connection[Any]) -> int:
+    """Rows of reservations that this transaction has read."""
+    row = connection.execute(
+        """
+        select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) as tuples
+          from pg_stat_xact_all_tables where relname like 'reservation%'"""
+    ).fetchone()
+    assert row is not None
+    return int(row.tuples)

@@ -1425,6 +1425,8 @@ comment on function seckill_private.sale_check (seckill_private.activity, timest
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
+-- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do need
+--   not be looked through then.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -1432,6 +1434,7 @@ create or replace function seckill_private.judge_stock (
   p_quantity bigint,
   p_balance seckill.availability_result,
   p_next_release timestamptz,
+  p_next_expiry timestamptz,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -1462,7 +1465,8 @@ begin
     else 'final'
   end;
   if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(p_activity_id, p_pool_id, p_now);
+    v_check.retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
   end if;
   v_check.retry_at := least(v_check.retry_at, v_release_at);
   v_check.resets_at := v_check.retry_at;
@@ -1471,7 +1475,8 @@ end
 $function$;
 
 comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz) is
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz,
+  timestamptz) is
   'Whether what a pool holds is enough for a line.';
 
 -- file: procedures/internal/stock_check.sql
@@ -1492,7 +1497,9 @@ begin
   return seckill_private.judge_stock(
     p_activity_id, p_pool_id, p_sku, p_quantity,
     seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity', p_now);
+    '-infinity',
+    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
+    p_now);
 end
 $function$;
 
@@ -3001,6 +3008,33 @@ $function$;
 comment on function seckill_private.lock_slots (bigint[]) is
   'Lock the slots of some pools until the transaction ends.';
 
+-- file: procedures/internal/lock_stock.sql
+-- For a call that may give units back several times: what goes on to the inventory (of a pool that
+-- is closed, or owes units) needs that row, and each time would take its own.
+-- Locks: slots ascending; inventory rows by sku.
+create or replace function seckill_private.lock_stock (
+  p_pool_ids bigint[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.lock_slots(p_pool_ids);
+  perform from seckill_private.inventory as i
+    where i.sku in (
+            select p.sku from seckill_private.pool as p
+              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+    order by i.sku collate "C"
+      for update;
+end
+$function$;
+
+comment on function seckill_private.lock_stock (bigint[]) is
+  'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
+
 -- file: procedures/internal/scheduled_by.sql
 -- The schedule of a past instant is in the journal: the one that stood then was the last one asked
 -- for.
@@ -4196,7 +4230,8 @@ begin
   v_balance.sold := p_look.sold;
   v_balance.epoch := p_look.epoch;
   v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release, v_now));
+    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
+    p_look.next_expiry, v_now));
   v_result.replayed := false;
   return v_result;
 end
@@ -4209,14 +4244,16 @@ comment on function seckill_private.refuse_early (
 -- file: procedures/internal/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 -- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
+-- p_sale: as a batch read it when it locked the subjects of all its requests. A limit that was set
+-- since then does not bind it: to lock by that one now would be out of order.
 --
 -- Precedence: replay; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy;
 --   held. Exact for calls one after another; under concurrency a status was true at some moment
 --   during the call.
 -- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
 --   once more: else a window that is over would open again.
--- Locks: the user; the request's other subjects; due holds of the pools by SKIP LOCKED; the pools'
---   slots, taken last, held shortest.
+-- Locks: the user; the request's other subjects, where no p_sale is given; due holds of the pools
+--   by SKIP LOCKED; the pools' slots, taken last, held shortest.
 -- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),
 --   so that one of them in a batch costs no subtransaction. A refusal writes nothing and may be
 --   tried again with the same request id.
@@ -4229,7 +4266,8 @@ create or replace function seckill_private.reserve_one (
   p_request_id uuid,
   p_region text,
   p_digests bytea[],
-  p_locked boolean
+  p_locked boolean,
+  p_sale seckill_private.sale default null
 )
   returns seckill.reserve_result
   language plpgsql
@@ -4238,7 +4276,7 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale;
+  v_sale seckill_private.sale := p_sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -4263,7 +4301,9 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  v_sale := seckill_private.find_sale(p_activity_id);
+  if p_sale is null then
+    v_sale := seckill_private.find_sale(p_activity_id);
+  end if;
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
@@ -4279,7 +4319,7 @@ begin
   elsif seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests) is not null then
     return seckill_private.request_error('SK001');
   end if;
-  if p_digests is not null then
+  if p_digests is not null and p_sale is null then
     perform seckill_private.lock_digests(p_digests, v_sale.limits);
   end if;
   v_now := case
@@ -4307,7 +4347,8 @@ end
 $function$;
 
 comment on function seckill_private.reserve_one (
-  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean) is
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[], boolean,
+  seckill_private.sale) is
   'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the '
   'transaction holds slots already.';
 
@@ -4449,7 +4490,7 @@ comment on function seckill_private.lock_all_digests (
   'Take the advisory locks of the subjects of a batch.';
 
 -- file: procedures/internal/pools_of_batch.sql
--- Locks: the slots of the pools, where there are several pools.
+-- Locks: the slots of the pools, and the inventory where one owes units, where there are several.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -4477,7 +4518,7 @@ begin
      order by r.pool_id);
   locked := cardinality(pool_ids) > 1;
   if locked then
-    perform seckill_private.lock_slots(pool_ids);
+    perform seckill_private.lock_stock(pool_ids);
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
@@ -4765,7 +4806,9 @@ begin
       v_result := seckill_private.reserve_one(
         p_clock, v_request.activity_id, v_request.user_id, array[v_request.sku],
         array[v_request.quantity], v_request.request_id, v_request.region, v_request.digests,
-        p_locked or cardinality(p_pending) > 0);
+        p_locked or cardinality(p_pending) > 0,
+        (select s from unnest(p_sales) as s
+          where (s.activity).activity_id = v_request.activity_id));
       v_result.ordinal := v_request.ordinal;
       return next v_result;
     end if;
@@ -5291,9 +5334,9 @@ comment on function seckill_private.confirm_late (
 -- file: procedures/internal/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending, and where the hold has ended all those of its pools at once, since
---   confirm_late may take the units from any; the caller has the reservation, its user and its
---   subjects.
+-- Locks: slots ascending, and where the hold has ended all those of the activity at once: the hold's
+--   own units may go on to the inventory (a pool in debt), and then confirm_late settles other holds,
+--   of which one may touch any pool. The caller has the reservation, its user and its subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
@@ -5310,7 +5353,10 @@ declare
   v_row seckill_private.reservation;
 begin
   if p_reservation.state = 'held' and p_reservation.expires_at <= p_now then
-    perform seckill_private.lock_slots(p_reservation.pool_ids);
+    perform seckill_private.lock_stock(array(
+      select p.pool_id
+        from seckill_private.pool as p
+       where p.activity_id = seckill_private.activity_of(p_reservation.reservation_id)));
   end if;
   v_row := seckill_private.settle_reservation(p_now, p_reservation);
   v_result.reservation_id := v_row.reservation_id;
@@ -5416,7 +5462,6 @@ comment on function seckill_private.now_of_rows (
 -- that may be late takes whatever units its activity has, and may settle ended holds of any of its
 -- pools: then all of the activity's slots are locked, and the reservation's subjects (confirm_at
 -- says why). Those that end within seconds are taken for late, since the locks may take as long.
--- What goes on to the inventory needs that row.
 -- What lies in an archived activity, where none is held any more, is passed over as unknown: one
 -- such payment would else fail the batch, each time that it is sent (lock_reservation).
 -- Raises: 55P03 when the locks took longer.
@@ -5471,14 +5516,7 @@ begin
     select p.pool_id from unnest(v_late) as r
       join seckill_private.pool as p
         on p.activity_id = seckill_private.activity_of(r.reservation_id));
-  perform seckill_private.lock_slots(v_pool_ids);
-  perform from seckill_private.inventory as i
-    where i.sku in (
-            select p.sku from seckill_private.pool as p
-              join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (v_pool_ids) and (s.closed or s.owed > 0))
-    order by i.sku collate "C"
-      for update;
+  perform seckill_private.lock_stock(v_pool_ids);
   if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
     perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
   end if;

@@ -485,6 +485,9 @@ drop function if exists seckill_private.pool_at;
 -- file: procedures/internal/scheduled_by.sql (dropped)
 drop function if exists seckill_private.scheduled_by;
 
+-- file: procedures/internal/lock_stock.sql (dropped)
+drop function if exists seckill_private.lock_stock;
+
 -- file: procedures/internal/lock_slots.sql (dropped)
 drop function if exists seckill_private.lock_slots;
 
