@@ -49,7 +49,8 @@ begin
     if v_version is null then
       v_hold := seckill_private.take_slots(
         p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at, 1,
-        seckill_private.shard(p_user_id), p_locked or cardinality(p_pool_ids) > 1);
+        seckill_private.shard(p_user_id), case when p_slots > 1 then null else 0 end::smallint,
+        p_locked or cardinality(p_pool_ids) > 1);
       v_slot := v_hold.slot;
       v_version := v_hold.version;
     end if;
