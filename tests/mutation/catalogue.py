@@ -217,8 +217,8 @@ RESOLUTIONS = [
         (
             Edit(
                 "confirm_locked",
-                "\n    seckill_private.settle_reservation(p_now, p_reservation);",
-                " p_reservation;",
+                "v_row := seckill_private.settle_reservation(p_now, p_reservation);",
+                "v_row := p_reservation;",
             ),
         ),
         caught_by=checks_single.ended_hold_is_paid_late,

@@ -17,8 +17,8 @@ BATCHES = [
         (
             Edit(
                 "grant_plain",
-                "    continue when not seckill_private.enter_queue("
-                "array[v_pool.pool_id], v_pool.max_waiting);\n",
+                "    continue when not seckill_private.enter_queue(\n"
+                "      array[v_pool.pool_id], v_pool.max_waiting, v_pool.slots);\n",
                 "",
             ),
         ),

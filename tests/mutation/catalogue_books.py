@@ -145,7 +145,7 @@ BOOKS = [
     ),
     Mutation(
         "units that come back to a closed pool stay in it",
-        (Edit("post_movements", "v_slot.closed then 'inventory'", "false then 'inventory'"),),
+        (Edit("post_movements", "and v_slot.closed\n", "and false\n"),),
         caught_by=checks_single.closed_pool_keeps_nothing,
         symptom=r"\(2, 1, 1, 0\), expected \(1, 0, 1, 0\)",
     ),
