@@ -4320,7 +4320,7 @@ begin
     else
       v_hold := seckill_private.take_slots(
         p_now, v_pool.activity_id, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines,
-        seckill_private.shard((p_requests[1]).user_id), p_locked);
+        seckill_private.shard((p_requests[1]).user_id), null, p_locked);
       v_slot := v_hold.slot;
     end if;
     continue when v_hold.version is null;
@@ -7650,13 +7650,14 @@ ALTER FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_res
 
 COMMENT ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) IS 'Refund units of a locked, confirmed reservation, and remember the answer.';
 
-CREATE FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) RETURNS record
+CREATE FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_kept smallint, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_free record;
   v_hold record;
+  v_waits boolean := not p_locked;
 begin
   v_free := seckill_private.take_free(
     p_now, p_pool_id, p_quantity, p_expires_at, p_lines, p_place, p_locked);
@@ -7665,7 +7666,15 @@ begin
     version := v_free.version;
     feed_position := v_free.feed_position;
     return;
-  elsif not seckill_private.lock_rest(p_pool_id, v_free.kept, p_locked) then
+  end if;
+  if seckill_private.short_pools(array[p_pool_id], array[p_quantity]) is not null then
+    if v_waits and v_free.kept is null then
+      perform seckill_private.settle_short(
+        p_now, p_activity_id, array[p_pool_id], array[p_quantity], p_kept is not null);
+    end if;
+    v_waits := false;
+  end if;
+  if not seckill_private.lock_rest(p_pool_id, v_free.kept, not v_waits) then
     return;
   end if;
   perform seckill_private.settle_short(
@@ -7687,9 +7696,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_kept smallint, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
+COMMENT ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_kept smallint, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
 
 CREATE FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) RETURNS seckill_private.taken
     LANGUAGE plpgsql
@@ -7708,10 +7717,6 @@ begin
     end if;
   elsif p_is_short and not (p_locked and p_slots > 1) then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
-    -- Still short: somebody else has the rest in hand, and is not waited for.
-    if seckill_private.short_pools(p_pool_ids, p_quantities) is not null then
-      return null;
-    end if;
   elsif p_slots = 1 then
     v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
     if v_hold.version is not null then
@@ -7729,7 +7734,8 @@ begin
     if v_version is null then
       v_hold := seckill_private.take_slots(
         p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at, 1,
-        seckill_private.shard(p_user_id), p_locked or cardinality(p_pool_ids) > 1);
+        seckill_private.shard(p_user_id), case when p_slots > 1 then null else 0 end::smallint,
+        p_locked or cardinality(p_pool_ids) > 1);
       v_slot := v_hold.slot;
       v_version := v_hold.version;
     end if;
@@ -8825,7 +8831,7 @@ REVOKE ALL ON FUNCTION seckill_private.take_hold(p_now timestamp with time zone,
 
 REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zone, p_reservation seckill_private.reservation, p_request_id uuid, p_asked seckill.reservation_result, p_units integer[], p_restock boolean, p_restore_limits boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_kept smallint, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) FROM PUBLIC;
 

@@ -48,7 +48,7 @@ begin
     else
       v_hold := seckill_private.take_slots(
         p_now, v_pool.activity_id, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines,
-        seckill_private.shard((p_requests[1]).user_id), p_locked);
+        seckill_private.shard((p_requests[1]).user_id), null, p_locked);
       v_slot := v_hold.slot;
     end if;
     continue when v_hold.version is null;

@@ -1,7 +1,7 @@
 -- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first
 -- slot is locked too, and as the lowest before the others: a debt that is made meanwhile
--- (set_stock_total locks all slots) is made before or after, and not passed over. What comes back to
--- first slots alone needs none of this.
+-- (set_stock_total locks all slots) is made before or after, and not passed over. What comes back
+-- to first slots alone needs none of this.
 -- Locks: slots ascending.
 create or replace function seckill_private.lock_returns (
   p_target text,

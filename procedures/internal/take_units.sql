@@ -32,10 +32,6 @@ begin
     end if;
   elsif p_is_short and not (p_locked and p_slots > 1) then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
-    -- Still short: somebody else has the rest in hand, and is not waited for.
-    if seckill_private.short_pools(p_pool_ids, p_quantities) is not null then
-      return null;
-    end if;
   elsif p_slots = 1 then
     v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
     if v_hold.version is not null then
@@ -53,7 +49,8 @@ begin
     if v_version is null then
       v_hold := seckill_private.take_slots(
         p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at, 1,
-        seckill_private.shard(p_user_id), p_locked or cardinality(p_pool_ids) > 1);
+        seckill_private.shard(p_user_id), case when p_slots > 1 then null else 0 end::smallint,
+        p_locked or cardinality(p_pool_ids) > 1);
       v_slot := v_hold.slot;
       v_version := v_hold.version;
     end if;

@@ -1425,7 +1425,8 @@ comment on function seckill_private.sale_check (seckill_private.activity, timest
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
 --   answer can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
--- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do need
+-- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do
+-- need
 --   not be looked through then.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
@@ -2803,8 +2804,8 @@ comment on function seckill_private.gather_units (timestamptz, bigint, bigint, s
 -- file: procedures/internal/lock_returns.sql
 -- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first
 -- slot is locked too, and as the lowest before the others: a debt that is made meanwhile
--- (set_stock_total locks all slots) is made before or after, and not passed over. What comes back to
--- first slots alone needs none of this.
+-- (set_stock_total locks all slots) is made before or after, and not passed over. What comes back
+-- to first slots alone needs none of this.
 -- Locks: slots ascending.
 create or replace function seckill_private.lock_returns (
   p_target text,
@@ -3485,6 +3486,9 @@ comment on function seckill_private.lock_rest (bigint, smallint, boolean) is
 -- Own slot, a free slot (take_free), then all in order. With all in hand what has ended is given
 -- back, an order gets what it needs from several slots, and slots of which most have run dry are
 -- levelled: while one slot has the units, none of this costs anything.
+-- Where all slots together are short and nothing can be given back, nobody is waited for: a sweeper
+-- may have the holds that have ended, and the slots.
+-- p_kept: 0 where the first slot was tried, and so may be locked. p_locked: others may be, too.
 -- Nulls: short, or a slot could not be had; the caller sees which of the two it is (take_hold), by
 -- one look at all slots, which sees each unit once, whoever is just moving it.
 -- Locks: slots by SKIP LOCKED, then ascending; due holds by SKIP LOCKED.
@@ -3496,6 +3500,7 @@ create or replace function seckill_private.take_slots (
   p_expires_at timestamptz,
   p_lines integer,
   p_place integer,
+  p_kept smallint,
   p_locked boolean,
   out slot smallint,
   out version bigint,
@@ -3509,6 +3514,7 @@ as $function$
 declare
   v_free record;
   v_hold record;
+  v_waits boolean := not p_locked;
 begin
   v_free := seckill_private.take_free(
     p_now, p_pool_id, p_quantity, p_expires_at, p_lines, p_place, p_locked);
@@ -3517,7 +3523,15 @@ begin
     version := v_free.version;
     feed_position := v_free.feed_position;
     return;
-  elsif not seckill_private.lock_rest(p_pool_id, v_free.kept, p_locked) then
+  end if;
+  if seckill_private.short_pools(array[p_pool_id], array[p_quantity]) is not null then
+    if v_waits and v_free.kept is null then
+      perform seckill_private.settle_short(
+        p_now, p_activity_id, array[p_pool_id], array[p_quantity], p_kept is not null);
+    end if;
+    v_waits := false;
+  end if;
+  if not seckill_private.lock_rest(p_pool_id, v_free.kept, not v_waits) then
     return;
   end if;
   perform seckill_private.settle_short(
@@ -3540,7 +3554,7 @@ end
 $function$;
 
 comment on function seckill_private.take_slots (
-  timestamptz, bigint, bigint, bigint, timestamptz, integer, integer, boolean) is
+  timestamptz, bigint, bigint, bigint, timestamptz, integer, integer, smallint, boolean) is
   'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
 
 -- file: procedures/internal/take_units.sql
@@ -3578,10 +3592,6 @@ begin
     end if;
   elsif p_is_short and not (p_locked and p_slots > 1) then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
-    -- Still short: somebody else has the rest in hand, and is not waited for.
-    if seckill_private.short_pools(p_pool_ids, p_quantities) is not null then
-      return null;
-    end if;
   elsif p_slots = 1 then
     v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);
     if v_hold.version is not null then
@@ -3599,7 +3609,8 @@ begin
     if v_version is null then
       v_hold := seckill_private.take_slots(
         p_now, p_activity_id, p_pool_ids[v_line], p_quantities[v_line], p_expires_at, 1,
-        seckill_private.shard(p_user_id), p_locked or cardinality(p_pool_ids) > 1);
+        seckill_private.shard(p_user_id), case when p_slots > 1 then null else 0 end::smallint,
+        p_locked or cardinality(p_pool_ids) > 1);
       v_slot := v_hold.slot;
       v_version := v_hold.version;
     end if;
@@ -4734,7 +4745,7 @@ begin
     else
       v_hold := seckill_private.take_slots(
         p_now, v_pool.activity_id, v_pool.pool_id, v_pool.units, p_now + v_pool.hold, v_pool.lines,
-        seckill_private.shard((p_requests[1]).user_id), p_locked);
+        seckill_private.shard((p_requests[1]).user_id), null, p_locked);
       v_slot := v_hold.slot;
     end if;
     continue when v_hold.version is null;
@@ -5334,9 +5345,11 @@ comment on function seckill_private.confirm_late (
 -- file: procedures/internal/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending, and where the hold has ended all those of the activity at once: the hold's
---   own units may go on to the inventory (a pool in debt), and then confirm_late settles other holds,
---   of which one may touch any pool. The caller has the reservation, its user and its subjects.
+-- Locks: slots ascending, and where the hold has ended all those of the activity at once: the
+-- hold's
+--   own units may go on to the inventory (a pool in debt), and then confirm_late settles other
+--   holds, of which one may touch any pool. The caller has the reservation, its user and its
+--   subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
