@@ -32,13 +32,13 @@ _INTERRUPTED = 130
 
 def bench(
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look within 90 seconds: 3 short rounds.")
+        bool, typer.Option("--quick", help="A first look within 90 seconds: short rounds.")
     ] = False,
     scenario: Annotated[
         list[str] | None,
         typer.Option(
             help="Only this one, may be repeated: hot, batch, soldout, limits, lines, asyncio, "
-            "open, snapshot, table, ledger.",
+            "open, snapshot, table, slots, ledger.",
             metavar="NAME",
         ),
     ] = None,
