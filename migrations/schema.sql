@@ -2016,7 +2016,8 @@ declare
 begin
   if v_row.reservation_id is null then
     return null;
-  elsif not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  elsif v_row.user_id <> p_user_id
+        or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
     return seckill_private.request_error('SK004');
   end if;
   return seckill_private.replay(
@@ -3975,7 +3976,8 @@ declare
     seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
   if v_row.reservation_id is not null
-     and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+     and (v_row.user_id <> p_user_id
+          or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities)) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;
@@ -5232,7 +5234,7 @@ begin
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-              and r.user_id = p_user_id)
+              and r.shard = seckill_private.shard(p_user_id))
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
@@ -5311,6 +5313,7 @@ declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
   v_twice text[];
+  v_ids_twice uuid[];
   v_plain boolean[];
   v_known boolean[];
 begin
@@ -5327,10 +5330,13 @@ begin
      where r.error_code is null
      group by r.user_id
     having count(*) > 1);
+  v_ids_twice := array(
+    select r.request_id from unnest(p_requests) as r group by r.request_id having count(*) > 1);
   select array_agg(
            p_plain[r.ordinal]
            or r.activity_id = v_activity.activity_id and r.error_code is null
               and r.user_id <> all (v_twice)
+              and r.request_id <> all (v_ids_twice)
               and r.pool_id = any (p_fresh_pool_ids)
               and (not r.known or (
                 select bool_and(
@@ -5339,7 +5345,7 @@ begin
                   from seckill_private.reservation as o
                  where o.buyer_key
                        = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                   and o.user_id = r.user_id))
+                   and o.shard = seckill_private.shard(r.user_id)))
            order by r.ordinal),
          array_agg(r.known order by r.ordinal)
     into v_plain, v_known
@@ -5349,7 +5355,7 @@ begin
                      from seckill_private.reservation as o
                     where o.buyer_key
                           = seckill_private.buyer_key(v_activity.activity_id, q.user_id)
-                      and o.user_id = q.user_id
+                      and o.shard = seckill_private.shard(q.user_id)
                     limit 1), false) as known
             from unnest(p_requests) as q
           offset 0) as r;
@@ -6562,7 +6568,7 @@ begin
     from seckill_private.reservation as r
    where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
      and r.request_id = p_request_id
-     and r.user_id = p_user_id;
+     and r.shard = seckill_private.shard(p_user_id);
   return v_row;
 end
 $$;

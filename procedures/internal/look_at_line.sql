@@ -1,6 +1,7 @@
 -- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and
 -- whether the buyer is known, that is, has any reservation in the activity. Who is not has used
--- nothing of the limits that count it, has seen nothing, and has asked for nothing before.
+-- nothing of the limits that count it, has seen nothing, and has asked for nothing before. Another
+-- user's of the same key and shard counts too: his request ids conflict (request_row).
 -- Most pools have one row; those of several have them added up in a second statement, which sees
 -- the same snapshot.
 -- Called under the user's lock, in a statement of its own.
@@ -23,7 +24,7 @@ begin
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-              and r.user_id = p_user_id)
+              and r.shard = seckill_private.shard(p_user_id))
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p

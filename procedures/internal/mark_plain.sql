@@ -1,7 +1,8 @@
 -- Finds, with one look for the whole batch, the requests of a sale that may be granted while
 -- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
--- other request of the batch has the same user or limited subject, no row has seen a later time,
--- and every limit has room. The others are decided one by one (reserve_one), by the same rules.
+-- other request of the batch has the same user, limited subject or request id, no row has seen a
+-- later time, and every limit has room. The others are decided one by one (reserve_one), by the same
+-- rules.
 -- Not exists: a hashed subplan would read the whole table.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],
@@ -19,6 +20,7 @@ declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
   v_twice text[];
+  v_ids_twice uuid[];
   v_plain boolean[];
   v_known boolean[];
 begin
@@ -35,10 +37,13 @@ begin
      where r.error_code is null
      group by r.user_id
     having count(*) > 1);
+  v_ids_twice := array(
+    select r.request_id from unnest(p_requests) as r group by r.request_id having count(*) > 1);
   select array_agg(
            p_plain[r.ordinal]
            or r.activity_id = v_activity.activity_id and r.error_code is null
               and r.user_id <> all (v_twice)
+              and r.request_id <> all (v_ids_twice)
               and r.pool_id = any (p_fresh_pool_ids)
               and (not r.known or (
                 select bool_and(
@@ -47,7 +52,7 @@ begin
                   from seckill_private.reservation as o
                  where o.buyer_key
                        = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                   and o.user_id = r.user_id))
+                   and o.shard = seckill_private.shard(r.user_id)))
            order by r.ordinal),
          array_agg(r.known order by r.ordinal)
     into v_plain, v_known
@@ -57,7 +62,7 @@ begin
                      from seckill_private.reservation as o
                     where o.buyer_key
                           = seckill_private.buyer_key(v_activity.activity_id, q.user_id)
-                      and o.user_id = q.user_id
+                      and o.shard = seckill_private.shard(q.user_id)
                     limit 1), false) as known
             from unnest(p_requests) as q
           offset 0) as r;

@@ -1,4 +1,6 @@
--- Two users of one activity may share a key, hence the second look at the user.
+-- Two users of one activity may share a key and a shard: who finds them beforehand can ask for both
+-- under one request id, which stands for one reservation. So the row may be another user's, and then
+-- this one's request conflicts with it (SK004).
 create or replace function seckill_private.request_row (
   p_activity_id bigint,
   p_user_id text,
@@ -16,7 +18,7 @@ begin
     from seckill_private.reservation as r
    where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
      and r.request_id = p_request_id
-     and r.user_id = p_user_id;
+     and r.shard = seckill_private.shard(p_user_id);
   return v_row;
 end
 $function$;

@@ -146,3 +146,57 @@ def test_a_request_id_of_an_ops_call_is_another_request(operator, buyer):
         request_id=request_id,
     )
     assert reserve(buyer, sale, request_id=request_id).replayed is False
+
+
+TWINS = "u10934990", "u13752927"
+"""Two users who share a key and a shard, as who looks for them finds in minutes."""
+
+
+def test_a_request_id_of_a_user_with_the_same_key_is_a_conflict(operator, buyer, superuser):
+    keys = superuser.execute(
+        """
+        select distinct seckill_private.buyer_key(1, name), seckill_private.shard(name)
+          from unnest(%s::text[]) as t (name)""",
+        [list(TWINS)],
+    ).fetchall()
+    assert len(keys) == 1
+    sale = open_sale(operator)
+    click = uuid4()
+    assert reserve(buyer, sale, user=TWINS[0], request_id=click).status == "held"
+    with refused("SK004"):
+        reserve(buyer, sale, user=TWINS[1], request_id=click)
+    again = reserve(buyer, sale, user=TWINS[0], request_id=click)
+    assert (again.status, again.replayed) == ("held", True)
+    assert reserve(buyer, sale, user=TWINS[1]).status == "held"
+
+
+def test_twins_spoil_no_batch(operator, buyer):
+    """In one batch, and in a later one."""
+    sale = open_sale(operator)
+    click = uuid4()
+    first = twins_in_a_batch(buyer, sale, TWINS[0], "ann", TWINS[1], clicks=[click, uuid4(), click])
+    assert first == [("held", None), ("held", None), ("error", "SK004")]
+    later = twins_in_a_batch(buyer, sale, TWINS[1], "bob", clicks=[click, uuid4()])
+    assert later == [("error", "SK004"), ("held", None)]
+
+
+def twins_in_a_batch(buyer, sale, *users, clicks):
+    """Status and error code of each."""
+    rows = buyer.execute(
+        """
+        select status, error_code
+          from seckill.reserve_batch(
+                 p_activity_ids => %s, p_user_ids => %s, p_skus => %s,
+                 p_quantities => %s::integer[], p_request_ids => %s, p_regions => %s,
+                 p_subjects => %s::jsonb[])""",
+        [
+            [sale.activity_id] * len(users),
+            list(users),
+            [sale.sku] * len(users),
+            [1] * len(users),
+            clicks,
+            [sale.region] * len(users),
+            ["{}"] * len(users),
+        ],
+    )
+    return [tuple(row) for row in rows]

@@ -3850,7 +3850,9 @@ comment on function seckill_private.same_request (
   'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
 
 -- file: procedures/internal/request_row.sql
--- Two users of one activity may share a key, hence the second look at the user.
+-- Two users of one activity may share a key and a shard: who finds them beforehand can ask for both
+-- under one request id, which stands for one reservation. So the row may be another user's, and then
+-- this one's request conflicts with it (SK004).
 create or replace function seckill_private.request_row (
   p_activity_id bigint,
   p_user_id text,
@@ -3868,7 +3870,7 @@ begin
     from seckill_private.reservation as r
    where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
      and r.request_id = p_request_id
-     and r.user_id = p_user_id;
+     and r.shard = seckill_private.shard(p_user_id);
   return v_row;
 end
 $function$;
@@ -3896,7 +3898,8 @@ declare
     seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
   if v_row.reservation_id is not null
-     and not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+     and (v_row.user_id <> p_user_id
+          or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities)) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;
@@ -3956,7 +3959,8 @@ declare
 begin
   if v_row.reservation_id is null then
     return null;
-  elsif not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  elsif v_row.user_id <> p_user_id
+        or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
     return seckill_private.request_error('SK004');
   end if;
   return seckill_private.replay(
@@ -4148,7 +4152,8 @@ comment on function seckill_private.raise_request_error (
 -- file: procedures/internal/look_at_line.sql
 -- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and
 -- whether the buyer is known, that is, has any reservation in the activity. Who is not has used
--- nothing of the limits that count it, has seen nothing, and has asked for nothing before.
+-- nothing of the limits that count it, has seen nothing, and has asked for nothing before. Another
+-- user's of the same key and shard counts too: his request ids conflict (request_row).
 -- Most pools have one row; those of several have them added up in a second statement, which sees
 -- the same snapshot.
 -- Called under the user's lock, in a statement of its own.
@@ -4171,7 +4176,7 @@ begin
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
-              and r.user_id = p_user_id)
+              and r.shard = seckill_private.shard(p_user_id))
     into v_look
     from seckill_private.activity as a
     join seckill_private.pool as p
@@ -4620,8 +4625,9 @@ comment on function seckill_private.mark_within (
 -- file: procedures/internal/mark_plain.sql
 -- Finds, with one look for the whole batch, the requests of a sale that may be granted while
 -- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
--- other request of the batch has the same user or limited subject, no row has seen a later time,
--- and every limit has room. The others are decided one by one (reserve_one), by the same rules.
+-- other request of the batch has the same user, limited subject or request id, no row has seen a
+-- later time, and every limit has room. The others are decided one by one (reserve_one), by the same
+-- rules.
 -- Not exists: a hashed subplan would read the whole table.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],
@@ -4639,6 +4645,7 @@ declare
   v_activity seckill_private.activity := p_sale.activity;
   v_limit seckill_private.limit_version;
   v_twice text[];
+  v_ids_twice uuid[];
   v_plain boolean[];
   v_known boolean[];
 begin
@@ -4655,10 +4662,13 @@ begin
      where r.error_code is null
      group by r.user_id
     having count(*) > 1);
+  v_ids_twice := array(
+    select r.request_id from unnest(p_requests) as r group by r.request_id having count(*) > 1);
   select array_agg(
            p_plain[r.ordinal]
            or r.activity_id = v_activity.activity_id and r.error_code is null
               and r.user_id <> all (v_twice)
+              and r.request_id <> all (v_ids_twice)
               and r.pool_id = any (p_fresh_pool_ids)
               and (not r.known or (
                 select bool_and(
@@ -4667,7 +4677,7 @@ begin
                   from seckill_private.reservation as o
                  where o.buyer_key
                        = seckill_private.buyer_key(v_activity.activity_id, r.user_id)
-                   and o.user_id = r.user_id))
+                   and o.shard = seckill_private.shard(r.user_id)))
            order by r.ordinal),
          array_agg(r.known order by r.ordinal)
     into v_plain, v_known
@@ -4677,7 +4687,7 @@ begin
                      from seckill_private.reservation as o
                     where o.buyer_key
                           = seckill_private.buyer_key(v_activity.activity_id, q.user_id)
-                      and o.user_id = q.user_id
+                      and o.shard = seckill_private.shard(q.user_id)
                     limit 1), false) as known
             from unnest(p_requests) as q
           offset 0) as r;
