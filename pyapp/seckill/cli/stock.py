@@ -239,12 +239,13 @@ def slots(
         answer = client.set_slots(
             activity_id=activity_id, sku=sku, slots=number, region=region, actor=actor
         )
+    rows = "1 slot" if number == 1 else f"{number} slots"
     if as_json:
         emit(fields(answer))
     elif answer.replayed:
-        say(f"Nothing to change: the pool of {sku} has {number} slots.")
+        say(f"Nothing to change: the pool of {sku} has {rows}.")
     else:
-        say(f"The {answer.total} units of {sku} are spread over {number} slots.", good=True)
+        say(f"The {answer.total} units of {sku} are spread over {rows}.", good=True)
 
 
 @app.command(

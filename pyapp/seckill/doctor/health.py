@@ -34,7 +34,10 @@ def _watcher(context: Context) -> Link:
         " from pg_roles where rolname = current_user",
     )[0]
     if not sees_all:
-        raise Skip("this login does not see other sessions: set SECKILL_ADMIN_DSN")
+        raise Skip(
+            "this login does not see other sessions: set SECKILL_ADMIN_DSN to one whose role has"
+            " pg_read_all_stats"
+        )
     return link
 
 
