@@ -1,4 +1,4 @@
--- Precedence, locks and refusals: seckill_private.reserve_at.
+-- Precedence, locks and refusals: seckill_private.reserve_one.
 -- Plans are made once and kept (plan_cache_mode), and by an index (enable_seqscan): a table that is
 -- empty when the first buyer comes has 100,000 rows a minute later. Before PostgreSQL 18 a small
 -- table that has to be read whole then looks so costly that its plan is compiled, hence jit. So all

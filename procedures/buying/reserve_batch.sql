@@ -1,4 +1,5 @@
--- Precedence, locks and refusals of each: seckill_private.reserve_one.
+-- Precedence and refusals of each: seckill_private.reserve_one; the locks of all:
+-- seckill_private.reserve_batch_at.
 create or replace function seckill.reserve_batch (
   p_activity_ids bigint[],
   p_user_ids text[],

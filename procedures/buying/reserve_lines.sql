@@ -1,4 +1,4 @@
--- Precedence, locks and refusals: seckill_private.reserve_at.
+-- Precedence, locks and refusals: seckill_private.reserve_one.
 create or replace function seckill.reserve_lines (
   p_activity_id bigint,
   p_user_id text,

@@ -3,7 +3,8 @@
 -- all together. Only where they have nothing to do, it waits for a sale that somebody buys in, and
 -- for one only: a session that hangs in one sale delays no other one. Which one is left to chance,
 -- so that it is not always the one that hangs.
--- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once.
+-- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once;
+--   inventory rows by sku, where a pool is closed or in debt.
 create or replace function seckill_private.expire_due_at (
   p_now timestamptz,
   p_limit integer,

@@ -3,8 +3,7 @@
 --   answer can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
 -- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do
--- need
---   not be looked through then.
+--   need not be looked through then.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,

@@ -4,7 +4,8 @@
 -- Counting units in memory is safe: the update is conditional, and what it refuses is decided anew.
 -- Pools are few in a batch. Those of several are locked before the first request, since locks on
 -- slots are waited for in ascending order only.
--- Locks: the users, the other subjects, due holds by SKIP LOCKED, slots ascending.
+-- Locks: the users; the other subjects; slots ascending, and of several pools the inventory of
+--   those in debt (pools_of_batch); due holds by SKIP LOCKED.
 create or replace function seckill_private.reserve_batch_at (
   p_now timestamptz,
   p_requests seckill_private.request[]

@@ -1,4 +1,5 @@
--- Buyers go on meanwhile, but for the moment in which the units are spread anew.
+-- Buyers go on meanwhile, but for the moment in which the units are spread anew. Where there were
+-- more slots they keep what is held and sold, and their rows (add_slots), but nothing available.
 -- Locks: the activity; the pool's slots ascending.
 create or replace function seckill.set_slots (
   p_activity_id bigint,

@@ -984,7 +984,7 @@ comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
 -- file: procedures/internal/first_expiry.sql
 -- PL/pgSQL keeps its plan; before PostgreSQL 18 each call would plan a function of SQL anew.
 -- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
--- range of buyer_key here, in due_units and expire_holds: it would prune partitions, and tempt the
+-- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt the
 -- planner to read every hold by the other index and sort.
 create or replace function seckill_private.first_expiry (
   p_activity_id bigint,
@@ -1426,8 +1426,7 @@ comment on function seckill_private.sale_check (seckill_private.activity, timest
 --   answer can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
 -- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do
--- need
---   not be looked through then.
+--   need not be looked through then.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -3765,7 +3764,8 @@ comment on function seckill_private.free_activities (timestamptz, bigint[]) is
 -- all together. Only where they have nothing to do, it waits for a sale that somebody buys in, and
 -- for one only: a session that hangs in one sale delays no other one. Which one is left to chance,
 -- so that it is not always the one that hangs.
--- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once.
+-- Locks: due holds by SKIP LOCKED; then the slots of those holds and of due releases, at once;
+--   inventory rows by sku, where a pool is closed or in debt.
 create or replace function seckill_private.expire_due_at (
   p_now timestamptz,
   p_limit integer,
@@ -4849,7 +4849,8 @@ comment on function seckill_private.settle_batch (
 -- Counting units in memory is safe: the update is conditional, and what it refuses is decided anew.
 -- Pools are few in a batch. Those of several are locked before the first request, since locks on
 -- slots are waited for in ascending order only.
--- Locks: the users, the other subjects, due holds by SKIP LOCKED, slots ascending.
+-- Locks: the users; the other subjects; slots ascending, and of several pools the inventory of
+--   those in debt (pools_of_batch); due holds by SKIP LOCKED.
 create or replace function seckill_private.reserve_batch_at (
   p_now timestamptz,
   p_requests seckill_private.request[]
@@ -5355,10 +5356,9 @@ comment on function seckill_private.confirm_late (
 -- file: procedures/internal/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending, and where the hold has ended all those of the activity at once: the
--- hold's
---   own units may go on to the inventory (a pool in debt), and then confirm_late settles other
---   holds, of which one may touch any pool. The caller has the reservation, its user and its
+-- Locks: slots ascending, and where the hold has ended all those of the activity at once, and the
+--   inventory of pools in debt: the hold's own units may go on to it, and then confirm_late settles
+--   other holds, of which one may touch any pool. The caller has the reservation, its user and its
 --   subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
@@ -7976,7 +7976,7 @@ comment on function seckill_private.check_limits (bigint) is
   'Purchases that broke a limit as it stood when they were made (I3).';
 
 -- file: procedures/buying/reserve.sql
--- Precedence, locks and refusals: seckill_private.reserve_at.
+-- Precedence, locks and refusals: seckill_private.reserve_one.
 -- Plans are made once and kept (plan_cache_mode), and by an index (enable_seqscan): a table that is
 -- empty when the first buyer comes has 100,000 rows a minute later. Before PostgreSQL 18 a small
 -- table that has to be read whole then looks so costly that its plan is compiled, hence jit. So all
@@ -8034,7 +8034,7 @@ grant execute on function seckill.reserve (bigint, text, text, integer, uuid, te
    to seckill_app;
 
 -- file: procedures/buying/reserve_lines.sql
--- Precedence, locks and refusals: seckill_private.reserve_at.
+-- Precedence, locks and refusals: seckill_private.reserve_one.
 create or replace function seckill.reserve_lines (
   p_activity_id bigint,
   p_user_id text,
@@ -8080,7 +8080,8 @@ grant execute on function seckill.reserve_lines (
   bigint, text, text[], integer[], uuid, text, jsonb) to seckill_app;
 
 -- file: procedures/buying/reserve_batch.sql
--- Precedence, locks and refusals of each: seckill_private.reserve_one.
+-- Precedence and refusals of each: seckill_private.reserve_one; the locks of all:
+-- seckill_private.reserve_batch_at.
 create or replace function seckill.reserve_batch (
   p_activity_ids bigint[],
   p_user_ids text[],
@@ -9396,7 +9397,8 @@ comment on function seckill.unblock (bigint, text, text[], text) is
 grant execute on function seckill.unblock (bigint, text, text[], text) to seckill_ops;
 
 -- file: procedures/running/set_slots.sql
--- Buyers go on meanwhile, but for the moment in which the units are spread anew.
+-- Buyers go on meanwhile, but for the moment in which the units are spread anew. Where there were
+-- more slots they keep what is held and sold, and their rows (add_slots), but nothing available.
 -- Locks: the activity; the pool's slots ascending.
 create or replace function seckill.set_slots (
   p_activity_id bigint,

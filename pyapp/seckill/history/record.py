@@ -26,7 +26,8 @@ def prepare(directory: Path) -> Path:
     """Make the directory of a new history.
 
     Raises:
-        FileExistsError: it is a file, or something is in it; histories of two databases cannot be told apart.
+        FileExistsError: it is a file, or something is in it; histories of two databases cannot be
+            told apart.
     """
     if directory.exists() and not directory.is_dir():
         raise FileExistsError(f"{directory} is a file: a history needs a directory of its own")
