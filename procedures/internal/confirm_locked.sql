@@ -1,10 +1,8 @@
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
--- Locks: slots ascending, and where the hold has ended all those of the activity at once: the
--- hold's
---   own units may go on to the inventory (a pool in debt), and then confirm_late settles other
---   holds, of which one may touch any pool. The caller has the reservation, its user and its
---   subjects.
+-- Locks: slots ascending, and where the hold has ended all those of the activity at once: its own
+--   units may go on to the inventory (a pool in debt), and then confirm_late settles other holds,
+--   of which one may touch any pool. The caller has the reservation, its user and its subjects.
 create or replace function seckill_private.confirm_locked (
   p_now timestamptz,
   p_sale seckill_private.sale,
