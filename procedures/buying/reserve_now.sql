@@ -1,5 +1,5 @@
 -- The hot row is locked until a commit is on disk. Here the first commit does not wait for that,
--- so the next buyer has the row three to five times sooner; then a second, tiny one does, and
+-- so the next buyer has the row sooner (ops/SPEED.md); then a second, tiny one does, and
 -- its flush takes the first along, to a synchronous standby too. Only after that the answer is
 -- given. The second commit is the one that ends the call: after an explicit one a wait for the
 -- standby that was cancelled would still be answered as held. A procedure that commits can be

@@ -1,6 +1,7 @@
 -- A pool's queue has max_waiting places, and one for each who may be served at once (its slots); a
 -- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to
--- look at different places, so that a queue that is not full costs one look.
+-- look at different places, so that a queue that is not full costs one look. An order of several
+-- lines counts one as being served in each pool: it takes all slots.
 create or replace function seckill_private.enter_queue (
   p_pool_ids bigint[],
   p_max_waiting integer,

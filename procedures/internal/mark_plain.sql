@@ -1,8 +1,8 @@
 -- Finds, with one look for the whole batch, the requests of a sale that may be granted while
 -- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
 -- other request of the batch has the same user, limited subject or request id, no row has seen a
--- later time, and every limit has room. The others are decided one by one (reserve_one), by the same
--- rules.
+-- later time, and every limit has room. The others are decided one by one (reserve_one), by the
+-- same rules.
 -- Not exists: a hashed subplan would read the whole table.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],

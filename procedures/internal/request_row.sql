@@ -1,6 +1,6 @@
 -- Two users of one activity may share a key and a shard: who finds them beforehand can ask for both
--- under one request id, which stands for one reservation. So the row may be another user's, and then
--- this one's request conflicts with it (SK004).
+-- under one request id, which stands for one reservation. So the row may be another user's, and
+-- then this one's request conflicts with it (SK004).
 create or replace function seckill_private.request_row (
   p_activity_id bigint,
   p_user_id text,

@@ -32,7 +32,7 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale := p_sale;
+  v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -57,9 +57,7 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  if p_sale is null then
-    v_sale := seckill_private.find_sale(p_activity_id);
-  end if;
+  v_sale := coalesce(p_sale, seckill_private.find_sale(p_activity_id));
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;

@@ -19,7 +19,7 @@ from tests.concurrency.sessions import (
     stampede,
 )
 from tests.fix_database import Database
-from tests.fix_sale import Sale, cancel, confirm, open_sale, reserve, set_limit
+from tests.fix_sale import Sale, cancel, confirm, expire_due, open_sale, reserve, set_limit
 
 PHONE = {"phone": "+1 555 0100"}
 
@@ -126,13 +126,17 @@ def expiry_frees_one(db: Database) -> None:
 
 
 def late_payments_of_one_phone(db: Database) -> None:
-    """Two users with one phone pay late in two pools: only one of them is within the limit."""
+    """Two users with one phone pay late in two pools: only one of them is within the limit.
+
+    Their holds were swept: payments that still have to settle theirs take turns at the slots.
+    """
     pools = two_pools(db)
     paid: list[int] = []
     with db.connect("operator") as operator, db.connect("buyer") as buyer:
         for user, pool in zip(("ann", "bob"), pools, strict=True):
             paid.append(reserve(buyer, pool, user=user, subjects=PHONE).reservation_id)
         let_holds_end(db, pools[0])
+        expire_due(operator)
         set_limit(operator, pools[0], "phone", maximum=1, dimension="phone")
     with Session(db) as one, Session(db) as two, Gate(db) as gate:
         gate.lock_slots(*pools)

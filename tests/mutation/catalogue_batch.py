@@ -47,7 +47,7 @@ BATCHES = [
         "a batch that is bound by a limit set after it had locked its subjects",
         (
             Edit("reserve_one", "and p_sale is null then", "then"),
-            Edit("reserve_one", "  if p_sale is null then\n", "  if true then\n"),
+            Edit("reserve_one", "coalesce(p_sale, ", "coalesce("),
         ),
         caught_by=checks_batch.a_limit_set_beside_batches,
         symptom="errors: .*'40P01'",

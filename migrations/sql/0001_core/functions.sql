@@ -3851,8 +3851,8 @@ comment on function seckill_private.same_request (
 
 -- file: procedures/internal/request_row.sql
 -- Two users of one activity may share a key and a shard: who finds them beforehand can ask for both
--- under one request id, which stands for one reservation. So the row may be another user's, and then
--- this one's request conflicts with it (SK004).
+-- under one request id, which stands for one reservation. So the row may be another user's, and
+-- then this one's request conflicts with it (SK004).
 create or replace function seckill_private.request_row (
   p_activity_id bigint,
   p_user_id text,
@@ -4292,7 +4292,7 @@ create or replace function seckill_private.reserve_one (
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_sale seckill_private.sale := p_sale;
+  v_sale seckill_private.sale;
   v_check seckill_private.check;
   v_look seckill_private.line_look;
   v_pool_ids bigint[];
@@ -4317,9 +4317,7 @@ begin
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
   end if;
-  if p_sale is null then
-    v_sale := seckill_private.find_sale(p_activity_id);
-  end if;
+  v_sale := coalesce(p_sale, seckill_private.find_sale(p_activity_id));
   if (v_sale.activity).activity_id is null then
     return seckill_private.request_error('SK002');
   end if;
@@ -4626,8 +4624,8 @@ comment on function seckill_private.mark_within (
 -- Finds, with one look for the whole batch, the requests of a sale that may be granted while
 -- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
 -- other request of the batch has the same user, limited subject or request id, no row has seen a
--- later time, and every limit has room. The others are decided one by one (reserve_one), by the same
--- rules.
+-- later time, and every limit has room. The others are decided one by one (reserve_one), by the
+-- same rules.
 -- Not exists: a hashed subplan would read the whole table.
 create or replace function seckill_private.mark_plain (
   p_requests seckill_private.request[],

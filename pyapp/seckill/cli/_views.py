@@ -69,7 +69,7 @@ class Views:
         """Pools of an activity, of a sku, or all."""
         return self._rows(
             """
-            select activity_id, sku, region, total, available, held, sold, epoch
+            select activity_id, sku, region, total, available, held, sold, epoch, slots
               from seckill.pool
              where (%(activity_id)s::bigint is null or activity_id = %(activity_id)s::bigint)
                and (%(sku)s::text is null or sku = %(sku)s::text)

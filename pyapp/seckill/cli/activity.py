@@ -316,13 +316,20 @@ def show_pools(pools: list[Row], empty: str) -> None:
     later = [
         pool["total"] - pool["available"] - pool["held"] - pool["sold"] for pool in pools
     ]  # what `seckill stock schedule` keeps back
+    spread = [pool["slots"] for pool in pools]
+    more = {
+        name: values
+        for name, values, told in (
+            ("unreleased", later, any(later)),
+            ("slots", spread, any(number > 1 for number in spread)),
+        )
+        if told
+    }
     rows = [
-        [*(pool[name] for name in columns), *([units] if any(later) else [])]
-        for pool, units in zip(pools, later, strict=True)
+        [*(pool[name] for name in columns), *(values[at] for values in more.values())]
+        for at, pool in enumerate(pools)
     ]
-    show_table(
-        ["activity", *columns[1:], *(["unreleased"] if any(later) else [])], rows, empty=empty
-    )
+    show_table(["activity", *columns[1:], *more], rows, empty=empty)
 
 
 def show_limits(limits: list[Row], empty: str) -> None:

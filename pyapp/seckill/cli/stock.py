@@ -234,7 +234,11 @@ def slots(
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
-    """Spread a pool over several rows, also while it sells: single buyers wait less."""
+    """Spread a pool over several rows, also while it sells: single buyers wait less.
+
+    A purchase from several rows costs some processor time more, also later from a pool set back
+    to one: `stock allocate --slots` or this, before the sale, where single calls are slow.
+    """
     with sale(dsn) as client:
         answer = client.set_slots(
             activity_id=activity_id, sku=sku, slots=number, region=region, actor=actor
