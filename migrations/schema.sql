@@ -8097,13 +8097,14 @@ CREATE VIEW seckill.pool AS
     b.available,
     b.held,
     b.sold,
-    b.epoch
+    b.epoch,
+    p.slots
    FROM (seckill_private.pool p
      CROSS JOIN LATERAL seckill.availability(p.activity_id, p.sku, p.region) b(status, total, available, held, sold, epoch));
 
 ALTER VIEW seckill.pool OWNER TO seckill_owner;
 
-COMMENT ON VIEW seckill.pool IS 'Units of each pool: total = available + held + sold.';
+COMMENT ON VIEW seckill.pool IS 'Units of each pool: total = available + held + sold. slots: rows over which they are spread.';
 
 CREATE VIEW seckill.sale_status AS
 SELECT

@@ -1,7 +1,7 @@
 -- PL/pgSQL keeps its plan; before PostgreSQL 18 each call would plan a function of SQL anew.
 -- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
--- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt the
--- planner to read every hold by the other index and sort.
+-- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt
+-- the planner to read every hold by the other index and sort.
 create or replace function seckill_private.first_expiry (
   p_activity_id bigint,
   p_pool_id bigint,

@@ -460,6 +460,9 @@ def test_a_pool_is_spread_over_slots(ops: Run, sale: int) -> None:
     spread = ops("stock", "slots", sale, "phone", 4, "--actor", "olga")
     assert spread.out == "The 10 units of phone are spread over 4 slots.\n"
     assert "Nothing to change" in ops("stock", "slots", sale, "phone", 4).out
+    assert "slots" in ops("stock", "show", "--activity", sale).out
+    shown = ops("stock", "show", "--activity", sale, "--json").json["pools"]
+    assert [pool["slots"] for pool in shown if pool["region"] == "*"] == [4]
     again = ops("stock", "slots", sale, "phone", 2, "--json").json
     assert (again["status"], again["quantity"], again["replayed"]) == ("set", 2, False)
     assert ops("availability", sale, "phone", "--json").json["available"] == 10

@@ -984,8 +984,8 @@ comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
 -- file: procedures/internal/first_expiry.sql
 -- PL/pgSQL keeps its plan; before PostgreSQL 18 each call would plan a function of SQL anew.
 -- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
--- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt the
--- planner to read every hold by the other index and sort.
+-- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt
+-- the planner to read every hold by the other index and sort.
 create or replace function seckill_private.first_expiry (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -3975,7 +3975,8 @@ comment on function seckill_private.answer_again (
 -- file: procedures/internal/enter_queue.sql
 -- A pool's queue has max_waiting places, and one for each who may be served at once (its slots); a
 -- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to
--- look at different places, so that a queue that is not full costs one look.
+-- look at different places, so that a queue that is not full costs one look. An order of several
+-- lines counts one as being served in each pool: it takes all slots.
 create or replace function seckill_private.enter_queue (
   p_pool_ids bigint[],
   p_max_waiting integer,
@@ -8133,7 +8134,7 @@ grant execute on function seckill.reserve_batch (
 
 -- file: procedures/buying/reserve_now.sql
 -- The hot row is locked until a commit is on disk. Here the first commit does not wait for that,
--- so the next buyer has the row three to five times sooner; then a second, tiny one does, and
+-- so the next buyer has the row sooner (ops/SPEED.md); then a second, tiny one does, and
 -- its flush takes the first along, to a synchronous standby too. Only after that the answer is
 -- given. The second commit is the one that ends the call: after an explicit one a wait for the
 -- standby that was cancelled would still be answered as held. A procedure that commits can be
@@ -10204,12 +10205,13 @@ grant select on seckill.limit_rule to seckill_read, seckill_app, seckill_ops;
 -- file: procedures/views/pool.sql
 -- The same numbers as seckill.availability, which is also what makes them.
 create or replace view seckill.pool as
-select p.activity_id, p.sku, p.region, b.total, b.available, b.held, b.sold, b.epoch
+select p.activity_id, p.sku, p.region, b.total, b.available, b.held, b.sold, b.epoch,
+       p.slots
   from seckill_private.pool as p
  cross join lateral seckill.availability(p.activity_id, p.sku, p.region) as b;
 
 comment on view seckill.pool is
-  'Units of each pool: total = available + held + sold.';
+  'Units of each pool: total = available + held + sold. slots: rows over which they are spread.';
 grant select on seckill.pool to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/views/sale_status.sql

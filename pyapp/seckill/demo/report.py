@@ -21,8 +21,8 @@ from seckill.demo.workers import Progress
 
 _CAPTION = (
     "From the click: since the instant at which the buyer meant to call, waiting for a free "
-    "connection included; all clicked at the same one. One call: from sending to the answer. Buyers answered: until each "
-    "had his first answer; calls: those of the whole run."
+    "connection included; all clicked at the same one. One call: from sending to the answer. "
+    "Buyers answered: until each had his first answer; calls: those of the whole run."
 )
 _PICTURE_WIDTH = 92
 
