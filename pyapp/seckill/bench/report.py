@@ -35,8 +35,9 @@ def words(ratio: Ratio) -> str:
 def about(report: Report) -> str:
     """On what, how long, how busy it was: two sentences."""
     machine, options = report.machine, report.options
+    rounds = "round" if options.rounds == 1 else "rounds"
     return (
-        f"{options.rounds} rounds of {options.seconds} s a measure "
+        f"{options.rounds} {rounds} of {options.seconds} s a measure "
         f"(pgbench: after {options.warm_up_s} s of warming up), {report.seconds:.0f} s in all"
         f"{', cut short by the time allowed' if report.cut_short else ''}; each ratio is the "
         f"median of the rounds' own. {machine.cores} cores, load {machine.load_before:.1f} at the "

@@ -184,7 +184,7 @@ _SENTENCES = {
     "cut": "{units} went to the inventory: the total was cut",
     "drain": "{units} that came back went to the inventory, for an earlier cut",
     "close": "{units} went to the inventory: the sale was closed",
-    "level": "{units} went between the inventory and a slot: the slots were levelled",
+    "level": "{units} moved between the slots of the pool, which has as many as before",
     "schedule": "{units} were kept back for later",
     "release": "{units} were released",
     "debt": "{units} are to go to the inventory when they come back",
