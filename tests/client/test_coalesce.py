@@ -60,7 +60,7 @@ MUTATIONS = (
     Mutation(
         "a poisoned purchase fails its batch",
         BATCHING,
-        "if isinstance(error, Unavailable | OutcomeUnknown):",
+        "if isinstance(error, Unavailable | OutcomeUnknown | IncompatibleSchema):",
         "if isinstance(error, SeckillError):",
         "tasks.poison_harms_nobody_else",
         r"who did nothing wrong: ",
@@ -108,8 +108,8 @@ MUTATIONS = (
     Mutation(
         "a lost batch is sent again at once",
         BATCHING,
-        "if isinstance(error, Unavailable | OutcomeUnknown):",
-        "if isinstance(error, Unavailable):",
+        "if isinstance(error, Unavailable | OutcomeUnknown | IncompatibleSchema):",
+        "if isinstance(error, Unavailable | IncompatibleSchema):",
         "tasks.a_lost_batch_is_open_for_all",
         r"outcomes: ",
     ),
