@@ -3065,8 +3065,8 @@ CREATE FUNCTION seckill_private.confirm_batch_at(p_now timestamp with time zone,
     AS $$
 declare
   v_result seckill.resolve_result;
-  v_rows seckill_private.reservation[] :=
-    seckill_private.lock_reservations(p_user_ids, p_reservation_ids, p_now);
+  v_locked record := seckill_private.lock_reservations(p_user_ids, p_reservation_ids, p_now);
+  v_rows seckill_private.reservation[] := v_locked.reservations;
   v_now timestamptz := seckill_private.now_of_rows(p_now, v_rows);
   v_ids bigint[] := array(select r.reservation_id from unnest(v_rows) as r);
   v_row seckill_private.reservation;
@@ -3107,7 +3107,9 @@ begin
         from seckill_private.reservation as r
        where r.buyer_key = v_row.buyer_key and r.reservation_id = v_row.reservation_id;
       v_result := seckill_private.confirm_locked(
-        v_now, seckill_private.load_sale(seckill_private.activity_of(v_row.reservation_id)),
+        v_now, (
+          select s from unnest(v_locked.sales) as s
+           where (s.activity).activity_id = seckill_private.activity_of(v_row.reservation_id)),
         v_row, p_payment_refs[i]);
     end if;
     return next v_result;
@@ -5022,12 +5024,11 @@ ALTER FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id
 
 COMMENT ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) IS 'Lock a reservation of this user, and the user, for a call that may resolve it.';
 
-CREATE FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) RETURNS seckill_private.reservation[]
+CREATE FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone, OUT reservations seckill_private.reservation[], OUT sales seckill_private.sale[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_rows seckill_private.reservation[];
   v_keys bigint[] := array(
     select distinct seckill_private.buyer_key(seckill_private.activity_of(i.id), i.user_id)
       from unnest(p_user_ids, p_reservation_ids) as i (user_id, id)
@@ -5040,42 +5041,42 @@ declare
   v_pool_ids bigint[];
 begin
   perform seckill_private.lock_buyers(p_user_ids);
-  v_rows := array(
+  reservations := array(
     select r
       from seckill_private.reservation as r
      where r.buyer_key = any (v_keys)
        and r.reservation_id = any (p_reservation_ids)
      order by r.buyer_key, r.reservation_id
        for update);
-  v_soon := seckill_private.now_of_rows(p_now, v_rows) + interval '10 seconds';
+  v_soon := seckill_private.now_of_rows(p_now, reservations) + interval '10 seconds';
   v_late := array(
-    select r from unnest(v_rows) as r
+    select r from unnest(reservations) as r
      where r.state in ('held', 'expired') and r.expires_at <= v_soon);
+  sales := array(
+    select seckill_private.load_sale(a.activity_id)
+      from (select distinct seckill_private.activity_of(r.reservation_id) as activity_id
+              from unnest(v_late) as r) as a);
   perform seckill_private.lock_digests(
     array(select distinct d.digest from unnest(v_late) as r
            cross join lateral unnest(r.subjects) as d (digest)),
-    array(select l from (
-            select distinct seckill_private.activity_of(r.reservation_id) as activity_id
-              from unnest(v_late) as r) as a
-           cross join lateral unnest((seckill_private.load_sale(a.activity_id)).limits) as l));
+    array(select l from unnest(sales) as s cross join lateral unnest(s.limits) as l));
   v_pool_ids := array(
-    select distinct u.pool_id from unnest(v_rows) as r
+    select distinct u.pool_id from unnest(reservations) as r
      cross join lateral unnest(r.pool_ids) as u (pool_id)
      union
     select p.pool_id from unnest(v_late) as r
       join seckill_private.pool as p
         on p.activity_id = seckill_private.activity_of(r.reservation_id));
   perform seckill_private.lock_stock(v_pool_ids);
-  if seckill_private.now_of_rows(p_now, v_rows) > v_soon - interval '1 second' then
+  if seckill_private.now_of_rows(p_now, reservations) > v_soon - interval '1 second' then
     perform seckill_private.raise_error('55P03', 'the locks of the batch took too long');
   end if;
-  return v_rows;
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone, OUT reservations seckill_private.reservation[], OUT sales seckill_private.sale[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) IS 'Lock the reservations of a batch, their users and their stock; the rows that there are.';
+COMMENT ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone, OUT reservations seckill_private.reservation[], OUT sales seckill_private.sale[]) IS 'Lock the reservations of a batch, their users and their stock; the rows that there are, and the sales of those that may be late.';
 
 CREATE FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) RETURNS boolean
     LANGUAGE plpgsql
@@ -8645,7 +8646,7 @@ REVOKE ALL ON FUNCTION seckill_private.lock_key(p_dimension text, p_value text) 
 
 REVOKE ALL ON FUNCTION seckill_private.lock_reservation(p_user_id text, p_reservation_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_reservations(p_user_ids text[], p_reservation_ids bigint[], p_now timestamp with time zone, OUT reservations seckill_private.reservation[], OUT sales seckill_private.sale[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_rest(p_pool_id bigint, p_kept smallint, p_locked boolean) FROM PUBLIC;
 

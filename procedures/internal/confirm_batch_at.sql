@@ -15,8 +15,8 @@ create or replace function seckill_private.confirm_batch_at (
 as $function$
 declare
   v_result seckill.resolve_result;
-  v_rows seckill_private.reservation[] :=
-    seckill_private.lock_reservations(p_user_ids, p_reservation_ids, p_now);
+  v_locked record := seckill_private.lock_reservations(p_user_ids, p_reservation_ids, p_now);
+  v_rows seckill_private.reservation[] := v_locked.reservations;
   v_now timestamptz := seckill_private.now_of_rows(p_now, v_rows);
   v_ids bigint[] := array(select r.reservation_id from unnest(v_rows) as r);
   v_row seckill_private.reservation;
@@ -57,7 +57,9 @@ begin
         from seckill_private.reservation as r
        where r.buyer_key = v_row.buyer_key and r.reservation_id = v_row.reservation_id;
       v_result := seckill_private.confirm_locked(
-        v_now, seckill_private.load_sale(seckill_private.activity_of(v_row.reservation_id)),
+        v_now, (
+          select s from unnest(v_locked.sales) as s
+           where (s.activity).activity_id = seckill_private.activity_of(v_row.reservation_id)),
         v_row, p_payment_refs[i]);
     end if;
     return next v_result;

@@ -6,7 +6,7 @@ import functools
 from collections import Counter
 from uuid import uuid4
 
-from tests.concurrency.books import require_books, require_statuses, require_units
+from tests.concurrency.books import let_holds_end, require_books, require_statuses, require_units
 from tests.concurrency.checks_durable import (
     TRIES,
     flushed_beyond,
@@ -33,6 +33,7 @@ from tests.fix_sale import (
     reserve_now,
     set_limit,
 )
+from tests.procedures.rules import drop_rule, set_rule
 
 
 def duplicates_in_a_batch(db: Database) -> None:
@@ -75,6 +76,45 @@ def a_limit_set_beside_batches(db: Database) -> None:
         told = [reserve(buyer, sale, user=name, subjects={"ip": "1"}).status for name in "xy"]
     require_equal(told, ["held", "limit_exceeded"], "afterwards")
     require_books(db, sale)
+
+
+def a_limit_set_beside_late_payments(db: Database) -> None:
+    """Two files of late payments in two sales wait, and a limit is set on the phone of both buyers.
+
+    Each was there first, so the limit counts what it pays for and does not bind it: they have no
+    lock in common that would let the second see the first.
+    """
+    name = f"global {uuid4()}"
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        sales = [open_sale(operator, units=1, sku=f"late_{uuid4()}") for _ in range(2)]
+        payments = [
+            [(user, reserve(buyer, sale, user=user, subjects={"phone": name}).reservation_id, "x")]
+            for user, sale in zip(("ann", "bob"), sales, strict=True)
+        ]
+        for sale in sales:
+            let_holds_end(db, sale)
+        with sessions_of(db, 2) as windows, Gate(db) as gate:
+            gate.lock_slots(*sales)
+            for window, payment in zip(windows, payments, strict=True):
+                window.execute("begin")
+                require(window.start(confirm_batch, payment).blocked, "a batch did not wait")
+            set_rule(
+                operator,
+                None,
+                name,
+                maximum=1,
+                dimension="phone",
+                window="day",
+                time_zone="UTC",
+                required=False,
+            )
+            gate.open()
+            answers = [row for window in windows for row in window.finish()]
+            for window in windows:
+                window.execute("commit")
+        require_equal([row.status for row in answers], ["confirmed"] * 2, "answers")
+        drop_rule(operator, None, name)
+    require_books(db, *sales)
 
 
 def last_units_in_batches(db: Database, sessions: int = 6) -> None:

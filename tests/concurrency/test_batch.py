@@ -16,6 +16,7 @@ from tests.fix_database import Database
     [
         checks.duplicates_in_a_batch,
         checks.a_limit_set_beside_batches,
+        checks.a_limit_set_beside_late_payments,
         checks.last_units_in_batches,
         checks.batches_in_opposite_orders,
         checks.purchases_beside_payments,

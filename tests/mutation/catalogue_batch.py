@@ -53,6 +53,20 @@ BATCHES = [
         symptom="errors: .*'40P01'",
     ),
     Mutation(
+        "late payments of a batch that are bound by a limit set after their subjects were locked",
+        (
+            Edit(
+                "confirm_batch_at",
+                "(\n          select s from unnest(v_locked.sales) as s\n"
+                "           where (s.activity).activity_id = "
+                "seckill_private.activity_of(v_row.reservation_id)),",
+                "seckill_private.load_sale(seckill_private.activity_of(v_row.reservation_id)),",
+            ),
+        ),
+        caught_by=checks_batch.a_limit_set_beside_late_payments,
+        symptom="I3",
+    ),
+    Mutation(
         "a batch that grants what it counted in memory",
         (Edit("hold_units", "\n     and s.available >= p_quantity", ""),),
         caught_by=checks_batch.last_units_in_batches,
