@@ -32,8 +32,7 @@ begin
            min(s.limits_revision) as limits_revision,
            min((s.activity).max_waiting) as max_waiting,
            make_interval(secs => min((s.activity).hold_seconds)) as hold,
-           (select count(*) from seckill_private.pool_slot as o
-             where o.pool_id = r.pool_id)::integer as slots
+           (select p.slot_rows from seckill_private.pool as p where p.pool_id = r.pool_id) as slots
       from unnest(p_requests) as r
       join unnest(p_sales) as s on (s.activity).activity_id = r.activity_id
      group by r.pool_id
