@@ -203,6 +203,13 @@ ALTER TYPE seckill_private.feed_place OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.feed_place IS 'A place in the feed; the order of the fields is the order of the rows. An event has the highest version and its movement_id, a movement has event_id 0.';
 
+CREATE DOMAIN seckill_private.late_status AS text
+	CONSTRAINT late_status_known CHECK ((VALUE = ANY (ARRAY['confirmed'::text, 'late_sold_out'::text, 'late_limit_exceeded'::text])));
+
+ALTER DOMAIN seckill_private.late_status OWNER TO seckill_owner;
+
+COMMENT ON DOMAIN seckill_private.late_status IS 'What the payment of a hold that had ended got.';
+
 CREATE TYPE seckill_private.limit_use AS (
 	used bigint,
 	unpaid bigint,
@@ -219,6 +226,10 @@ CREATE TYPE seckill_private.line_look AS (
 	state text,
 	starts_at timestamp with time zone,
 	ends_at timestamp with time zone,
+	hold_seconds integer,
+	max_waiting integer,
+	newcomer_units bigint,
+	limits_revision bigint,
 	pool_id bigint,
 	slot_rows integer,
 	total bigint,
@@ -253,6 +264,13 @@ ALTER TYPE seckill_private.request OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.request IS 'A request of a batch. error_code: why it is none.';
 
+CREATE DOMAIN seckill_private.reservation_state AS text
+	CONSTRAINT reservation_state_known CHECK ((VALUE = ANY (ARRAY['held'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'refunded'::text])));
+
+ALTER DOMAIN seckill_private.reservation_state OWNER TO seckill_owner;
+
+COMMENT ON DOMAIN seckill_private.reservation_state IS 'What a reservation is.';
+
 CREATE TABLE seckill_private.activity (
     activity_id bigint NOT NULL,
     name text NOT NULL,
@@ -267,6 +285,7 @@ CREATE TABLE seckill_private.activity (
     last_position bigint,
     dropped_at timestamp with time zone,
     max_waiting integer,
+    newcomer_units bigint DEFAULT '9223372036854775807'::bigint NOT NULL,
     CONSTRAINT activity_hold CHECK ((hold_seconds > 0)),
     CONSTRAINT activity_max_waiting CHECK (((max_waiting >= 0) AND (max_waiting <= 1000))),
     CONSTRAINT activity_state CHECK ((state = ANY (ARRAY['draft'::text, 'open'::text, 'paused'::text, 'closed'::text]))),
@@ -284,6 +303,8 @@ COMMENT ON COLUMN seckill_private.activity.last_position IS 'Where its last row 
 COMMENT ON COLUMN seckill_private.activity.dropped_at IS 'Its rows were given up to be deleted; only this one and the journal are kept.';
 
 COMMENT ON COLUMN seckill_private.activity.max_waiting IS 'Callers that may wait for one of its pools (seckill_private.enter_queue); null: no bound.';
+
+COMMENT ON COLUMN seckill_private.activity.newcomer_units IS 'Units that a user who has no reservation in it may order with no look at its limits and lists; 0: look (seckill_private.newcomer_units).';
 
 CREATE TABLE seckill_private.limit_version (
     activity_id bigint,
@@ -349,6 +370,13 @@ CREATE TYPE seckill_private.unit_line AS (
 ALTER TYPE seckill_private.unit_line OWNER TO seckill_owner;
 
 COMMENT ON TYPE seckill_private.unit_line IS 'Units that move, and whose they are.';
+
+CREATE DOMAIN seckill_private.units AS bigint
+	CONSTRAINT units_not_negative CHECK ((VALUE >= 0));
+
+ALTER DOMAIN seckill_private.units OWNER TO seckill_owner;
+
+COMMENT ON DOMAIN seckill_private.units IS 'A number of units; never below zero.';
 
 CREATE FUNCTION seckill.add_eligible(p_activity_id bigint, p_dimension text, p_values text[], p_actor text DEFAULT NULL::text) RETURNS seckill.ops_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -792,6 +820,7 @@ begin
     return v_result;
   end if;
   perform seckill_private.end_limit(p_activity_id, p_name);
+  perform seckill_private.note_rules(p_activity_id);
   perform seckill_private.ops_record(
     'drop_limit', p_activity_id, null, jsonb_build_object('name', p_name), to_jsonb(v_result),
     p_actor);
@@ -1256,6 +1285,8 @@ begin
      union all
     select v.* from seckill_private.check_inventory(p_activity_id) as v
      union all
+    select v.* from seckill_private.check_rules(p_activity_id) as v
+     union all
     select v.* from seckill_private.check_limits(p_activity_id) as v
      union all
     select v.* from seckill_private.check_reservations(p_activity_id) as v;
@@ -1323,6 +1354,7 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
+  perform seckill_private.note_rules(p_activity_id);
   update seckill_private.list_dimension as d
      set required = p_required
    where d.activity_id = p_activity_id
@@ -1354,22 +1386,25 @@ CREATE FUNCTION seckill.reserve(p_activity_id bigint, p_user_id text, p_sku text
     SET lock_timeout TO '5s'
     AS $$
 declare
+  v_begun text := seckill_private.begin_write();
   v_result seckill.reserve_result;
   v_digests bytea[];
 begin
-  perform seckill_private.begin_write();
-  if coalesce(
-       seckill_private.fault_in_buyer(p_activity_id, p_request_id, p_user_id, p_region),
-       seckill_private.fault_in_line(p_sku, p_quantity)) is not null then
+  if not seckill_private.is_sound(
+       p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region) then
     perform seckill_private.validate_request(
       p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
   end if;
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
-  v_result := seckill_private.reserve_at(
+  v_result := seckill_private.reserve_one(
     null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
-    v_digests);
+    v_digests, false);
+  if v_result.status = 'error' then
+    perform seckill_private.raise_request_error(
+      v_result.error_code, p_activity_id, array[p_sku], p_request_id, p_region, v_digests);
+  end if;
   v_result.ordinal := 1;
   return v_result;
 end
@@ -1596,6 +1631,7 @@ begin
   end if;
   v_new.since_revision := seckill_private.end_limit(p_activity_id, p_name);
   insert into seckill_private.limit_version select v_new.*;
+  perform seckill_private.note_rules(p_activity_id);
   perform seckill_private.ops_record(
     'set_limit', p_activity_id, null,
     jsonb_strip_nulls(
@@ -1931,11 +1967,11 @@ CREATE TABLE seckill_private.pool_slot (
     slot smallint NOT NULL,
     shard smallint NOT NULL,
     total bigint DEFAULT 0 NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    sold bigint DEFAULT 0 NOT NULL,
-    unreleased bigint DEFAULT 0 NOT NULL,
-    owed bigint DEFAULT 0 NOT NULL,
+    available seckill_private.units DEFAULT 0 NOT NULL,
+    held seckill_private.units DEFAULT 0 NOT NULL,
+    sold seckill_private.units DEFAULT 0 NOT NULL,
+    unreleased seckill_private.units DEFAULT 0 NOT NULL,
+    owed seckill_private.units DEFAULT 0 NOT NULL,
     version bigint DEFAULT 0 NOT NULL,
     "position" bigint DEFAULT 0 NOT NULL,
     position_base bigint DEFAULT 0 NOT NULL,
@@ -1944,12 +1980,7 @@ CREATE TABLE seckill_private.pool_slot (
     next_release timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
     seen_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     closed boolean DEFAULT false NOT NULL,
-    CONSTRAINT pool_slot_available CHECK ((available >= 0)),
-    CONSTRAINT pool_slot_held CHECK ((held >= 0)),
-    CONSTRAINT pool_slot_owed CHECK ((owed >= 0)),
-    CONSTRAINT pool_slot_sold CHECK ((sold >= 0)),
-    CONSTRAINT pool_slot_total CHECK ((total = (((available + held) + sold) + unreleased))),
-    CONSTRAINT pool_slot_unreleased CHECK ((unreleased >= 0))
+    CONSTRAINT pool_slot_total CHECK ((total = ((((available)::bigint + (held)::bigint) + (sold)::bigint) + (unreleased)::bigint)))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
 
@@ -2028,6 +2059,62 @@ $$;
 ALTER FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) IS 'The answer to a request id that the buyer has used before; a row of nulls where he has not.';
+
+CREATE FUNCTION seckill_private.answer_newcomer(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_digests bytea[], p_look seckill_private.line_look) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+  v_hold record;
+  v_returns record;
+  v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
+  v_lasts interval := make_interval(secs => p_look.hold_seconds);
+begin
+  if p_look.is_known is not false or not seckill_private.is_on_sale(
+       p_look.state, p_look.starts_at, p_look.ends_at, v_now) then
+    return null;
+  elsif p_look.available >= p_quantity then
+    if p_quantity <= p_look.newcomer_units and p_digests is null and p_look.slot_rows = 1
+       and p_look.max_waiting is null then
+      v_hold := seckill_private.hold_units(v_now, p_look.pool_id, p_quantity, v_now + v_lasts);
+      if v_hold.version is not null then
+        v_result := seckill_private.write_hold(
+          v_now, p_activity_id, p_user_id, p_request_id,
+          greatest(v_now, coalesce(p_now, clock_timestamp())) + v_lasts, p_look.limits_revision,
+          array[p_look.pool_id], array[p_quantity],
+          row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken, null);
+      end if;
+    end if;
+    return v_result;
+  elsif p_look.next_expiry <= v_now or p_look.next_release <= v_now then
+    return null;
+  elsif p_look.newcomer_units = 0 then
+    if exists (
+         select from seckill_private.limit_version as l
+          where (l.activity_id = p_activity_id or l.activity_id is null)
+            and l.until_revision is null
+            and l.dimension <> 'user'
+            and l.required
+            and seckill_private.digest_of(p_digests, l.dimension) is null) then
+      return null;
+    end if;
+  end if;
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_look.pool_id, p_look.held, p_look.next_release, p_look.next_expiry, v_now);
+  v_result.status := 'sold_out';
+  v_result.sku := p_sku;
+  v_result.remaining := p_look.available;
+  v_result.epoch := p_look.epoch;
+  v_result.retry := v_returns.retry;
+  v_result.retry_at := v_returns.retry_at;
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.answer_newcomer(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_digests bytea[], p_look seckill_private.line_look) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.answer_newcomer(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_digests bytea[], p_look seckill_private.line_look) IS 'The answer to a user without reservations where it is certain at one look, sold_out or held, else a row of nulls.';
 
 CREATE FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) RETURNS SETOF seckill.archived_row
     LANGUAGE plpgsql STABLE
@@ -2157,8 +2244,8 @@ CREATE TABLE seckill_private.reservation (
     shard smallint NOT NULL,
     reservation_id bigint NOT NULL,
     user_id text NOT NULL,
-    state text NOT NULL,
-    late_status text,
+    state seckill_private.reservation_state NOT NULL,
+    late_status seckill_private.late_status,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     resolved_at timestamp with time zone,
@@ -2173,9 +2260,7 @@ CREATE TABLE seckill_private.reservation (
     refunded_at timestamp with time zone,
     subjects bytea[],
     payment_ref text,
-    CONSTRAINT reservation_late_status CHECK ((late_status = ANY (ARRAY['confirmed'::text, 'late_sold_out'::text, 'late_limit_exceeded'::text]))),
-    CONSTRAINT reservation_resolved CHECK (((state = 'held'::text) = (resolved_at IS NULL))),
-    CONSTRAINT reservation_state CHECK ((state = ANY (ARRAY['held'::text, 'confirmed'::text, 'cancelled'::text, 'expired'::text, 'refunded'::text])))
+    CONSTRAINT reservation_resolved CHECK ((((state)::text = 'held'::text) = (resolved_at IS NULL)))
 )
 PARTITION BY RANGE (buyer_key);
 
@@ -2225,7 +2310,7 @@ CREATE FUNCTION seckill_private.available_lines(p_pool_id bigint, p_quantity big
     BEGIN ATOMIC
  SELECT array_agg(ROW(available_lines.p_pool_id, c.slot, (c.units)::bigint, NULL::bigint, NULL::text)::seckill_private.unit_line) AS array_agg
     FROM ( SELECT s.slot,
-             LEAST((s.available)::numeric, ((available_lines.p_quantity)::numeric - (sum(s.available) OVER (ORDER BY s.slot) - (s.available)::numeric))) AS units
+             LEAST((s.available)::numeric, ((available_lines.p_quantity)::numeric - (sum((s.available)::bigint) OVER (ORDER BY s.slot) - (s.available)::numeric))) AS units
             FROM seckill_private.pool_slot s
            WHERE (s.pool_id = available_lines.p_pool_id)) c
    WHERE (c.units > (0)::numeric);
@@ -2238,7 +2323,7 @@ COMMENT ON FUNCTION seckill_private.available_lines(p_pool_id bigint, p_quantity
 CREATE FUNCTION seckill_private.available_of(p_pool_ids bigint[]) RETURNS bigint[]
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- SELECT ARRAY( SELECT ( SELECT (sum(s.available))::bigint AS sum
+ SELECT ARRAY( SELECT ( SELECT (sum((s.available)::bigint))::bigint AS sum
                     FROM seckill_private.pool_slot s
                    WHERE (s.pool_id = p.pool_id)) AS sum
             FROM unnest(available_of.p_pool_ids) WITH ORDINALITY p(pool_id, ordinal)
@@ -2285,7 +2370,7 @@ COMMENT ON FUNCTION seckill_private.raise_error(p_sqlstate text, p_detail text) 
 
 CREATE FUNCTION seckill_private.begin_write() RETURNS text
     LANGUAGE sql
-    RETURN CASE WHEN (current_setting('transaction_isolation'::text) <> 'read committed'::text) THEN (seckill_private.raise_error('SK005'::text, ('isolation is '::text || current_setting('transaction_isolation'::text))))::text ELSE seckill_private.commit_durably() END;
+    RETURN CASE WHEN (current_setting('transaction_isolation'::text) = 'read committed'::text) THEN seckill_private.commit_durably() ELSE (seckill_private.raise_error('SK005'::text, ('isolation is '::text || current_setting('transaction_isolation'::text))))::text END;
 
 ALTER FUNCTION seckill_private.begin_write() OWNER TO seckill_owner;
 
@@ -2353,6 +2438,7 @@ begin
   perform seckill_private.lock_activity(p_activity_id);
   if p_add then
     perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
+    perform seckill_private.note_rules(p_activity_id);
     insert into seckill_private.listed_subject (activity_id, list, subject)
     select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
     on conflict do nothing;
@@ -2673,7 +2759,7 @@ CREATE FUNCTION seckill_private.limit_events(p_activity_id bigint) RETURNS TABLE
              r.reservation_id,
              r.created_at,
              r.expires_at,
-             COALESCE((r.late_status = 'confirmed'::text), false) AS late,
+             COALESCE(((r.late_status)::text = 'confirmed'::text), false) AS late,
                  CASE (b.rule).dimension
                      WHEN 'user'::text THEN convert_to(r.user_id, 'UTF8'::name)
                      ELSE seckill_private.digest_of(r.subjects, (b.rule).dimension)
@@ -2856,14 +2942,14 @@ CREATE FUNCTION seckill_private.check_reservations(p_activity_id bigint) RETURNS
           SELECT COALESCE(l.reservation_id, p.reservation_id) AS reservation_id,
              p.steps AS actual,
                  CASE
-                     WHEN (l.state = ANY (ARRAY['confirmed'::text, 'refunded'::text])) THEN ((
+                     WHEN ((l.state)::text = ANY (ARRAY['confirmed'::text, 'refunded'::text])) THEN ((
                      CASE l.late_status
                          WHEN 'confirmed'::text THEN format('expire %s, late_confirm %s'::text, l.units, l.units)
                          ELSE ('confirm '::text || l.units)
                      END || COALESCE((', refund '::text || l.refunded), ''::text)) || COALESCE((', write_off '::text || l.written_off), ''::text))
-                     WHEN ((l.state = 'cancelled'::text) AND (p.steps ~~ 'revoke %'::text)) THEN ('revoke '::text || l.units)
-                     WHEN (l.state = 'cancelled'::text) THEN ('cancel '::text || l.units)
-                     WHEN (l.state = 'expired'::text) THEN ('expire '::text || l.units)
+                     WHEN (((l.state)::text = 'cancelled'::text) AND (p.steps ~~ 'revoke %'::text)) THEN ('revoke '::text || l.units)
+                     WHEN ((l.state)::text = 'cancelled'::text) THEN ('cancel '::text || l.units)
+                     WHEN ((l.state)::text = 'expired'::text) THEN ('expire '::text || l.units)
                      ELSE NULL::text
                  END AS expected
             FROM (life l
@@ -2881,7 +2967,7 @@ CREATE FUNCTION seckill_private.check_reservations(p_activity_id bigint) RETURNS
      v.expected,
      v.actual
     FROM (life l
-      CROSS JOIN LATERAL ( VALUES ('refunded'::text,(l.units_taken)::text,(l.stored_taken)::text), ('restored to the limits'::text,(l.restored)::text,(l.stored_restored)::text), ('refunded in full'::text,((l.units_taken = (l.units)::numeric))::text,((l.state = 'refunded'::text))::text)) v(what, expected, actual))
+      CROSS JOIN LATERAL ( VALUES ('refunded'::text,(l.units_taken)::text,(l.stored_taken)::text), ('restored to the limits'::text,(l.restored)::text,(l.stored_restored)::text), ('refunded in full'::text,((l.units_taken = (l.units)::numeric))::text,(((l.state)::text = 'refunded'::text))::text)) v(what, expected, actual))
    WHERE (v.expected <> v.actual)
  UNION ALL
   SELECT 'I7'::text,
@@ -2889,12 +2975,74 @@ CREATE FUNCTION seckill_private.check_reservations(p_activity_id bigint) RETURNS
      ('confirmed before '::text || l.expires_at),
      ('confirmed at '::text || l.resolved_at)
     FROM life l
-   WHERE ((l.state = ANY (ARRAY['confirmed'::text, 'refunded'::text])) AND (l.late_status IS NULL) AND (l.resolved_at >= l.expires_at));
+   WHERE (((l.state)::text = ANY (ARRAY['confirmed'::text, 'refunded'::text])) AND (l.late_status IS NULL) AND (l.resolved_at >= l.expires_at));
 END;
 
 ALTER FUNCTION seckill_private.check_reservations(p_activity_id bigint) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.check_reservations(p_activity_id bigint) IS 'Reservations whose steps in the ledger break I4 or I7.';
+
+CREATE FUNCTION seckill_private.newcomer_units(p_activity_id bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (EXISTS ( SELECT
+                FROM seckill_private.list_dimension d
+               WHERE (d.activity_id = newcomer_units.p_activity_id))) THEN (0)::bigint
+             ELSE COALESCE(min(
+             CASE
+                 WHEN ((l.dimension <> 'user'::text) OR (l.maximum < 1)) THEN (0)::bigint
+                 WHEN (l.metric = 'units'::text) THEN l.maximum
+                 ELSE NULL::bigint
+             END), '9223372036854775807'::bigint)
+         END AS "coalesce"
+    FROM seckill_private.limit_version l
+   WHERE ((l.activity_id = newcomer_units.p_activity_id) AND (l.until_revision IS NULL));
+END;
+
+ALTER FUNCTION seckill_private.newcomer_units(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.newcomer_units(p_activity_id bigint) IS 'Units that a user without reservations in an activity may order with no look at its limits and lists; 0: look.';
+
+CREATE TABLE seckill_private.limits_revision (
+    only_row boolean DEFAULT true NOT NULL,
+    revision bigint NOT NULL,
+    global_limits bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT limits_revision_is_one_row CHECK (only_row)
+);
+
+ALTER TABLE seckill_private.limits_revision OWNER TO seckill_owner;
+
+COMMENT ON TABLE seckill_private.limits_revision IS 'How often the limits have changed.';
+
+COMMENT ON COLUMN seckill_private.limits_revision.global_limits IS 'Limits on all activities that stand now.';
+
+CREATE FUNCTION seckill_private.check_rules(p_activity_id bigint) RETURNS SETOF seckill.violation
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT 'I3'::text,
+     c.what,
+     (c.expected)::text AS expected,
+     (c.actual)::text AS actual
+    FROM ( SELECT 'units of a newcomer'::text AS what,
+             seckill_private.newcomer_units(check_rules.p_activity_id) AS expected,
+             a.newcomer_units AS actual
+            FROM seckill_private.activity a
+           WHERE (a.activity_id = check_rules.p_activity_id)
+         UNION ALL
+          SELECT 'limits on all activities'::text,
+             ( SELECT count(*) AS count
+                    FROM seckill_private.limit_version l
+                   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL))) AS count,
+             r.global_limits
+            FROM seckill_private.limits_revision r) c
+   WHERE (c.expected <> c.actual);
+END;
+
+ALTER FUNCTION seckill_private.check_rules(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.check_rules(p_activity_id bigint) IS 'What is noted of an activity''s limits and lists for newcomers, where it is not what stands.';
 
 CREATE FUNCTION seckill_private.ledger_of(p_activity_id bigint) RETURNS TABLE(at timestamp with time zone, kind text, pool_id bigint, slot smallint, version bigint, source text, target text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text)
     LANGUAGE sql STABLE
@@ -2971,7 +3119,7 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.closed,
              p.sku,
              p.region,
-             sum(s.available) OVER (PARTITION BY s.pool_id) AS in_pool
+             sum((s.available)::bigint) OVER (PARTITION BY s.pool_id) AS in_pool
             FROM (seckill_private.pool p
               JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
            WHERE (p.activity_id = check_slots.p_activity_id)
@@ -3004,7 +3152,7 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              sum(u.quantity) AS held
             FROM (seckill_private.reservation r
               CROSS JOIN LATERAL UNNEST(r.pool_ids, r.slots, r.quantities) u(pool_id, slot, quantity))
-           WHERE ((r.buyer_key >= (check_slots.p_activity_id << 40)) AND (r.buyer_key < ((check_slots.p_activity_id + 1) << 40)) AND (r.state = 'held'::text))
+           WHERE ((r.buyer_key >= (check_slots.p_activity_id << 40)) AND (r.buyer_key < ((check_slots.p_activity_id + 1) << 40)) AND ((r.state)::text = 'held'::text))
            GROUP BY u.pool_id, u.slot
          ), release AS (
           SELECT r.pool_id,
@@ -3024,7 +3172,7 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
               LEFT JOIN hold h ON (((h.pool_id = s.pool_id) AND (h.slot = s.slot))))
               LEFT JOIN debt d ON (((d.pool_id = s.pool_id) AND (s.slot = 0))))
               LEFT JOIN release r ON (((r.pool_id = s.pool_id) AND (s.slot = 0))))
-              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
+              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,((((s.available)::bigint + (s.held)::bigint) + (s.sold)::bigint) + (s.unreleased)::bigint),s.total), ('I1'::text,'least counter'::text,GREATEST((LEAST(s.available, s.held, s.sold, s.unreleased))::bigint, (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
          )
   SELECT c.invariant,
      format('sku %s region %s slot %s: %s'::text, c.sku, c.region, c.slot, c.what) AS format,
@@ -3253,7 +3401,7 @@ COMMENT ON FUNCTION seckill_private.confirm_locked(p_now timestamp with time zon
 
 CREATE FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_metric = 'expired_holds'::text) THEN (CASE WHEN ((((p_reservation).late_status = 'confirmed'::text) OR (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now))) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now)) THEN (0)::bigint WHEN ((p_reservation).state = 'cancelled'::text) THEN (0)::bigint WHEN (p_metric = 'open_holds'::text) THEN (CASE WHEN (((p_reservation).state = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (p_metric = 'units'::text) THEN seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only) ELSE LEAST((1)::bigint, seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only)) END;
+    RETURN CASE WHEN (p_metric = 'expired_holds'::text) THEN (CASE WHEN (((((p_reservation).late_status)::text = 'confirmed'::text) OR ((((p_reservation).state)::text = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now))) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN ((((p_reservation).state)::text = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_reservation).expires_at <= p_now)) THEN (0)::bigint WHEN (((p_reservation).state)::text = 'cancelled'::text) THEN (0)::bigint WHEN (p_metric = 'open_holds'::text) THEN (CASE WHEN ((((p_reservation).state)::text = ANY (ARRAY['held'::text, 'expired'::text])) AND ((p_only IS NULL) OR ((p_reservation).pool_ids && p_only))) THEN 1 ELSE 0 END)::bigint WHEN (p_metric = 'units'::text) THEN seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only) ELSE LEAST((1)::bigint, seckill_private.covered_units((p_reservation).pool_ids, (p_reservation).quantities, (p_reservation).restored, p_only)) END;
 
 ALTER FUNCTION seckill_private.counted(p_metric text, p_reservation seckill_private.reservation, p_only bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
@@ -3345,9 +3493,9 @@ begin
              p_now) as c
      where c.answer is not null
      limit 1;
-  elsif seckill_private.sale_status(
+  elsif not seckill_private.is_on_sale(
           (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
-        <> 'on_sale' then
+  then
     v_check := seckill_private.sale_check(p_sale.activity, p_now);
   end if;
   if v_check.answer is not null or p_sale.limits is null then
@@ -3481,7 +3629,7 @@ CREATE FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint
  SELECT COALESCE(sum(u.quantity), (0)::bigint) AS "coalesce"
     FROM (seckill_private.reservation r
       CROSS JOIN LATERAL UNNEST(r.pool_ids, r.quantities) u(pool_id, quantity))
-   WHERE ((r.state = 'held'::text) AND ((r.buyer_key >> 40) = due_units.p_activity_id) AND (r.expires_at <= due_units.p_now) AND (u.pool_id = due_units.p_pool_id));
+   WHERE (((r.state)::text = 'held'::text) AND ((r.buyer_key >> 40) = due_units.p_activity_id) AND (r.expires_at <= due_units.p_now) AND (u.pool_id = due_units.p_pool_id));
 END;
 
 ALTER FUNCTION seckill_private.due_units(p_activity_id bigint, p_pool_id bigint, p_now timestamp with time zone) OWNER TO seckill_owner;
@@ -4378,13 +4526,29 @@ ALTER FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool
 
 COMMENT ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) IS 'Move units of a slot from available to held: the version and the position of that movement, or nulls when short.';
 
+CREATE FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_state = 'open'::text) AND (p_now >= p_starts_at) AND (p_now < p_ends_at));
+
+ALTER FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) IS 'Whether an activity in this state sells at an instant.';
+
+CREATE FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_activity_id IS NOT NULL) AND (p_user_id IS NOT NULL) AND (p_sku IS NOT NULL) AND (p_quantity IS NOT NULL) AND (p_request_id IS NOT NULL) AND (p_region IS NOT NULL) AND (LEAST(length(p_user_id), length(p_sku), length(p_region), p_quantity) > 0) AND (GREATEST(length(p_user_id), length(p_sku), length(p_region)) <= 200));
+
+ALTER FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) IS 'Whether a request for one sku has nothing wrong in itself.';
+
 CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_check seckill_private.check;
-  v_release_at timestamptz;
+  v_returns record;
 begin
   v_check.check_name := 'stock';
   v_check.sku := p_sku;
@@ -4396,19 +4560,10 @@ begin
   end if;
   v_check.answer := 'sold_out';
   v_check.epoch := p_balance.epoch;
-  if p_next_release < 'infinity' then
-    v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  end if;
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when p_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(
-      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_pool_id, p_balance.held, p_next_release, p_next_expiry, p_now);
+  v_check.retry := v_returns.retry;
+  v_check.retry_at := v_returns.retry_at;
   v_check.resets_at := v_check.retry_at;
   return v_check;
 end
@@ -4509,7 +4664,7 @@ CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version,
                          END AS dated,
                          CASE
                              WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN (r.expires_at + p.length)
-                             WHEN (r.state = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
+                             WHEN ((r.state)::text = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
                              ELSE (r.created_at + p.length)
                          END AS leaves_at,
                      r.reservation_id,
@@ -4562,14 +4717,14 @@ CREATE FUNCTION seckill_private.shift_units(p_now timestamp with time zone, p_po
     BEGIN ATOMIC
  WITH change AS (
           SELECT s.slot,
-             (t.available - s.available) AS delta,
+             (t.available - (s.available)::bigint) AS delta,
              max(seckill_private.next_position(s."position", s.position_base)) OVER () AS "position",
              GREATEST(shift_units.p_now, max(s.seen_at) OVER ()) AS at
             FROM (UNNEST(shift_units.p_slots, shift_units.p_available) t(slot, available)
               JOIN seckill_private.pool_slot s ON (((s.pool_id = shift_units.p_pool_id) AND (s.slot = t.slot))))
-           WHERE (t.available <> s.available)
+           WHERE (t.available <> (s.available)::bigint)
          ), changed AS (
-          UPDATE seckill_private.pool_slot s SET available = (s.available + c.delta), total = (s.total + c.delta), epoch = (s.epoch + ((c.delta > 0))::integer), version = (s.version + 1), "position" = c."position", seen_at = c.at
+          UPDATE seckill_private.pool_slot s SET available = ((s.available)::bigint + c.delta), total = (s.total + c.delta), epoch = (s.epoch + ((c.delta > 0))::integer), version = (s.version + 1), "position" = c."position", seen_at = c.at
             FROM change c
            WHERE ((s.pool_id = shift_units.p_pool_id) AND (s.slot = c.slot))
            RETURNING s.slot,
@@ -4614,7 +4769,7 @@ CREATE FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_po
          END)) AS shift_units
     FROM ( SELECT s.slot,
              p.slots,
-             (sum(s.available) OVER ())::bigint AS units
+             (sum((s.available)::bigint) OVER ())::bigint AS units
             FROM (seckill_private.pool p
               JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
            WHERE (p.pool_id = level_slots.p_pool_id)) t
@@ -5194,11 +5349,9 @@ ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
-CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS void
+CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS boolean
     LANGUAGE sql
-    BEGIN ATOMIC
- SELECT pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) AS pg_advisory_xact_lock;
-END;
+    RETURN (pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) IS NOT NULL);
 
 ALTER FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) OWNER TO seckill_owner;
 
@@ -5229,8 +5382,10 @@ CREATE FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id tex
 declare
   v_look seckill_private.line_look;
 begin
-  select a.state, a.starts_at, a.ends_at, p.pool_id, p.slot_rows, s.total, s.available, s.held,
-         s.sold, s.epoch, s.next_expiry, s.next_release, s.seen_at,
+  select a.state, a.starts_at, a.ends_at, a.hold_seconds, a.max_waiting,
+         case when l.global_limits = 0 then a.newcomer_units else 0 end, l.revision, p.pool_id,
+         p.slot_rows, s.total, s.available, s.held, s.sold, s.epoch, s.next_expiry, s.next_release,
+         s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -5244,6 +5399,8 @@ begin
     join seckill_private.pool_slot as s
       on s.pool_id = p.pool_id
      and s.slot = 0
+    join seckill_private.limits_revision as l
+      on l.only_row
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
   if v_look.slot_rows > 1 then
@@ -5318,8 +5475,8 @@ declare
   v_known boolean[];
 begin
   if p_sale.lists is not null
-     or seckill_private.sale_status(
-          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
+     or not seckill_private.is_on_sale(
+          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now)
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
     return p_plain;
@@ -5608,6 +5765,31 @@ ALTER FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension 
 
 COMMENT ON FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension text, p_list text) IS 'Note that an activity has a list of subjects of a dimension.';
 
+CREATE FUNCTION seckill_private.note_rules(p_activity_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if p_activity_id is null then
+    update seckill_private.limits_revision as r
+       set global_limits = (
+             select count(*)
+               from seckill_private.limit_version as l
+              where l.activity_id is null
+                and l.until_revision is null)
+     where r.only_row;
+  else
+    update seckill_private.activity as a
+       set newcomer_units = seckill_private.newcomer_units(p_activity_id)
+     where a.activity_id = p_activity_id;
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.note_rules(p_activity_id bigint) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.note_rules(p_activity_id bigint) IS 'Note what stands now of an activity''s limits and lists, or of those on all activities (null).';
+
 CREATE FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint DEFAULT NULL::bigint, p_user_id text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE sql
     BEGIN ATOMIC
@@ -5748,7 +5930,7 @@ COMMENT ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone, p_
 CREATE FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) RETURNS void
     LANGUAGE sql
     BEGIN ATOMIC
- UPDATE seckill_private.pool_slot s SET owed = (s.owed - pay_debt.p_quantity)
+ UPDATE seckill_private.pool_slot s SET owed = ((s.owed)::bigint - pay_debt.p_quantity)
    WHERE ((s.pool_id = pay_debt.p_pool_id) AND (s.slot = 0));
  INSERT INTO seckill_private.movement (activity_id, shard, pool_id, slot, version, "position", kind, source, target, quantity, at, actor, note)
    VALUES (pay_debt.p_activity_id, pay_debt.p_shard, pay_debt.p_pool_id, pay_debt.p_slot, pay_debt.p_version, pay_debt.p_position, 'drain'::text, 'available'::text, 'inventory'::text, pay_debt.p_quantity, pay_debt.p_now, pay_debt.p_actor, pay_debt.p_note);
@@ -6414,45 +6596,6 @@ ALTER FUNCTION seckill_private.refusal(p_check seckill_private."check") OWNER TO
 
 COMMENT ON FUNCTION seckill_private.refusal(p_check seckill_private."check") IS 'A failed check as the answer to a purchase.';
 
-CREATE FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) RETURNS seckill.reserve_result
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_result seckill.reserve_result;
-  v_balance seckill.availability_result;
-  v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
-begin
-  if p_look.is_known
-     or p_look.next_expiry <= v_now or p_look.next_release <= v_now
-     or seckill_private.sale_status(p_look.state, p_look.starts_at, p_look.ends_at, v_now)
-        <> 'on_sale'
-     or exists (
-       select from seckill_private.limit_version as l
-        where (l.activity_id = p_activity_id or l.activity_id is null)
-          and l.until_revision is null
-          and l.dimension <> 'user'
-          and l.required
-          and seckill_private.digest_of(p_digests, l.dimension) is null) then
-    return null;
-  end if;
-  v_balance.total := p_look.total;
-  v_balance.available := p_look.available;
-  v_balance.held := p_look.held;
-  v_balance.sold := p_look.sold;
-  v_balance.epoch := p_look.epoch;
-  v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
-    p_look.next_expiry, v_now));
-  v_result.replayed := false;
-  return v_result;
-end
-$$;
-
-ALTER FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) IS 'The answer sold_out where it is certain at one look, else a row of nulls.';
-
 CREATE FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6846,20 +6989,19 @@ declare
   v_is_short boolean;
   v_is_known boolean := true;
   v_now timestamptz;
+  v_locked boolean := seckill_private.lock_subject('user', p_user_id);
 begin
-  perform seckill_private.lock_subject('user', p_user_id);
   if cardinality(p_skus) = 1 then
     v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
     v_pool_ids := array[v_look.pool_id];
+    v_result := seckill_private.answer_newcomer(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_request_id, p_digests, v_look);
+    if v_result.status is not null then
+      v_result.replayed := false;
+      return v_result;
+    end if;
     v_is_short := v_look.available < p_quantities[1];
     v_is_known := v_look.is_known;
-    if v_is_short then
-      v_result := seckill_private.refuse_early(
-        p_now, p_activity_id, p_skus[1], p_quantities[1], p_digests, v_look);
-      if v_result.status is not null then
-        return v_result;
-      end if;
-    end if;
   else
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
@@ -7042,7 +7184,7 @@ COMMENT ON FUNCTION seckill_private.rolling_peak(p_limit seckill_private.limit_v
 
 CREATE FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN ((p_state = 'closed'::text) OR (p_now >= p_ends_at)) THEN 'ended'::text WHEN ((p_state = 'draft'::text) OR (p_now < p_starts_at)) THEN 'not_started'::text WHEN (p_state = 'paused'::text) THEN 'paused'::text ELSE 'on_sale'::text END;
+    RETURN CASE WHEN seckill_private.is_on_sale(p_state, p_starts_at, p_ends_at, p_now) THEN 'on_sale'::text WHEN ((p_state = 'closed'::text) OR (p_now >= p_ends_at)) THEN 'ended'::text WHEN ((p_state = 'draft'::text) OR (p_now < p_starts_at)) THEN 'not_started'::text ELSE 'paused'::text END;
 
 ALTER FUNCTION seckill_private.sale_status(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
 
@@ -7322,7 +7464,7 @@ CREATE FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bi
     BEGIN ATOMIC
  SELECT array_agg(l.pool_id) AS array_agg
     FROM UNNEST(short_pools.p_pool_ids, short_pools.p_quantities) l(pool_id, quantity)
-   WHERE ((l.quantity)::numeric > ( SELECT sum(s.available) AS sum
+   WHERE ((l.quantity)::numeric > ( SELECT sum((s.available)::bigint) AS sum
             FROM seckill_private.pool_slot s
            WHERE (s.pool_id = l.pool_id)));
 END;
@@ -7436,6 +7578,33 @@ CREATE FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp wi
 ALTER FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) IS 'The state of a reservation at an instant, whether its end has been swept or not.';
+
+CREATE FUNCTION seckill_private.stock_returns(p_activity_id bigint, p_pool_id bigint, p_held bigint, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone, OUT retry text, OUT retry_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_release_at timestamptz;
+begin
+  retry := 'final';
+  if p_held > 0 then
+    retry := 'may_return';
+    retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
+  end if;
+  if p_next_release < 'infinity' then
+    v_release_at := seckill_private.next_release(p_pool_id, p_now);
+    if v_release_at is not null then
+      retry := 'not_yet';
+      retry_at := least(retry_at, v_release_at);
+    end if;
+  end if;
+end
+$$;
+
+ALTER FUNCTION seckill_private.stock_returns(p_activity_id bigint, p_pool_id bigint, p_held bigint, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone, OUT retry text, OUT retry_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.stock_returns(p_activity_id bigint, p_pool_id bigint, p_held bigint, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone, OUT retry text, OUT retry_at timestamp with time zone) IS 'Whether a pool that has sold out may have units again, and when at the earliest.';
 
 CREATE FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) RETURNS bytea
     LANGUAGE plpgsql STABLE
@@ -7584,19 +7753,10 @@ begin
     v_result.retry := coalesce(v_result.retry, 'busy');
     return v_result;
   end if;
-  v_result.status := 'held';
-  v_result.state := 'held';
-  v_result.reservation_id := seckill_private.next_reservation_id(v_activity_id);
-  v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
-  insert into seckill_private.reservation (
-    buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
-  values (
-    seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
-    seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision,
-    v_taken.position, v_pool_ids, v_taken.slots, v_quantities, v_taken.versions, p_digests);
-  return v_result;
+  return seckill_private.write_hold(
+    p_now, v_activity_id, p_user_id, p_request_id,
+    greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold, p_sale.limits_revision,
+    v_pool_ids, v_quantities, v_taken, p_digests);
 end
 $$;
 
@@ -8055,6 +8215,33 @@ ALTER FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_s
 
 COMMENT ON FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) IS 'What an order would add to a limit''s metric: units of the covered lines, else 1; 0 where none is covered. 1 without lines (null).';
 
+CREATE FUNCTION seckill_private.write_hold(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_expires_at timestamp with time zone, p_limits_revision bigint, p_pool_ids bigint[], p_quantities integer[], p_taken seckill_private.taken, p_digests bytea[]) RETURNS seckill.reserve_result
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := 'held';
+  v_result.state := 'held';
+  v_result.reservation_id := seckill_private.next_reservation_id(p_activity_id);
+  v_result.expires_at := p_expires_at;
+  insert into seckill_private.reservation (
+    buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
+  values (
+    seckill_private.buyer_key(p_activity_id, p_user_id), p_request_id,
+    seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
+    p_expires_at, p_limits_revision, p_taken.position, p_pool_ids, p_taken.slots, p_quantities,
+    p_taken.versions, p_digests);
+  return v_result;
+end
+$$;
+
+ALTER FUNCTION seckill_private.write_hold(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_expires_at timestamp with time zone, p_limits_revision bigint, p_pool_ids bigint[], p_quantities integer[], p_taken seckill_private.taken, p_digests bytea[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.write_hold(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_expires_at timestamp with time zone, p_limits_revision bigint, p_pool_ids bigint[], p_quantities integer[], p_taken seckill_private.taken, p_digests bytea[]) IS 'Write the reservation of units that were taken, and give the answer held.';
+
 CREATE VIEW seckill.activity AS
  SELECT activity_id,
     name,
@@ -8131,16 +8318,6 @@ ALTER TABLE seckill_private.activity ALTER COLUMN activity_id ADD GENERATED ALWA
     MAXVALUE 8388543
     CACHE 1
 );
-
-CREATE TABLE seckill_private.limits_revision (
-    only_row boolean DEFAULT true NOT NULL,
-    revision bigint NOT NULL,
-    CONSTRAINT limits_revision_is_one_row CHECK (only_row)
-);
-
-ALTER TABLE seckill_private.limits_revision OWNER TO seckill_owner;
-
-COMMENT ON TABLE seckill_private.limits_revision IS 'How often the limits have changed.';
 
 CREATE TABLE seckill_private.listed_subject (
     activity_id bigint NOT NULL,
@@ -8239,7 +8416,7 @@ CREATE INDEX movement_reservation ON ONLY seckill_private.movement USING btree (
 
 CREATE INDEX ops_entry_activity ON seckill_private.ops_entry USING btree (activity_id, entry_id);
 
-CREATE INDEX reservation_due ON ONLY seckill_private.reservation USING btree (((buyer_key >> 40)), expires_at) WHERE (state = 'held'::text);
+CREATE INDEX reservation_due ON ONLY seckill_private.reservation USING btree (((buyer_key >> 40)), expires_at) WHERE ((state)::text = 'held'::text);
 
 CREATE INDEX reservation_position ON ONLY seckill_private.reservation USING btree ("position");
 
@@ -8453,6 +8630,8 @@ REVOKE ALL ON FUNCTION seckill_private.added(p_units integer[], p_more integer[]
 
 REVOKE ALL ON FUNCTION seckill_private.answer_again(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.answer_newcomer(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_digests bytea[], p_look seckill_private.line_look) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.archived_page(p_activity_id bigint, p_part text, p_after text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.archived_part(p_activity_id bigint, p_part text) FROM PUBLIC;
@@ -8506,6 +8685,10 @@ REVOKE ALL ON FUNCTION seckill_private.limit_events(p_activity_id bigint) FROM P
 REVOKE ALL ON FUNCTION seckill_private.check_limits(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.check_reservations(p_activity_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.newcomer_units(p_activity_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.check_rules(p_activity_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.ledger_of(p_activity_id bigint) FROM PUBLIC;
 
@@ -8599,6 +8782,13 @@ REVOKE ALL ON FUNCTION seckill_private.grant_plain(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.hold_units(p_now timestamp with time zone, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_read;
+GRANT ALL ON FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_app;
+GRANT ALL ON FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_now timestamp with time zone) TO seckill_ops;
+
+REVOKE ALL ON FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
@@ -8687,6 +8877,8 @@ REVOKE ALL ON FUNCTION seckill_private.normalize_subject(p_value text) FROM PUBL
 
 REVOKE ALL ON FUNCTION seckill_private.note_dimension(p_activity_id bigint, p_dimension text, p_list text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.note_rules(p_activity_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.now_at(p_now timestamp with time zone, p_pool_ids bigint[], p_activity_id bigint, p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.now_of_rows(p_now timestamp with time zone, p_rows seckill_private.reservation[]) FROM PUBLIC;
@@ -8740,8 +8932,6 @@ REVOKE ALL ON FUNCTION seckill_private.refund_at(p_now timestamp with time zone,
 REVOKE ALL ON FUNCTION seckill_private.refund_units(p_reservation seckill_private.reservation, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION seckill_private.refuse_early(p_now timestamp with time zone, p_activity_id bigint, p_sku text, p_quantity integer, p_digests bytea[], p_look seckill_private.line_look) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 
@@ -8824,6 +9014,8 @@ REVOKE ALL ON FUNCTION seckill_private.spread_units(p_pool_id bigint, p_quantity
 
 REVOKE ALL ON FUNCTION seckill_private.state_at(p_state text, p_expires_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.stock_returns(p_activity_id bigint, p_pool_id bigint, p_held bigint, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone, OUT retry text, OUT retry_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.subject_digest(p_salt bytea, p_dimension text, p_value text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.subject_digests(p_subjects jsonb) FROM PUBLIC;
@@ -8861,6 +9053,8 @@ REVOKE ALL ON FUNCTION seckill_private.validate_request(p_activity_id bigint, p_
 REVOKE ALL ON FUNCTION seckill_private.wanted_lines(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.wanted(p_limit seckill_private.limit_version, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.write_hold(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_request_id uuid, p_expires_at timestamp with time zone, p_limits_revision bigint, p_pool_ids bigint[], p_quantities integer[], p_taken seckill_private.taken, p_digests bytea[]) FROM PUBLIC;
 
 GRANT SELECT ON TABLE seckill.activity TO seckill_read;
 GRANT SELECT ON TABLE seckill.activity TO seckill_app;

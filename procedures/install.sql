@@ -17,6 +17,7 @@
 \ir internal/require_time_zone.sql
 \ir internal/validate_buyer.sql
 \ir internal/fault_in_line.sql
+\ir internal/is_sound.sql
 \ir internal/fault_in_buyer.sql
 \ir internal/fault_in_request.sql
 \ir internal/validate_request.sql
@@ -46,6 +47,7 @@
 -- What stands: activities, pools, reservations, the ledger
 \ir internal/find_sale.sql
 \ir internal/load_sale.sql
+\ir internal/is_on_sale.sql
 \ir internal/sale_status.sql
 \ir internal/pools_of_lines.sql
 \ir internal/find_pools.sql
@@ -69,6 +71,7 @@
 
 -- Rules that refuse
 \ir internal/sale_check.sql
+\ir internal/stock_returns.sql
 \ir internal/judge_stock.sql
 \ir internal/stock_check.sql
 \ir internal/list_checks.sql
@@ -138,11 +141,12 @@
 \ir internal/replay.sql
 \ir internal/answer_again.sql
 \ir internal/enter_queue.sql
+\ir internal/write_hold.sql
 \ir internal/take_hold.sql
 \ir internal/request_error.sql
 \ir internal/raise_request_error.sql
 \ir internal/look_at_line.sql
-\ir internal/refuse_early.sql
+\ir internal/answer_newcomer.sql
 \ir internal/reserve_one.sql
 \ir internal/reserve_at.sql
 \ir internal/read_requests.sql
@@ -209,6 +213,8 @@
 \ir internal/validate_limit.sql
 \ir internal/limit_stands.sql
 \ir internal/end_limit.sql
+\ir internal/newcomer_units.sql
+\ir internal/note_rules.sql
 \ir internal/note_dimension.sql
 \ir internal/change_list.sql
 \ir internal/move_units.sql
@@ -228,6 +234,7 @@
 \ir internal/check_reservations.sql
 \ir internal/use_events.sql
 \ir internal/limit_events.sql
+\ir internal/check_rules.sql
 \ir internal/check_limits.sql
 
 -- Public: buying

@@ -23,22 +23,25 @@ create or replace function seckill.reserve (
   set lock_timeout = '5s'
 as $function$
 declare
+  v_begun text := seckill_private.begin_write();
   v_result seckill.reserve_result;
   v_digests bytea[];
 begin
-  perform seckill_private.begin_write();
-  if coalesce(
-       seckill_private.fault_in_buyer(p_activity_id, p_request_id, p_user_id, p_region),
-       seckill_private.fault_in_line(p_sku, p_quantity)) is not null then
+  if not seckill_private.is_sound(
+       p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region) then
     perform seckill_private.validate_request(
       p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
   end if;
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
-  v_result := seckill_private.reserve_at(
+  v_result := seckill_private.reserve_one(
     null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
-    v_digests);
+    v_digests, false);
+  if v_result.status = 'error' then
+    perform seckill_private.raise_request_error(
+      v_result.error_code, p_activity_id, array[p_sku], p_request_id, p_region, v_digests);
+  end if;
   v_result.ordinal := 1;
   return v_result;
 end

@@ -8,10 +8,10 @@ create or replace function seckill_private.begin_write ()
   language sql
   volatile
 return case
-  when current_setting('transaction_isolation') <> 'read committed'
-    then seckill_private.raise_error(
-      'SK005', 'isolation is ' || current_setting('transaction_isolation'))::text
-  else seckill_private.commit_durably()
+  when current_setting('transaction_isolation') = 'read committed'
+    then seckill_private.commit_durably()
+  else seckill_private.raise_error(
+    'SK005', 'isolation is ' || current_setting('transaction_isolation'))::text
 end;
 
 comment on function seckill_private.begin_write () is

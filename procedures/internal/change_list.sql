@@ -39,6 +39,7 @@ begin
   perform seckill_private.lock_activity(p_activity_id);
   if p_add then
     perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
+    perform seckill_private.note_rules(p_activity_id);
     insert into seckill_private.listed_subject (activity_id, list, subject)
     select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
     on conflict do nothing;

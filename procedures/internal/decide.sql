@@ -35,9 +35,9 @@ begin
              p_now) as c
      where c.answer is not null
      limit 1;
-  elsif seckill_private.sale_status(
+  elsif not seckill_private.is_on_sale(
           (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
-        <> 'on_sale' then
+  then
     v_check := seckill_private.sale_check(p_sale.activity, p_now);
   end if;
   if v_check.answer is not null or p_sale.limits is null then

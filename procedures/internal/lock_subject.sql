@@ -6,12 +6,10 @@ create or replace function seckill_private.lock_subject (
   p_dimension text,
   p_value text
 )
-  returns void
+  returns boolean
   language sql
   volatile
-begin atomic
-  select pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value));
-end;
+return pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) is not null;
 
 comment on function seckill_private.lock_subject (text, text) is
   'Take the transaction-level advisory lock of a subject.';

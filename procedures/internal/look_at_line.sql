@@ -19,8 +19,10 @@ as $function$
 declare
   v_look seckill_private.line_look;
 begin
-  select a.state, a.starts_at, a.ends_at, p.pool_id, p.slot_rows, s.total, s.available, s.held,
-         s.sold, s.epoch, s.next_expiry, s.next_release, s.seen_at,
+  select a.state, a.starts_at, a.ends_at, a.hold_seconds, a.max_waiting,
+         case when l.global_limits = 0 then a.newcomer_units else 0 end, l.revision, p.pool_id,
+         p.slot_rows, s.total, s.available, s.held, s.sold, s.epoch, s.next_expiry, s.next_release,
+         s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -34,6 +36,8 @@ begin
     join seckill_private.pool_slot as s
       on s.pool_id = p.pool_id
      and s.slot = 0
+    join seckill_private.limits_revision as l
+      on l.only_row
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
   if v_look.slot_rows > 1 then

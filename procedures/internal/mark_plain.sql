@@ -25,8 +25,8 @@ declare
   v_known boolean[];
 begin
   if p_sale.lists is not null
-     or seckill_private.sale_status(
-          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
+     or not seckill_private.is_on_sale(
+          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now)
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
     return p_plain;

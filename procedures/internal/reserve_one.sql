@@ -39,20 +39,19 @@ declare
   v_is_short boolean;
   v_is_known boolean := true;
   v_now timestamptz;
+  v_locked boolean := seckill_private.lock_subject('user', p_user_id);
 begin
-  perform seckill_private.lock_subject('user', p_user_id);
   if cardinality(p_skus) = 1 then
     v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
     v_pool_ids := array[v_look.pool_id];
+    v_result := seckill_private.answer_newcomer(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_request_id, p_digests, v_look);
+    if v_result.status is not null then
+      v_result.replayed := false;
+      return v_result;
+    end if;
     v_is_short := v_look.available < p_quantities[1];
     v_is_known := v_look.is_known;
-    if v_is_short then
-      v_result := seckill_private.refuse_early(
-        p_now, p_activity_id, p_skus[1], p_quantities[1], p_digests, v_look);
-      if v_result.status is not null then
-        return v_result;
-      end if;
-    end if;
   else
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;

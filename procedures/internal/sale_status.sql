@@ -10,10 +10,10 @@ create or replace function seckill_private.sale_status (
   immutable
   parallel safe
 return case
+  when seckill_private.is_on_sale(p_state, p_starts_at, p_ends_at, p_now) then 'on_sale'
   when p_state = 'closed' or p_now >= p_ends_at then 'ended'
   when p_state = 'draft' or p_now < p_starts_at then 'not_started'
-  when p_state = 'paused' then 'paused'
-  else 'on_sale'
+  else 'paused'
 end;
 
 comment on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz) is

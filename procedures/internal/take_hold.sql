@@ -59,19 +59,10 @@ begin
     v_result.retry := coalesce(v_result.retry, 'busy');
     return v_result;
   end if;
-  v_result.status := 'held';
-  v_result.state := 'held';
-  v_result.reservation_id := seckill_private.next_reservation_id(v_activity_id);
-  v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
-  insert into seckill_private.reservation (
-    buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
-  values (
-    seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
-    seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision,
-    v_taken.position, v_pool_ids, v_taken.slots, v_quantities, v_taken.versions, p_digests);
-  return v_result;
+  return seckill_private.write_hold(
+    p_now, v_activity_id, p_user_id, p_request_id,
+    greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold, p_sale.limits_revision,
+    v_pool_ids, v_quantities, v_taken, p_digests);
 end
 $function$;
 

@@ -18,6 +18,8 @@ begin
      union all
     select v.* from seckill_private.check_inventory(p_activity_id) as v
      union all
+    select v.* from seckill_private.check_rules(p_activity_id) as v
+     union all
     select v.* from seckill_private.check_limits(p_activity_id) as v
      union all
     select v.* from seckill_private.check_reservations(p_activity_id) as v;

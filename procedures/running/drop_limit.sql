@@ -31,6 +31,7 @@ begin
     return v_result;
   end if;
   perform seckill_private.end_limit(p_activity_id, p_name);
+  perform seckill_private.note_rules(p_activity_id);
   perform seckill_private.ops_record(
     'drop_limit', p_activity_id, null, jsonb_build_object('name', p_name), to_jsonb(v_result),
     p_actor);

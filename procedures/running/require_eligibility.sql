@@ -26,6 +26,7 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
+  perform seckill_private.note_rules(p_activity_id);
   update seckill_private.list_dimension as d
      set required = p_required
    where d.activity_id = p_activity_id

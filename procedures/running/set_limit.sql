@@ -54,6 +54,7 @@ begin
   end if;
   v_new.since_revision := seckill_private.end_limit(p_activity_id, p_name);
   insert into seckill_private.limit_version select v_new.*;
+  perform seckill_private.note_rules(p_activity_id);
   perform seckill_private.ops_record(
     'set_limit', p_activity_id, null,
     jsonb_strip_nulls(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
+
 from tests.concurrency.books import require_books
 from tests.concurrency.sessions import describe, require_equal
 from tests.fix_database import Database
@@ -70,6 +72,53 @@ def lists_decide_who_buys(db: Database) -> None:
         change_list(operator, "unblock", sale, "user", ["ann"])
         change_list(operator, "remove_eligible", sale, "phone", ["1"])
         expect("not_eligible", "an emptied list")
+    require_books(db, sale)
+
+
+def newcomers_meet_every_rule(db: Database) -> None:
+    """Who has nothing in a sale and names no subject is answered a short way; rules hold there."""
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        sale = open_sale(operator, units=30, sku=f"newcomers_{uuid4()}")
+
+        def expect(status: str, what: str, quantity: int = 1, user: str | None = None) -> None:
+            answer = reserve(buyer, sale, user=user or f"new {uuid4()}", quantity=quantity)
+            require_equal(describe(answer), status, what)
+
+        expect("held", "without rules", quantity=3)
+        set_rule(operator, sale.activity_id, "two", maximum=2)
+        expect("limit_exceeded", "more than a limit's units", quantity=3)
+        expect("held", "a limit's units", quantity=2)
+        drop_rule(operator, sale.activity_id, "two")
+        expect("held", "a dropped limit's units and more", quantity=3)
+        name = f"everywhere {uuid4()}"
+        known = f"known {uuid4()}"
+        other = open_sale(operator, sku=f"elsewhere_{uuid4()}")
+        require_equal(describe(reserve(buyer, other, user=known)), "held", "elsewhere")
+        set_rule(operator, None, name, maximum=1, window="rolling", period="1 hour")
+        expect("limit_exceeded", "known elsewhere, a limit on all sales", user=known)
+        expect("held", "known nowhere, a limit on all sales")
+        drop_rule(operator, None, name)
+        expect("held", "known elsewhere, no limit on all sales", user=known)
+        set_rule(operator, sale.activity_id, "phone", maximum=1, dimension="phone")
+        outcome = "no error"
+        try:
+            reserve(buyer, sale, user=f"new {uuid4()}")
+        except psycopg.Error as error:
+            outcome = str(error.sqlstate)
+        require_equal(outcome, "SK001", "without the phone that a limit is on")
+        drop_rule(operator, sale.activity_id, "phone")
+        change_list(operator, "block", sale, "user", ["ann"])
+        expect("not_eligible", "blocked", user="ann")
+        expect("held", "not blocked")
+    require_books(db, sale, other)
+
+
+def newcomers_meet_a_required_list(db: Database) -> None:
+    """The sale has no other rule."""
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        sale = open_sale(operator, sku=f"newcomers_{uuid4()}")
+        require_list(operator, sale, "user")
+        require_equal(describe(reserve(buyer, sale)), "not_eligible", "an empty list")
     require_books(db, sale)
 
 

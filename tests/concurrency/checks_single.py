@@ -229,6 +229,11 @@ def limit_of_orders_and_units(db: Database) -> None:
         set_limit(operator, sale, "orders", maximum=1, metric="orders")
         require_equal(describe(reserve(buyer, sale, user="bob")), "limit_exceeded", "orders")
         require_equal(describe(reserve(buyer, sale, user="eve", quantity=2)), "held", "orders")
+        set_limit(operator, sale, "orders", maximum=2, metric="orders")
+        require_equal(describe(reserve(buyer, sale, user="gus")), "held", "first of 2 orders")
+        require_equal(
+            describe(reserve(buyer, sale, user="gus", quantity=2)), "held", "second of 2 orders"
+        )
     require_books(db, sale)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.concurrency import checks_limits as limits
 from tests.concurrency import checks_lines as lines
 from tests.concurrency import checks_shared as shared
 from tests.concurrency.load_limits import shared_limits
@@ -25,6 +26,8 @@ def test_one_per_phone(db: Database) -> None:
 @pytest.mark.parametrize(
     "check",
     [
+        limits.newcomers_meet_every_rule,
+        limits.newcomers_meet_a_required_list,
         shared.phones_apart_do_not_wait,
         shared.limit_beside_a_purchase,
         shared.cancel_frees_one,

@@ -37,9 +37,7 @@ def crowd(check: Callable[..., None]) -> Callable[[Database], None]:
     return functools.partial(check, sessions=SESSIONS)
 
 
-NO_BUYER_LOCK = Edit(
-    "reserve_one", "  perform seckill_private.lock_subject('user', p_user_id);\n", ""
-)
+NO_BUYER_LOCK = Edit("reserve_one", "seckill_private.lock_subject('user', p_user_id);", "false;")
 NO_RESOLUTION_LOCKS = (
     Edit("lock_reservation", "  perform seckill_private.lock_subject('user', p_user_id);\n", ""),
     Edit("lock_reservation", "\n     for update;", ";"),
@@ -91,16 +89,13 @@ begin
             Edit(
                 "reserve_one",
                 """\
-    v_check := seckill_private.decide(
-      v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_is_short, v_is_known,
-      v_now);
+    v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
 """,
                 """\
-    select d.* into v_check
+    select k.* into v_look
       from (select seckill_private.lock_subject('user', p_user_id) as had offset 0) as l
-     cross join lateral seckill_private.decide(
-             v_sale, p_user_id || l.had::text, p_digests, p_skus, p_quantities, v_pool_ids,
-             v_is_short, v_is_known, v_now) as d;
+     cross join lateral seckill_private.look_at_line(
+             p_activity_id, p_user_id || case when l.had then '' end, p_skus[1], p_region) as k;
 """,
             ),
         ),
@@ -117,9 +112,9 @@ begin
         "an early refusal that does not look for the buyer's hold",
         (
             Edit(
-                "refuse_early",
-                "if p_look.is_known\n     or p_look.next_expiry",
-                "if p_look.next_expiry",
+                "answer_newcomer",
+                "if p_look.is_known is not false or not",
+                "if not",
             ),
         ),
         caught_by=checks_stampede.last_unit_retried,
@@ -136,15 +131,15 @@ begin
         (
             NO_BUYER_LOCK,
             Edit(
-                "take_hold",
+                "write_hold",
                 "  insert into seckill_private.reservation (",
                 "  with written as (\n  insert into seckill_private.reservation (",
             ),
             Edit(
-                "take_hold",
-                "v_taken.versions, p_digests);",
+                "write_hold",
+                "p_taken.versions, p_digests);",
                 """\
-v_taken.versions, p_digests)
+p_taken.versions, p_digests)
   on conflict do nothing
   returning reservation_id)
   select w.reservation_id into v_result.reservation_id
@@ -152,7 +147,7 @@ v_taken.versions, p_digests)
    union all
   select r.reservation_id
     from seckill_private.reservation as r
-   where r.buyer_key = seckill_private.buyer_key(v_activity_id, p_user_id)
+   where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
      and r.request_id = p_request_id
    limit 1;
 """,
@@ -317,7 +312,7 @@ RESOLUTIONS = [
             ),
         ),
         caught_by=checks_single.limit_of_orders_and_units,
-        symptom="orders: 'limit_exceeded', expected 'held'",
+        symptom="second of 2 orders: 'limit_exceeded', expected 'held'",
     ),
     Mutation(
         "a request id that stands for any request",

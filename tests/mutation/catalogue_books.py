@@ -119,6 +119,11 @@ SWEEPS = [
                 "greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold",
                 "p_now + v_hold",
             ),
+            Edit(
+                "answer_newcomer",
+                "greatest(v_now, coalesce(p_now, clock_timestamp())) + v_lasts",
+                "v_now + v_lasts",
+            ),
         ),
         caught_by=checks_sweep.hold_lasts_from_when_it_was_had,
         symptom="a hold shorter than was sold",
@@ -221,8 +226,8 @@ BOOKS = [
         (
             Edit(
                 "begin_write",
-                "when current_setting('transaction_isolation') <> 'read committed'",
-                "when false",
+                "when current_setting('transaction_isolation') = 'read committed'",
+                "when true",
             ),
         ),
         caught_by=checks_single.older_snapshots_are_refused,

@@ -130,6 +130,46 @@ if v_listed = (v_list = 'blocked') and exists (
         symptom="an empty list: 'held'",
     ),
     Mutation(
+        "a limit that newcomers are not told of",
+        (Edit("set_limit", "  perform seckill_private.note_rules(p_activity_id);\n", ""),),
+        caught_by=checks_limits.newcomers_meet_every_rule,
+        symptom="more than a limit's units: 'held'",
+    ),
+    Mutation(
+        "a limit on all sales that newcomers are not asked about",
+        (
+            Edit(
+                "look_at_line",
+                "case when l.global_limits = 0 then a.newcomer_units else 0 end",
+                "a.newcomer_units",
+            ),
+        ),
+        caught_by=checks_limits.newcomers_meet_every_rule,
+        symptom="known elsewhere, a limit on all sales: 'held'",
+    ),
+    Mutation(
+        "a limit on phones that newcomers are not asked about",
+        (Edit("newcomer_units", "l.dimension <> 'user' or l.maximum < 1", "l.maximum < 1"),),
+        caught_by=checks_limits.newcomers_meet_every_rule,
+        symptom="'no error', expected 'SK001'",
+    ),
+    Mutation(
+        "a block that newcomers are not told of",
+        (Edit("change_list", "    perform seckill_private.note_rules(p_activity_id);\n", ""),),
+        caught_by=checks_limits.newcomers_meet_every_rule,
+        symptom="blocked: 'held'",
+    ),
+    Mutation(
+        "a required list that newcomers are not told of",
+        (
+            Edit(
+                "require_eligibility", "  perform seckill_private.note_rules(p_activity_id);\n", ""
+            ),
+        ),
+        caught_by=checks_limits.newcomers_meet_a_required_list,
+        symptom="an empty list: 'held'",
+    ),
+    Mutation(
         "a release before its time",
         (Edit("release_due", "\n       and r.release_at <= p_until", ""),),
         caught_by=checks_limits.release_waits_for_its_time,

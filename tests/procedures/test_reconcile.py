@@ -74,9 +74,7 @@ def found(operator: Connection[Any], sale: Sale) -> set[str]:
 def test_a_counter_below_zero_is_reported(db: Database, counter):
     with db.connect("operator") as operator, db.connect("superuser") as superuser:
         sale, _ = lively_sale(operator, superuser)
-        superuser.execute(
-            f"alter table seckill_private.pool_slot drop constraint pool_slot_{counter}".encode()
-        )
+        superuser.execute("alter domain seckill_private.units drop constraint units_not_negative")
         plant(
             superuser,
             sale,
@@ -244,6 +242,32 @@ def test_a_purchase_beyond_a_limit_is_reported(operator, superuser, metric, maxi
     assert str(last) in line.subject
 
 
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        (
+            "update seckill_private.activity set newcomer_units = 5 where activity_id = %(id)s",
+            "units of a newcomer",
+        ),
+        (
+            "update seckill_private.limits_revision set global_limits = 7",
+            "limits on all activities",
+        ),
+    ],
+)
+def test_a_note_for_newcomers_that_is_not_what_stands_is_reported(
+    db: Database, statement: str, subject: str
+):
+    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+        sale = sale_between(operator, superuser)
+        set_limit(operator, sale, "rule", maximum=2)
+        assert violations(operator, sale) == []
+        plant(superuser, sale, statement)
+        assert [(row.invariant, row.subject) for row in violations(operator, sale)] == [
+            ("I3", subject)
+        ]
+
+
 def test_an_order_beyond_a_limit_is_reported(operator, superuser):
     sale = sale_between(operator, superuser)
     big = hold_at(superuser, sale, OPENS, quantity=3)
@@ -319,8 +343,8 @@ def test_a_state_that_the_ledger_does_not_lead_to_is_reported(operator, superuse
         sale,
         """
         update seckill_private.reservation
-           set state = %(state)s,
-               resolved_at = case %(state)s when 'held' then null else created_at end
+           set state = %(state)s::text,
+               resolved_at = case %(state)s::text when 'held' then null else created_at end
          where reservation_id = %(held)s""",
         held=held[whose],
         state=state,

@@ -246,6 +246,29 @@ end;
 comment on function seckill_private.fault_in_line (text, integer) is
   'What is wrong with a line of a purchase, or null.';
 
+-- file: procedures/internal/is_sound.sql
+-- Whether fault_in_buyer and fault_in_line find nothing wrong, in the fewest steps: what an
+-- expression might have to do is made ready in every transaction, even where it is never done.
+create or replace function seckill_private.is_sound (
+  p_activity_id bigint,
+  p_user_id text,
+  p_sku text,
+  p_quantity integer,
+  p_request_id uuid,
+  p_region text
+)
+  returns boolean
+  language sql
+  immutable
+  parallel safe
+return p_activity_id is not null and p_user_id is not null and p_sku is not null
+   and p_quantity is not null and p_request_id is not null and p_region is not null
+   and least(length(p_user_id), length(p_sku), length(p_region), p_quantity) > 0
+   and greatest(length(p_user_id), length(p_sku), length(p_region)) <= 200;
+
+comment on function seckill_private.is_sound (bigint, text, text, integer, uuid, text) is
+  'Whether a request for one sku has nothing wrong in itself.';
+
 -- file: procedures/internal/fault_in_buyer.sql
 -- One expression, so that a batch does not call it for each request.
 create or replace function seckill_private.fault_in_buyer (
@@ -617,12 +640,10 @@ create or replace function seckill_private.lock_subject (
   p_dimension text,
   p_value text
 )
-  returns void
+  returns boolean
   language sql
   volatile
-begin atomic
-  select pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value));
-end;
+return pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) is not null;
 
 comment on function seckill_private.lock_subject (text, text) is
   'Take the transaction-level advisory lock of a subject.';
@@ -713,10 +734,10 @@ create or replace function seckill_private.begin_write ()
   language sql
   volatile
 return case
-  when current_setting('transaction_isolation') <> 'read committed'
-    then seckill_private.raise_error(
-      'SK005', 'isolation is ' || current_setting('transaction_isolation'))::text
-  else seckill_private.commit_durably()
+  when current_setting('transaction_isolation') = 'read committed'
+    then seckill_private.commit_durably()
+  else seckill_private.raise_error(
+    'SK005', 'isolation is ' || current_setting('transaction_isolation'))::text
 end;
 
 comment on function seckill_private.begin_write () is
@@ -864,6 +885,26 @@ $function$;
 comment on function seckill_private.load_sale (bigint) is
   'The same as find_sale, of an activity that must be there.';
 
+-- file: procedures/internal/is_on_sale.sql
+-- sale_status has the order in which the other answers are given.
+create or replace function seckill_private.is_on_sale (
+  p_state text,
+  p_starts_at timestamptz,
+  p_ends_at timestamptz,
+  p_now timestamptz
+)
+  returns boolean
+  language sql
+  immutable
+  parallel safe
+return p_state = 'open' and p_now >= p_starts_at and p_now < p_ends_at;
+
+comment on function seckill_private.is_on_sale (text, timestamptz, timestamptz, timestamptz) is
+  'Whether an activity in this state sells at an instant.';
+-- The view seckill.sale_status runs it as its reader. It reads nothing.
+grant execute on function seckill_private.is_on_sale (text, timestamptz, timestamptz, timestamptz)
+   to seckill_read, seckill_app, seckill_ops;
+
 -- file: procedures/internal/sale_status.sql
 -- Precedence: ended, not_started, paused, on_sale.
 create or replace function seckill_private.sale_status (
@@ -877,10 +918,10 @@ create or replace function seckill_private.sale_status (
   immutable
   parallel safe
 return case
+  when seckill_private.is_on_sale(p_state, p_starts_at, p_ends_at, p_now) then 'on_sale'
   when p_state = 'closed' or p_now >= p_ends_at then 'ended'
   when p_state = 'draft' or p_now < p_starts_at then 'not_started'
-  when p_state = 'paused' then 'paused'
-  else 'on_sale'
+  else 'paused'
 end;
 
 comment on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz) is
@@ -1420,13 +1461,53 @@ $function$;
 comment on function seckill_private.sale_check (seckill_private.activity, timestamptz) is
   'Whether an activity is on sale at an instant.';
 
--- file: procedures/internal/judge_stock.sql
--- Answers: sold_out; null while the pool has the units.
+-- file: procedures/internal/stock_returns.sql
 -- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
---   answer can change by itself at the first of both.
+--   answer sold_out can change by itself at the first of both.
 -- p_next_release: no release is due before it, and none at all where it is infinity.
 -- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do
 --   need not be looked through then.
+create or replace function seckill_private.stock_returns (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_held bigint,
+  p_next_release timestamptz,
+  p_next_expiry timestamptz,
+  p_now timestamptz,
+  out retry text,
+  out retry_at timestamptz
+)
+  returns record
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release_at timestamptz;
+begin
+  retry := 'final';
+  if p_held > 0 then
+    retry := 'may_return';
+    retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
+  end if;
+  if p_next_release < 'infinity' then
+    v_release_at := seckill_private.next_release(p_pool_id, p_now);
+    if v_release_at is not null then
+      retry := 'not_yet';
+      retry_at := least(retry_at, v_release_at);
+    end if;
+  end if;
+end
+$function$;
+
+comment on function seckill_private.stock_returns (
+  bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
+  'Whether a pool that has sold out may have units again, and when at the earliest.';
+
+-- file: procedures/internal/judge_stock.sql
+-- Answers: sold_out; null while the pool has the units.
+-- Retry, p_next_release, p_next_expiry: stock_returns.
 create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -1444,7 +1525,7 @@ create or replace function seckill_private.judge_stock (
 as $function$
 declare
   v_check seckill_private.check;
-  v_release_at timestamptz;
+  v_returns record;
 begin
   v_check.check_name := 'stock';
   v_check.sku := p_sku;
@@ -1456,19 +1537,10 @@ begin
   end if;
   v_check.answer := 'sold_out';
   v_check.epoch := p_balance.epoch;
-  if p_next_release < 'infinity' then
-    v_release_at := seckill_private.next_release(p_pool_id, p_now);
-  end if;
-  v_check.retry := case
-    when v_release_at is not null then 'not_yet'
-    when p_balance.held > 0 then 'may_return'
-    else 'final'
-  end;
-  if p_balance.held > 0 then
-    v_check.retry_at := seckill_private.first_expiry(
-      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
-  end if;
-  v_check.retry_at := least(v_check.retry_at, v_release_at);
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_pool_id, p_balance.held, p_next_release, p_next_expiry, p_now);
+  v_check.retry := v_returns.retry;
+  v_check.retry_at := v_returns.retry_at;
   v_check.resets_at := v_check.retry_at;
   return v_check;
 end
@@ -2409,9 +2481,9 @@ begin
              p_now) as c
      where c.answer is not null
      limit 1;
-  elsif seckill_private.sale_status(
+  elsif not seckill_private.is_on_sale(
           (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
-        <> 'on_sale' then
+  then
     v_check := seckill_private.sale_check(p_sale.activity, p_now);
   end if;
   if v_check.answer is not null or p_sale.limits is null then
@@ -4011,6 +4083,49 @@ comment on function seckill_private.enter_queue (bigint[], integer, integer) is
   'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
   'bound.';
 
+-- file: procedures/internal/write_hold.sql
+-- The reservation, which is the ledger row of its hold.
+create or replace function seckill_private.write_hold (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_request_id uuid,
+  p_expires_at timestamptz,
+  p_limits_revision bigint,
+  p_pool_ids bigint[],
+  p_quantities integer[],
+  p_taken seckill_private.taken,
+  p_digests bytea[]
+)
+  returns seckill.reserve_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := 'held';
+  v_result.state := 'held';
+  v_result.reservation_id := seckill_private.next_reservation_id(p_activity_id);
+  v_result.expires_at := p_expires_at;
+  insert into seckill_private.reservation (
+    buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
+    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
+  values (
+    seckill_private.buyer_key(p_activity_id, p_user_id), p_request_id,
+    seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
+    p_expires_at, p_limits_revision, p_taken.position, p_pool_ids, p_taken.slots, p_quantities,
+    p_taken.versions, p_digests);
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.write_hold (
+  timestamptz, bigint, text, uuid, timestamptz, bigint, bigint[], integer[],
+  seckill_private.taken, bytea[]) is
+  'Write the reservation of units that were taken, and give the answer held.';
+
 -- file: procedures/internal/take_hold.sql
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- and releases that are due first. When it is still short while there should be enough, somebody
@@ -4073,19 +4188,10 @@ begin
     v_result.retry := coalesce(v_result.retry, 'busy');
     return v_result;
   end if;
-  v_result.status := 'held';
-  v_result.state := 'held';
-  v_result.reservation_id := seckill_private.next_reservation_id(v_activity_id);
-  v_result.expires_at := greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold;
-  insert into seckill_private.reservation (
-    buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
-    limits_revision, position, pool_ids, slots, quantities, versions, subjects)
-  values (
-    seckill_private.buyer_key(v_activity_id, p_user_id), p_request_id,
-    seckill_private.shard(p_user_id), v_result.reservation_id, p_user_id, 'held', p_now,
-    v_result.expires_at, p_sale.limits_revision,
-    v_taken.position, v_pool_ids, v_taken.slots, v_quantities, v_taken.versions, p_digests);
-  return v_result;
+  return seckill_private.write_hold(
+    p_now, v_activity_id, p_user_id, p_request_id,
+    greatest(p_now, coalesce(p_clock, clock_timestamp())) + v_hold, p_sale.limits_revision,
+    v_pool_ids, v_quantities, v_taken, p_digests);
 end
 $function$;
 
@@ -4172,8 +4278,10 @@ as $function$
 declare
   v_look seckill_private.line_look;
 begin
-  select a.state, a.starts_at, a.ends_at, p.pool_id, p.slot_rows, s.total, s.available, s.held,
-         s.sold, s.epoch, s.next_expiry, s.next_release, s.seen_at,
+  select a.state, a.starts_at, a.ends_at, a.hold_seconds, a.max_waiting,
+         case when l.global_limits = 0 then a.newcomer_units else 0 end, l.revision, p.pool_id,
+         p.slot_rows, s.total, s.available, s.held, s.sold, s.epoch, s.next_expiry, s.next_release,
+         s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -4187,6 +4295,8 @@ begin
     join seckill_private.pool_slot as s
       on s.pool_id = p.pool_id
      and s.slot = 0
+    join seckill_private.limits_revision as l
+      on l.only_row
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
   if v_look.slot_rows > 1 then
@@ -4205,58 +4315,81 @@ comment on function seckill_private.look_at_line (bigint, text, text, text) is
   'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls '
   'where there is no such pool.';
 
--- file: procedures/internal/refuse_early.sql
--- After the first second nearly every call is a refusal. Where the first look shows that nothing
--- comes before sold_out (no earlier request of the buyer, no error, the sale is on) and that the
--- counters stand (no hold has ended unswept, no release is due), the rest need not be read. What is
--- not that plain is left to the full decision, which would give the same answer.
-create or replace function seckill_private.refuse_early (
+-- file: procedures/internal/answer_newcomer.sql
+-- In the first second nearly every call comes from a user who has nothing in the sale yet, and after
+-- it nearly every one is refused. Both are answered from the first look, where it shows that nothing
+-- comes before sold_out or held: no earlier request, no error, the sale is on, no limit or list has
+-- to be read (newcomer_units), and the counters stand (no hold has ended unswept, no release is
+-- due). What is not that plain is left to the full decision, which would give the same answer.
+-- Who names other subjects goes the full way: they have to be locked before a purchase.
+-- Locks: the pool's slot.
+create or replace function seckill_private.answer_newcomer (
   p_now timestamptz,
   p_activity_id bigint,
+  p_user_id text,
   p_sku text,
   p_quantity integer,
+  p_request_id uuid,
   p_digests bytea[],
   p_look seckill_private.line_look
 )
   returns seckill.reserve_result
   language plpgsql
-  stable
+  volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
   v_result seckill.reserve_result;
-  v_balance seckill.availability_result;
+  v_hold record;
+  v_returns record;
   v_now timestamptz := greatest(coalesce(p_now, clock_timestamp()), p_look.seen_at);
+  v_lasts interval := make_interval(secs => p_look.hold_seconds);
 begin
-  if p_look.is_known
-     or p_look.next_expiry <= v_now or p_look.next_release <= v_now
-     or seckill_private.sale_status(p_look.state, p_look.starts_at, p_look.ends_at, v_now)
-        <> 'on_sale'
-     or exists (
-       select from seckill_private.limit_version as l
-        where (l.activity_id = p_activity_id or l.activity_id is null)
-          and l.until_revision is null
-          and l.dimension <> 'user'
-          and l.required
-          and seckill_private.digest_of(p_digests, l.dimension) is null) then
+  if p_look.is_known is not false or not seckill_private.is_on_sale(
+       p_look.state, p_look.starts_at, p_look.ends_at, v_now) then
     return null;
+  elsif p_look.available >= p_quantity then
+    if p_quantity <= p_look.newcomer_units and p_digests is null and p_look.slot_rows = 1
+       and p_look.max_waiting is null then
+      v_hold := seckill_private.hold_units(v_now, p_look.pool_id, p_quantity, v_now + v_lasts);
+      if v_hold.version is not null then
+        v_result := seckill_private.write_hold(
+          v_now, p_activity_id, p_user_id, p_request_id,
+          greatest(v_now, coalesce(p_now, clock_timestamp())) + v_lasts, p_look.limits_revision,
+          array[p_look.pool_id], array[p_quantity],
+          row(array[0], array[v_hold.version], v_hold.feed_position)::seckill_private.taken, null);
+      end if;
+    end if;
+    return v_result;
+  elsif p_look.next_expiry <= v_now or p_look.next_release <= v_now then
+    return null;
+  elsif p_look.newcomer_units = 0 then
+    if exists (
+         select from seckill_private.limit_version as l
+          where (l.activity_id = p_activity_id or l.activity_id is null)
+            and l.until_revision is null
+            and l.dimension <> 'user'
+            and l.required
+            and seckill_private.digest_of(p_digests, l.dimension) is null) then
+      return null;
+    end if;
   end if;
-  v_balance.total := p_look.total;
-  v_balance.available := p_look.available;
-  v_balance.held := p_look.held;
-  v_balance.sold := p_look.sold;
-  v_balance.epoch := p_look.epoch;
-  v_result := seckill_private.refusal(seckill_private.judge_stock(
-    p_activity_id, p_look.pool_id, p_sku, p_quantity, v_balance, p_look.next_release,
-    p_look.next_expiry, v_now));
-  v_result.replayed := false;
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_look.pool_id, p_look.held, p_look.next_release, p_look.next_expiry, v_now);
+  v_result.status := 'sold_out';
+  v_result.sku := p_sku;
+  v_result.remaining := p_look.available;
+  v_result.epoch := p_look.epoch;
+  v_result.retry := v_returns.retry;
+  v_result.retry_at := v_returns.retry_at;
   return v_result;
 end
 $function$;
 
-comment on function seckill_private.refuse_early (
-  timestamptz, bigint, text, integer, bytea[], seckill_private.line_look) is
-  'The answer sold_out where it is certain at one look, else a row of nulls.';
+comment on function seckill_private.answer_newcomer (
+  timestamptz, bigint, text, text, integer, uuid, bytea[], seckill_private.line_look) is
+  'The answer to a user without reservations where it is certain at one look, sold_out or held, '
+  'else a row of nulls.';
 
 -- file: procedures/internal/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
@@ -4300,20 +4433,19 @@ declare
   v_is_short boolean;
   v_is_known boolean := true;
   v_now timestamptz;
+  v_locked boolean := seckill_private.lock_subject('user', p_user_id);
 begin
-  perform seckill_private.lock_subject('user', p_user_id);
   if cardinality(p_skus) = 1 then
     v_look := seckill_private.look_at_line(p_activity_id, p_user_id, p_skus[1], p_region);
     v_pool_ids := array[v_look.pool_id];
+    v_result := seckill_private.answer_newcomer(
+      p_now, p_activity_id, p_user_id, p_skus[1], p_quantities[1], p_request_id, p_digests, v_look);
+    if v_result.status is not null then
+      v_result.replayed := false;
+      return v_result;
+    end if;
     v_is_short := v_look.available < p_quantities[1];
     v_is_known := v_look.is_known;
-    if v_is_short then
-      v_result := seckill_private.refuse_early(
-        p_now, p_activity_id, p_skus[1], p_quantities[1], p_digests, v_look);
-      if v_result.status is not null then
-        return v_result;
-      end if;
-    end if;
   else
     v_pool_ids := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
     v_is_short := seckill_private.short_pools(v_pool_ids, p_quantities::bigint[]) is not null;
@@ -4649,8 +4781,8 @@ declare
   v_known boolean[];
 begin
   if p_sale.lists is not null
-     or seckill_private.sale_status(
-          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now) <> 'on_sale'
+     or not seckill_private.is_on_sale(
+          v_activity.state, v_activity.starts_at, v_activity.ends_at, p_now)
      or exists (select from unnest(p_sale.limits) as l
                  where seckill_private.crosses_activities(l)) then
     return p_plain;
@@ -7140,6 +7272,68 @@ $function$;
 comment on function seckill_private.end_limit (bigint, text) is
   'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
 
+-- file: procedures/internal/newcomer_units.sql
+-- What no limit of an activity keeps a user from who has used nothing of them, whatever he orders;
+-- 0 where another subject's use counts, or a list has to be looked at. Limits on all activities are
+-- not in it (limits_revision.global_limits).
+create or replace function seckill_private.newcomer_units (
+  p_activity_id bigint
+)
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select case
+           when exists (select from seckill_private.list_dimension as d
+                         where d.activity_id = p_activity_id)
+             then 0
+           else coalesce(
+             min(case
+                   when l.dimension <> 'user' or l.maximum < 1 then 0
+                   when l.metric = 'units' then l.maximum
+                 end),
+             9223372036854775807)
+         end
+    from seckill_private.limit_version as l
+   where l.activity_id = p_activity_id
+     and l.until_revision is null;
+end;
+
+comment on function seckill_private.newcomer_units (bigint) is
+  'Units that a user without reservations in an activity may order with no look at its limits and '
+  'lists; 0: look.';
+
+-- file: procedures/internal/note_rules.sql
+-- Whoever changes limits or lists notes here what a newcomer's purchase need not read.
+-- Locks: none; the caller has the activity, or for limits on all (null) the revision counter.
+create or replace function seckill_private.note_rules (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_activity_id is null then
+    update seckill_private.limits_revision as r
+       set global_limits = (
+             select count(*)
+               from seckill_private.limit_version as l
+              where l.activity_id is null
+                and l.until_revision is null)
+     where r.only_row;
+  else
+    update seckill_private.activity as a
+       set newcomer_units = seckill_private.newcomer_units(p_activity_id)
+     where a.activity_id = p_activity_id;
+  end if;
+end
+$function$;
+
+comment on function seckill_private.note_rules (bigint) is
+  'Note what stands now of an activity''s limits and lists, or of those on all activities (null).';
+
 -- file: procedures/internal/note_dimension.sql
 -- Purchases look only for lists of the dimensions that are noted here.
 create or replace function seckill_private.note_dimension (
@@ -7204,6 +7398,7 @@ begin
   perform seckill_private.lock_activity(p_activity_id);
   if p_add then
     perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
+    perform seckill_private.note_rules(p_activity_id);
     insert into seckill_private.listed_subject (activity_id, list, subject)
     select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
     on conflict do nothing;
@@ -7926,6 +8121,35 @@ end;
 comment on function seckill_private.limit_events (bigint) is
   'How the use of each limit of an activity went up and down, for check_limits.';
 
+-- file: procedures/internal/check_rules.sql
+-- I3: what a newcomer's purchase does not read is noted as it stands (note_rules).
+create or replace function seckill_private.check_rules (
+  p_activity_id bigint
+)
+  returns setof seckill.violation
+  language sql
+  stable
+begin atomic
+  select 'I3', c.what, c.expected::text, c.actual::text
+    from (
+      select 'units of a newcomer' as what, seckill_private.newcomer_units(p_activity_id) as expected,
+             a.newcomer_units as actual
+        from seckill_private.activity as a
+       where a.activity_id = p_activity_id
+       union all
+      select 'limits on all activities',
+             (select count(*)
+                from seckill_private.limit_version as l
+               where l.activity_id is null
+                 and l.until_revision is null),
+             r.global_limits
+        from seckill_private.limits_revision as r) as c
+   where c.expected <> c.actual;
+end;
+
+comment on function seckill_private.check_rules (bigint) is
+  'What is noted of an activity''s limits and lists for newcomers, where it is not what stands.';
+
 -- file: procedures/internal/check_limits.sql
 -- I3: at each purchase, use in its window, itself included, was within the limits of the
 -- revision that it recorded. At one instant what is given back comes first, then decisions in
@@ -8005,22 +8229,25 @@ create or replace function seckill.reserve (
   set lock_timeout = '5s'
 as $function$
 declare
+  v_begun text := seckill_private.begin_write();
   v_result seckill.reserve_result;
   v_digests bytea[];
 begin
-  perform seckill_private.begin_write();
-  if coalesce(
-       seckill_private.fault_in_buyer(p_activity_id, p_request_id, p_user_id, p_region),
-       seckill_private.fault_in_line(p_sku, p_quantity)) is not null then
+  if not seckill_private.is_sound(
+       p_activity_id, p_user_id, p_sku, p_quantity, p_request_id, p_region) then
     perform seckill_private.validate_request(
       p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
   end if;
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
-  v_result := seckill_private.reserve_at(
+  v_result := seckill_private.reserve_one(
     null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
-    v_digests);
+    v_digests, false);
+  if v_result.status = 'error' then
+    perform seckill_private.raise_request_error(
+      v_result.error_code, p_activity_id, array[p_sku], p_request_id, p_region, v_digests);
+  end if;
   v_result.ordinal := 1;
   return v_result;
 end
@@ -9101,6 +9328,7 @@ begin
   end if;
   v_new.since_revision := seckill_private.end_limit(p_activity_id, p_name);
   insert into seckill_private.limit_version select v_new.*;
+  perform seckill_private.note_rules(p_activity_id);
   perform seckill_private.ops_record(
     'set_limit', p_activity_id, null,
     jsonb_strip_nulls(
@@ -9161,6 +9389,7 @@ begin
     return v_result;
   end if;
   perform seckill_private.end_limit(p_activity_id, p_name);
+  perform seckill_private.note_rules(p_activity_id);
   perform seckill_private.ops_record(
     'drop_limit', p_activity_id, null, jsonb_build_object('name', p_name), to_jsonb(v_result),
     p_actor);
@@ -9253,6 +9482,7 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
+  perform seckill_private.note_rules(p_activity_id);
   update seckill_private.list_dimension as d
      set required = p_required
    where d.activity_id = p_activity_id
@@ -10170,6 +10400,8 @@ begin
     select v.* from seckill_private.check_slots(p_activity_id) as v
      union all
     select v.* from seckill_private.check_inventory(p_activity_id) as v
+     union all
+    select v.* from seckill_private.check_rules(p_activity_id) as v
      union all
     select v.* from seckill_private.check_limits(p_activity_id) as v
      union all

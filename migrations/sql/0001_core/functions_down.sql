@@ -164,6 +164,9 @@ drop function if exists seckill.reserve;
 -- file: procedures/internal/check_limits.sql (dropped)
 drop function if exists seckill_private.check_limits;
 
+-- file: procedures/internal/check_rules.sql (dropped)
+drop function if exists seckill_private.check_rules;
+
 -- file: procedures/internal/limit_events.sql (dropped)
 drop function if exists seckill_private.limit_events;
 
@@ -214,6 +217,12 @@ drop function if exists seckill_private.change_list;
 
 -- file: procedures/internal/note_dimension.sql (dropped)
 drop function if exists seckill_private.note_dimension;
+
+-- file: procedures/internal/note_rules.sql (dropped)
+drop function if exists seckill_private.note_rules;
+
+-- file: procedures/internal/newcomer_units.sql (dropped)
+drop function if exists seckill_private.newcomer_units;
 
 -- file: procedures/internal/end_limit.sql (dropped)
 drop function if exists seckill_private.end_limit;
@@ -407,8 +416,8 @@ drop function if exists seckill_private.reserve_at;
 -- file: procedures/internal/reserve_one.sql (dropped)
 drop function if exists seckill_private.reserve_one;
 
--- file: procedures/internal/refuse_early.sql (dropped)
-drop function if exists seckill_private.refuse_early;
+-- file: procedures/internal/answer_newcomer.sql (dropped)
+drop function if exists seckill_private.answer_newcomer;
 
 -- file: procedures/internal/look_at_line.sql (dropped)
 drop function if exists seckill_private.look_at_line;
@@ -421,6 +430,9 @@ drop function if exists seckill_private.request_error;
 
 -- file: procedures/internal/take_hold.sql (dropped)
 drop function if exists seckill_private.take_hold;
+
+-- file: procedures/internal/write_hold.sql (dropped)
+drop function if exists seckill_private.write_hold;
 
 -- file: procedures/internal/enter_queue.sql (dropped)
 drop function if exists seckill_private.enter_queue;
@@ -617,6 +629,9 @@ drop function if exists seckill_private.stock_check;
 -- file: procedures/internal/judge_stock.sql (dropped)
 drop function if exists seckill_private.judge_stock;
 
+-- file: procedures/internal/stock_returns.sql (dropped)
+drop function if exists seckill_private.stock_returns;
+
 -- file: procedures/internal/sale_check.sql (dropped)
 drop function if exists seckill_private.sale_check;
 
@@ -679,6 +694,9 @@ drop function if exists seckill_private.pools_of_lines;
 
 -- file: procedures/internal/sale_status.sql (dropped)
 drop function if exists seckill_private.sale_status;
+
+-- file: procedures/internal/is_on_sale.sql (dropped)
+drop function if exists seckill_private.is_on_sale;
 
 -- file: procedures/internal/load_sale.sql (dropped)
 drop function if exists seckill_private.load_sale;
@@ -754,6 +772,9 @@ drop function if exists seckill_private.fault_in_request;
 
 -- file: procedures/internal/fault_in_buyer.sql (dropped)
 drop function if exists seckill_private.fault_in_buyer;
+
+-- file: procedures/internal/is_sound.sql (dropped)
+drop function if exists seckill_private.is_sound;
 
 -- file: procedures/internal/fault_in_line.sql (dropped)
 drop function if exists seckill_private.fault_in_line;

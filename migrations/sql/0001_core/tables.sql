@@ -61,6 +61,17 @@ select sha256(
          uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
          || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
+-- Checks of one column of a hot table are domains: their plans are kept, while the check constraints
+-- of a table are read from their text and planned anew by every statement that writes it.
+create domain seckill_private.units as bigint constraint units_not_negative check (value >= 0);
+comment on domain seckill_private.units is 'A number of units; never below zero.';
+create domain seckill_private.reservation_state as text constraint reservation_state_known check (
+  value in ('held', 'confirmed', 'cancelled', 'expired', 'refunded'));
+comment on domain seckill_private.reservation_state is 'What a reservation is.';
+create domain seckill_private.late_status as text constraint late_status_known check (
+  value in ('confirmed', 'late_sold_out', 'late_limit_exceeded'));
+comment on domain seckill_private.late_status is 'What the payment of a hold that had ended got.';
+
 -- 23 bits of activity stand in front of every hot key (seckill_private.buyer_key), hence the bound.
 create table seckill_private.activity (
   activity_id bigint generated always as identity (maxvalue 8388543) primary key,
@@ -76,6 +87,7 @@ create table seckill_private.activity (
   last_position bigint,
   dropped_at timestamptz,
   max_waiting integer,
+  newcomer_units bigint not null default 9223372036854775807,
   constraint activity_window check (starts_at < ends_at),
   constraint activity_hold check (hold_seconds > 0),
   constraint activity_state check (state in ('draft', 'open', 'paused', 'closed')),
@@ -84,6 +96,9 @@ create table seckill_private.activity (
 comment on table seckill_private.activity is 'One sale.';
 comment on column seckill_private.activity.max_waiting is
   'Callers that may wait for one of its pools (seckill_private.enter_queue); null: no bound.';
+comment on column seckill_private.activity.newcomer_units is
+  'Units that a user who has no reservation in it may order with no look at its limits and lists; '
+  '0: look (seckill_private.newcomer_units).';
 comment on column seckill_private.activity.archived_at is
   'From here on nothing in it changes: it can be exported.';
 comment on column seckill_private.activity.last_position is
@@ -113,11 +128,11 @@ create table seckill_private.pool_slot (
   slot smallint not null,
   shard smallint not null,
   total bigint not null default 0,
-  available bigint not null default 0,
-  held bigint not null default 0,
-  sold bigint not null default 0,
-  unreleased bigint not null default 0,
-  owed bigint not null default 0,
+  available seckill_private.units not null default 0,
+  held seckill_private.units not null default 0,
+  sold seckill_private.units not null default 0,
+  unreleased seckill_private.units not null default 0,
+  owed seckill_private.units not null default 0,
   version bigint not null default 0,
   position bigint not null default 0,
   position_base bigint not null default 0,
@@ -127,11 +142,6 @@ create table seckill_private.pool_slot (
   seen_at timestamptz not null default '-infinity',
   closed boolean not null default false,
   primary key (pool_id, slot, shard),
-  constraint pool_slot_available check (available >= 0),
-  constraint pool_slot_held check (held >= 0),
-  constraint pool_slot_sold check (sold >= 0),
-  constraint pool_slot_unreleased check (unreleased >= 0),
-  constraint pool_slot_owed check (owed >= 0),
   constraint pool_slot_total check (total = available + held + sold + unreleased)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 comment on table seckill_private.pool_slot is
@@ -180,8 +190,8 @@ create table seckill_private.reservation (
   shard smallint not null,
   reservation_id bigint not null,
   user_id text not null,
-  state text not null,
-  late_status text,
+  state seckill_private.reservation_state not null,
+  late_status seckill_private.late_status,
   created_at timestamptz not null,
   expires_at timestamptz not null,
   resolved_at timestamptz,
@@ -197,10 +207,6 @@ create table seckill_private.reservation (
   subjects bytea[],
   payment_ref text,
   primary key (buyer_key, request_id, shard),
-  constraint reservation_state check (
-    state in ('held', 'confirmed', 'cancelled', 'expired', 'refunded')),
-  constraint reservation_late_status check (
-    late_status in ('confirmed', 'late_sold_out', 'late_limit_exceeded')),
   constraint reservation_resolved check ((state = 'held') = (resolved_at is null))
 ) partition by range (buyer_key);
 create index reservation_due on seckill_private.reservation ((buyer_key >> 40), expires_at)
@@ -337,9 +343,12 @@ comment on table seckill_private.inventory_movement is
 -- limits stood at the purchase, whatever the clock said.
 create table seckill_private.limits_revision (
   only_row boolean primary key default true constraint limits_revision_is_one_row check (only_row),
-  revision bigint not null
+  revision bigint not null,
+  global_limits bigint not null default 0
 );
 comment on table seckill_private.limits_revision is 'How often the limits have changed.';
+comment on column seckill_private.limits_revision.global_limits is
+  'Limits on all activities that stand now.';
 insert into seckill_private.limits_revision (revision) values (0);
 
 -- A limit as it stood over the revisions [since_revision, until_revision).

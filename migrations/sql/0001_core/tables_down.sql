@@ -43,6 +43,10 @@ drop table
   seckill_private.pool,
   seckill_private.activity,
   seckill_private.secret;
+drop domain
+  seckill_private.units,
+  seckill_private.reservation_state,
+  seckill_private.late_status;
 drop sequence
   seckill_private.movement_number,
   seckill_private.reservation_number;

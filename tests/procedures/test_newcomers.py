@@ -1,6 +1,6 @@
 """A pool without units: whatever comes before sold_out is said all the same, and at what price.
 
-`refuse_early` takes a short way to sold_out; each test here is a reason why it must not.
+`answer_newcomer` takes a short way to sold_out; each test here is a reason why it must not.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_the_limits_of_other_sales_are_not_read(operator, superuser, gone):
     superuser.execute("select pg_stat_force_next_flush()")
     counted = superuser.execute("select funcname, calls from pg_stat_user_functions").fetchall()
     calls = {row.funcname: row.calls for row in counted}
-    assert calls["refuse_early"] == 1
+    assert calls["answer_newcomer"] == 1
     assert "digest_of" not in calls
 
 
