@@ -3026,16 +3026,16 @@ CREATE FUNCTION seckill_private.check_rules(p_activity_id bigint) RETURNS SETOF 
      (c.expected)::text AS expected,
      (c.actual)::text AS actual
     FROM ( SELECT 'units of a newcomer'::text AS what,
-             seckill_private.newcomer_units(check_rules.p_activity_id) AS expected,
-             a.newcomer_units AS actual
+             a.newcomer_units AS actual,
+             seckill_private.newcomer_units(check_rules.p_activity_id) AS expected
             FROM seckill_private.activity a
            WHERE (a.activity_id = check_rules.p_activity_id)
          UNION ALL
           SELECT 'limits on all activities'::text,
+             r.global_limits,
              ( SELECT count(*) AS count
                     FROM seckill_private.limit_version l
-                   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL))) AS count,
-             r.global_limits
+                   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL))) AS count
             FROM seckill_private.limits_revision r) c
    WHERE (c.expected <> c.actual);
 END;

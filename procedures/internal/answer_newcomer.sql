@@ -1,8 +1,9 @@
--- In the first second nearly every call comes from a user who has nothing in the sale yet, and after
--- it nearly every one is refused. Both are answered from the first look, where it shows that nothing
--- comes before sold_out or held: no earlier request, no error, the sale is on, no limit or list has
--- to be read (newcomer_units), and the counters stand (no hold has ended unswept, no release is
--- due). What is not that plain is left to the full decision, which would give the same answer.
+-- In the first second nearly every call comes from a user who has nothing in the sale yet, and
+-- after it nearly every one is refused. Both are answered from the first look, where it shows that
+-- nothing comes before sold_out or held: no earlier request, no error, the sale is on, no limit or
+-- list has to be read (newcomer_units), and the counters stand (no hold has ended unswept, no
+-- release is due). What is not that plain is left to the full decision, which would give the same
+-- answer.
 -- Who names other subjects goes the full way: they have to be locked before a purchase.
 -- Locks: the pool's slot.
 create or replace function seckill_private.answer_newcomer (

@@ -8,17 +8,16 @@ create or replace function seckill_private.check_rules (
 begin atomic
   select 'I3', c.what, c.expected::text, c.actual::text
     from (
-      select 'units of a newcomer' as what, seckill_private.newcomer_units(p_activity_id) as expected,
-             a.newcomer_units as actual
+      select 'units of a newcomer' as what, a.newcomer_units as actual,
+             seckill_private.newcomer_units(p_activity_id) as expected
         from seckill_private.activity as a
        where a.activity_id = p_activity_id
        union all
-      select 'limits on all activities',
+      select 'limits on all activities', r.global_limits,
              (select count(*)
                 from seckill_private.limit_version as l
                where l.activity_id is null
-                 and l.until_revision is null),
-             r.global_limits
+                 and l.until_revision is null)
         from seckill_private.limits_revision as r) as c
    where c.expected <> c.actual;
 end;

@@ -26,6 +26,7 @@ select p.oid::regprocedure::text as name, c.lineno, c.level, c.message
  where p.pronamespace in ('seckill'::regnamespace, 'seckill_private'::regnamespace)
  order by 1, 2"""
 OTHER_TYPE = "target type is different type than source type"
+UNREAD = "called for what it does; an assignment is an expression, and perform a query"
 NO_RETURN = "control reached end of function without RETURN"
 # (function, message) that is meant to be, and why.
 EXCEPTIONS = {
@@ -35,6 +36,8 @@ EXCEPTIONS = {
     ): "digits, says its regular expression",
     ("seckill_private.reserve_batch_at", OTHER_TYPE): "'{}' as the first value of an array",
     ("seckill_private.settle_batch", OTHER_TYPE): "'{}' as the first value of an array",
+    ("seckill.reserve", 'never read variable "v_begun"'): UNREAD,
+    ("seckill_private.reserve_one", 'never read variable "v_locked"'): UNREAD,
     ("seckill_private.load_sale", NO_RETURN): "its end is always an error, raised by raise_error",
     ("seckill_private.lock_available", NO_RETURN): "its end is always an error, by raise_error",
 }
@@ -55,7 +58,8 @@ PLANTED = {
 GROW_TOGETHER = {
     "change": {"changes", "history"},
     "violation": {
-        *("reconcile", "check_inventory", "check_limits", "check_reservations", "check_slots"),
+        *("reconcile", "check_inventory", "check_limits", "check_reservations"),
+        *("check_rules", "check_slots"),
     },
     "ops_entry": {"ops_history"},
     "archived_row": {"export_activity", "archived_page"},

@@ -64,7 +64,7 @@ READING = {
 }
 # The views call these, and a function in a view runs as the one who reads it. Nobody can call them
 # by name: that takes USAGE on the schema.
-VIEW_HELPERS = {"seckill_private.sale_status"}
+VIEW_HELPERS = {"seckill_private.sale_status", "seckill_private.is_on_sale"}
 VIEWS = {"activity", "pool", "limit_rule", "sale_status"}
 MATRIX = {
     "public": set[str](),
@@ -268,10 +268,12 @@ def test_temporary_tables_do_not_shadow_ours(db: Database, superuser: Connection
     tables = superuser.execute(
         """
         select distinct on (c.relname) c.relname as name, string_agg(
-                 quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod), ', '
+                 quote_ident(a.attname) || ' '
+                 || format_type(coalesce(nullif(t.typbasetype, 0), t.oid), a.atttypmod), ', '
                  order by a.attnum) as columns
           from pg_class c
           join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+          join pg_type t on t.oid = a.atttypid
          where c.relnamespace in ('seckill_private'::regnamespace, 'seckill'::regnamespace)
            and c.relkind in ('r', 'p', 'v') and not c.relispartition
          group by c.oid

@@ -4316,11 +4316,12 @@ comment on function seckill_private.look_at_line (bigint, text, text, text) is
   'where there is no such pool.';
 
 -- file: procedures/internal/answer_newcomer.sql
--- In the first second nearly every call comes from a user who has nothing in the sale yet, and after
--- it nearly every one is refused. Both are answered from the first look, where it shows that nothing
--- comes before sold_out or held: no earlier request, no error, the sale is on, no limit or list has
--- to be read (newcomer_units), and the counters stand (no hold has ended unswept, no release is
--- due). What is not that plain is left to the full decision, which would give the same answer.
+-- In the first second nearly every call comes from a user who has nothing in the sale yet, and
+-- after it nearly every one is refused. Both are answered from the first look, where it shows that
+-- nothing comes before sold_out or held: no earlier request, no error, the sale is on, no limit or
+-- list has to be read (newcomer_units), and the counters stand (no hold has ended unswept, no
+-- release is due). What is not that plain is left to the full decision, which would give the same
+-- answer.
 -- Who names other subjects goes the full way: they have to be locked before a purchase.
 -- Locks: the pool's slot.
 create or replace function seckill_private.answer_newcomer (
@@ -8132,17 +8133,16 @@ create or replace function seckill_private.check_rules (
 begin atomic
   select 'I3', c.what, c.expected::text, c.actual::text
     from (
-      select 'units of a newcomer' as what, seckill_private.newcomer_units(p_activity_id) as expected,
-             a.newcomer_units as actual
+      select 'units of a newcomer' as what, a.newcomer_units as actual,
+             seckill_private.newcomer_units(p_activity_id) as expected
         from seckill_private.activity as a
        where a.activity_id = p_activity_id
        union all
-      select 'limits on all activities',
+      select 'limits on all activities', r.global_limits,
              (select count(*)
                 from seckill_private.limit_version as l
                where l.activity_id is null
-                 and l.until_revision is null),
-             r.global_limits
+                 and l.until_revision is null)
         from seckill_private.limits_revision as r) as c
    where c.expected <> c.actual;
 end;
