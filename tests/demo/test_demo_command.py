@@ -24,7 +24,9 @@ from seckill.demo.run import Options, Played
 from seckill.demo.workers import Result
 from tests.cli.conftest import Run
 from tests.fix_database import wait_until
+from tests.fix_postgres import IN_CI
 
+IN_CI_ONLY = pytest.mark.skipif(not IN_CI, reason="one demo more: .ci/run plays it (CI=true)")
 # Who never pays keeps his unit that long, so what a demo takes is mostly the length of holds.
 SMALL = ("--buyers", 400, "--units", 40, "--hold-seconds", 1)
 LARGER = ("--buyers", 1_000, "--units", 100, "--hold-seconds", 2)
@@ -136,12 +138,12 @@ def test_naive_shop_sells_too_many(run: Run) -> None:
 
 def test_limits_on_three_dimensions(run: Run) -> None:
     """More units than the limits let anybody have: each phone and address ends at its own."""
-    done = run("demo", "--limits", "--buyers", 400, "--units", 300, "--hold-seconds", 1, "--json")
+    done = run("demo", "--limits", "--buyers", 600, "--units", 500, "--hold-seconds", 2, "--json")
     assert done.status == 0, done.err
     told = done.json
     assert told["limits"] == {"one_per_user": 1, "two_per_phone": 2, "three_per_address": 3}
-    options = Options(buyers=400, units=300, limits=True)
-    assert 100 < options.expected < 300, "the limits decide, not the stock"
+    options = Options(buyers=600, units=500, limits=True)
+    assert 200 < options.expected < 500, "the limits decide, not the stock"
     assert told["seckill"]["sold"] == options.expected
     for name in ("one_per_user", "two_per_phone", "three_per_address"):
         assert told["seckill"]["answers"][f"reserve limit_exceeded {name}"] > 0, name
@@ -149,6 +151,7 @@ def test_limits_on_three_dimensions(run: Run) -> None:
     assert len(told["checks"]) == 17
 
 
+@IN_CI_ONLY
 def test_limits_are_shown_by_name(run: Run) -> None:
     # So many units that nobody is refused for want of them before a limit says no.
     done = run("demo", "--limits", "--buyers", 300, "--units", 300, "--hold-seconds", 1)
@@ -157,6 +160,7 @@ def test_limits_are_shown_by_name(run: Run) -> None:
         assert words in done.out
 
 
+@IN_CI_ONLY
 def test_fewer_buyers_than_units(run: Run) -> None:
     """What is left has nobody who would pay for it, and the demo knows how many that are."""
     done = run(
@@ -169,7 +173,7 @@ def test_fewer_buyers_than_units(run: Run) -> None:
     assert done.json["seckill"]["outcomes"]["bought"] == sold
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=IN_CI_ONLY)])
 def test_interrupted_it_exits_130_and_leaves_nothing(number: signal.Signals) -> None:
     demo = started(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     crowd = crowd_of(demo)
