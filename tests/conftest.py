@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.fix_groups",
     "tests.fix_coverage",
     "tests.fix_postgres",
     "tests.fix_pgbouncer",

@@ -5,13 +5,16 @@ BUYING, RUNNING and READING are the matrix; everything that the catalogue grants
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import Connection, sql
 
-from tests.fix_database import Database
+from tests.fix_database import Database, new_database
+from tests.fix_pgbouncer import Poolers
+from tests.fix_postgres import Server
 from tests.fix_sale import open_sale, reserve, violations
 
 BUYING = {
@@ -199,6 +202,15 @@ def test_roles_and_their_members(superuser: Connection[Any]) -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def refusing(
+    target: str, server: Server, templates: Callable[[Server], str], poolers: Poolers
+) -> Iterator[Database]:
+    """One database for all attempts: what is refused leaves nothing behind."""
+    with new_database(server, templates(server)) as name:
+        yield Database(name, target, server, poolers)
+
+
 @pytest.mark.parametrize("who", ["buyer", "operator", "reader"])
 @pytest.mark.parametrize(
     "attempt",
@@ -229,8 +241,8 @@ def test_roles_and_their_members(superuser: Connection[Any]) -> None:
         "set role seckill_owner",
     ],
 )
-def test_a_login_role_is_refused(db: Database, who: str, attempt: str) -> None:
-    with db.connect(who) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_a_login_role_is_refused(refusing: Database, who: str, attempt: str) -> None:
+    with refusing.connect(who) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(attempt.encode())
 
 
@@ -240,8 +252,8 @@ def test_a_login_role_is_refused(db: Database, who: str, attempt: str) -> None:
     ("reader", "select * from seckill.cancel(p_user_id => 'ann', p_reservation_id => 1)"),
     ("reader", "select seckill.expire_due()"),
 ])  # fmt: skip
-def test_a_role_is_refused_what_belongs_to_another(db: Database, who: str, call: str) -> None:
-    with db.connect(who) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_a_role_is_refused_what_belongs_to_another(refusing: Database, who: str, call: str) -> None:
+    with refusing.connect(who) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(call.encode())
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import typer.main
 
 from seckill.cli import main
 from tests.fix_database import Database
 
+# A process of its own makes the tree of commands once, too; it takes longer than most commands.
+ONE_TREE = functools.cache(typer.main.get_command)
 VARIABLES = ("SECKILL_DSN", "SECKILL_ADMIN_DSN", "SECKILL_CONSOLE_DSN", "SECKILL_TRACEBACK")
 
 
@@ -46,6 +50,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
     """`run("activity", "list")`, with nothing of the caller's environment."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(typer.main, "get_command", ONE_TREE)
 
     def run_(*arguments: object) -> Done:
         capfd.readouterr()

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from seckill import doctor, migrate
-from seckill.doctor import Finding
+from seckill.doctor import Finding, pooling
 from seckill.runtime import LOGINS, PgBouncer
 from tests.cli.conftest import Run
 from tests.fix_database import Database, new_database
@@ -280,8 +280,11 @@ def pooler(db: Database, **settings: str) -> Iterator[PgBouncer]:
     ],
 )
 def test_the_mode_of_the_pooler(
-    db: Database, settings: dict[str, str], status: str, said: str
+    db: Database, settings: dict[str, str], status: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if said.startswith("second client"):
+        # Nobody will answer, however long it waits.
+        monkeypatch.setattr(pooling, "PATIENCE_S", 2.0)
     with pooler(db, **settings) as bouncer:
         dsn = bouncer.dsn("seckill_operator", PASSWORD, db.name)
         found = look("pooler", db, dsn=dsn)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from seckill import resources
 from seckill.cli.test import pytest_arguments
 from tests.faults.fix_options import table
+from tests.fix_groups import GROUPS, group_of
 
 
 def test_what_the_user_left_open_is_filled_in() -> None:
@@ -55,3 +57,13 @@ def test_the_table_has_the_sums_of_the_rounds() -> None:
     assert longer.split()[:6] == ["a", "longer", "name", "1", "1", "1"]
     assert kill.split()[:6] == ["kill", "2", "4", "1,500", "500", "4"]
     assert kill.split()[-3:] == ["1", "0", "0"], "lost, oversold, unexplained"
+
+
+def test_a_module_that_shares_what_takes_long_is_one_group() -> None:
+    root = resources.checkout()
+    assert root is not None
+    for module in GROUPS:
+        assert (root / module).is_file()
+        assert {group_of(f"{module}::test_{name}") for name in ("a", "b[x::y]")} == {module}
+    alone = "tests/cli/test_launcher.py::test_a[tests/bench/test_bench.py::x]"
+    assert group_of(alone) == alone

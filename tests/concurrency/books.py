@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from tests.concurrency.sessions import Answer, describe, require, require_equal
+from tests.concurrency.sessions import Answer, at_hand, describe, require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import Sale, availability, violations
 
@@ -20,7 +20,7 @@ def require_books(db: Database, *sales: Sale) -> None:
     hold, since ended holds are looked for only when it has passed; and the sum over inventory and
     pools, which is what was ever received.
     """
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         for sale in sales:
             found = violations(superuser, sale)
             require(not found, f"reconcile: {found}")
@@ -66,7 +66,7 @@ def require_units(
     db: Database, sale: Sale, *, available: int, held: int = 0, sold: int = 0
 ) -> None:
     """The pool shows these numbers, and their sum as its total."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         row = availability(superuser, sale)
     require_equal(
         (row.total, row.available, row.held, row.sold),
@@ -77,7 +77,7 @@ def require_units(
 
 def require_inventory(db: Database, sku: str, quantity: int) -> None:
     """The inventory has this many units."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         row = superuser.execute("select quantity from seckill.inventory(%s)", [sku]).fetchone()
     assert row is not None
     require_equal(row.quantity, quantity, f"inventory of {sku}")
@@ -90,7 +90,7 @@ def require_statuses(answers: Iterable[Answer], expected: dict[str, int]) -> Non
 
 def let_holds_end(db: Database, sale: Sale, *reservation_ids: int) -> None:
     """Make open holds an hour older, all of the sale's or the given ones: their time is over."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         superuser.execute(
             """
             update seckill_private.reservation

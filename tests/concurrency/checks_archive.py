@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from psycopg import Connection
 
-from tests.concurrency.sessions import Session, describe, require, require_equal
+from tests.concurrency.sessions import Session, at_hand, describe, require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import Row, Sale, close_activity, confirm, one, open_sale, reserve
 
@@ -22,7 +22,7 @@ def archive_activity(connection: Connection[Any], sale: Sale) -> Row:
 def archive_beside_payment(db: Database) -> None:
     """A second payment leaves its event before the standstill, or not at all, in either order."""
     for archive_first in (False, True):
-        with db.connect("operator") as operator:
+        with at_hand(db, "operator") as operator:
             sale = open_sale(operator, sku=f"archived_{uuid4()}")
         with Session(db) as buyer, Session(db, "operator") as clerk:
             held = buyer.run(reserve, sale).reservation_id

@@ -15,6 +15,7 @@ from tests.concurrency.checks_durable import (
 )
 from tests.concurrency.sessions import (
     Gate,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -38,7 +39,7 @@ from tests.procedures.rules import drop_rule, set_rule
 
 def duplicates_in_a_batch(db: Database) -> None:
     """One user, and one phone of several users, several times in one batch: the limits hold."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=20, limit=1, sku=f"twice_{uuid4()}")
         answers = reserve_batch(buyer, (sale, "ann"), (sale, "bob"), (sale, "ann"))
         require_equal(
@@ -56,13 +57,13 @@ def a_limit_set_beside_batches(db: Database) -> None:
 
     Each was there first, so the limit counts what it buys and does not bind it.
     """
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=20, sku=f"ip_{uuid4()}")
     calls = [
         functools.partial(_batch, users=[(sale, name), (sale, f"{name} 2"), (sale, name)], ip="1")
         for name in ("ann", "bob")
     ]
-    with sessions_of(db, 2) as (one, two), Gate(db) as gate, db.connect("operator") as operator:
+    with sessions_of(db, 2) as (one, two), Gate(db) as gate, at_hand(db, "operator") as operator:
         gate.lock_slots(sale)
         require(one.start(calls[0]).blocked, "the first batch did not wait")
         require(two.start(calls[1]).blocked, "the second batch did not wait")
@@ -72,7 +73,7 @@ def a_limit_set_beside_batches(db: Database) -> None:
     errors = [describe(batch) for batch in answers if isinstance(batch, Exception)]
     require_equal(errors, [], "errors")
     require_equal([row.status for batch in answers for row in batch], ["held"] * 6, "answers")
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         told = [reserve(buyer, sale, user=name, subjects={"ip": "1"}).status for name in "xy"]
     require_equal(told, ["held", "limit_exceeded"], "afterwards")
     require_books(db, sale)
@@ -85,7 +86,7 @@ def a_limit_set_beside_late_payments(db: Database) -> None:
     lock in common that would let the second see the first.
     """
     name = f"global {uuid4()}"
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sales = [open_sale(operator, units=1, sku=f"late_{uuid4()}") for _ in range(2)]
         payments = [
             [(user, reserve(buyer, sale, user=user, subjects={"phone": name}).reservation_id, "x")]
@@ -119,7 +120,7 @@ def a_limit_set_beside_late_payments(db: Database) -> None:
 
 def last_units_in_batches(db: Database, sessions: int = 6) -> None:
     """Batches at once want more than there is: exactly all is sold, and each is told so."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=25, sku=f"batches_{uuid4()}")
     calls = [
         functools.partial(_batch, users=[(sale, f"u{session}-{number}") for number in range(10)])
@@ -138,7 +139,7 @@ def last_units_in_batches(db: Database, sessions: int = 6) -> None:
 
 def batches_in_opposite_orders(db: Database, sessions: int = 6) -> None:
     """The same users and two pools, listed forwards and backwards: nobody deadlocks."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=1000, sku=f"first_{uuid4()}")
         other = Sale(sale.activity_id, f"second_{uuid4()}", "*")
         add_units(operator, other, 1000)
@@ -159,7 +160,7 @@ def batches_in_opposite_orders(db: Database, sessions: int = 6) -> None:
 def purchases_beside_payments(db: Database, rounds: int = 25) -> None:
     """Batches of purchases and of payments of the same buyers at once: nobody deadlocks."""
     use_short_fuses(db)
-    with db.connect("operator") as operator, db.connect("buyer", direct=True) as buyer:
+    with at_hand(db, "operator") as operator, db.connect("buyer", direct=True) as buyer:
         sale = open_sale(operator, units=100_000, sku=f"paid_{uuid4()}")
         users = [f"user {number}" for number in range(60)]
         held = reserve_batch(buyer, *((sale, user) for user in users))
@@ -184,7 +185,7 @@ def purchases_beside_payments(db: Database, rounds: int = 25) -> None:
 
 def a_batch_beside_single_calls(db: Database, sessions: int = 6) -> None:
     """A batch of one user's requests and his single clicks at once: one unit, as the limit says."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=50, limit=1, sku=f"mixed_{uuid4()}")
     calls = [functools.partial(_batch, users=[(sale, "ann"), (sale, "bob")])] * (sessions // 2) + [
         functools.partial(_single, sale=sale, user="ann")

@@ -15,7 +15,7 @@ from uuid import uuid4
 from psycopg import Connection
 
 from tests.concurrency.checks_stampede import receive_stock
-from tests.concurrency.sessions import require, wait_for
+from tests.concurrency.sessions import at_hand, require, wait_for
 from tests.fix_database import Database
 from tests.fix_sale import (
     cancel,
@@ -32,7 +32,7 @@ TRIES = 4  # the WAL writer may come by once
 @contextmanager
 def resting_wal_writer(db: Database) -> Iterator[Connection[Any]]:
     """Nothing but a commit flushes the log for ten seconds; gives a superuser to look with."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         superuser.execute("alter system set wal_writer_delay = '10s'")
         superuser.execute("alter system set wal_writer_flush_after = '1GB'")
         superuser.execute("select pg_reload_conf()")

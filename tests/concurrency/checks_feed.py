@@ -25,7 +25,7 @@ from tests.concurrency.checks_durable import (
     resting_wal_writer,
     written,
 )
-from tests.concurrency.sessions import Session, require, require_equal
+from tests.concurrency.sessions import Session, at_hand, require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import (
     Row,
@@ -88,7 +88,7 @@ def require_feed(db: Database, rows: list[Row], *sales: Sale) -> None:
     """The rows are the whole ledger of the sales, each once, each pool in the order of versions."""
     ids = {sale.activity_id for sale in sales}
     seen = Counter(told(row) for row in rows if row.activity_id in ids)
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         for sale in sales:
             books = superuser.execute(
                 "select * from seckill.history(%s, p_limit => 10000)", [sale.activity_id]
@@ -126,7 +126,7 @@ def require_order(superuser: Connection[Any], rows: list[Row], sale: Sale) -> No
 
 def slow_writer_is_waited_for(db: Database) -> None:
     """A row whose transaction commits after later ones were shown is not skipped."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sales = [open_sale(operator, sku=f"slow_{uuid4()}") for _ in range(2)]
     with Session(db) as slow, Session(db) as quick, pooled_consumer(db) as consumer:
         consumer.catch_up()
@@ -141,7 +141,7 @@ def slow_writer_is_waited_for(db: Database) -> None:
 
 def pool_keeps_its_order(db: Database) -> None:
     """Who had the pool last comes last, though his transaction was the first to begin."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, sku=f"order_{uuid4()}")
     with (
         Session(db) as first,
@@ -156,7 +156,7 @@ def pool_keeps_its_order(db: Database) -> None:
         first.run(reserve, sale, user="first")
         first.execute("commit")
         consumer.catch_up()
-        with db.connect("superuser") as superuser:
+        with at_hand(db, "superuser") as superuser:
             require_order(superuser, consumer.rows, sale)
         idle.execute("commit")
         consumer.catch_up()
@@ -165,7 +165,7 @@ def pool_keeps_its_order(db: Database) -> None:
 
 def one_transaction_over_pages(db: Database) -> None:
     """What one transaction did to several pools, the later pool first, ends in several pages."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sales = [open_sale(operator, sku=f"pages_{uuid4()}") for _ in range(3)]
     with Session(db) as buyer, pooled_consumer(db) as consumer:
         buyer.execute("begin")
@@ -204,7 +204,7 @@ def feed_is_durable(db: Database) -> None:
 
 def beside_writers(db: Database, writers: int = WRITERS, calls: int = CALLS, seed: int = 1) -> None:
     """Writers with random delays, one that is slow, and a reader that polls small pages."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sales = [open_sale(operator, units=500, sku=f"feed_{uuid4()}") for _ in range(2)]
         sales += [dataclasses.replace(sales[0], region="north")]
         for call in (

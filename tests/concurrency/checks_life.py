@@ -18,6 +18,7 @@ from tests.concurrency.books import (
 from tests.concurrency.sessions import (
     Gate,
     Session,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -60,7 +61,7 @@ def _refunded(call: Callable[[], Any]) -> str:
 
 def paid_sale(db: Database, *, quantity: int = 3, limit: int | None = None) -> tuple[Sale, int]:
     """Ten units, some of which Ann has bought."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=10, limit=limit, sku=f"life_{uuid4()}")
         held = reserve(buyer, sale, quantity=quantity).reservation_id
         assert confirm(buyer, held).status == "confirmed"
@@ -74,7 +75,7 @@ def refunds_with_one_request(db: Database) -> None:
     """One refund of one unit, asked for twice: one unit comes back."""
     sale, held = paid_sale(db)
     request_id = uuid4()
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         answers = [
             _refunded(lambda: refund(buyer, held, quantities=[1], request_id=request_id))
             for _ in range(2)
@@ -103,7 +104,7 @@ def refunds_at_once(db: Database, sessions: int = 6) -> None:
 def refund_no_more_than_bought(db: Database) -> None:
     """Three units bought: two come back, and then not two more."""
     sale, held = paid_sale(db)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         answers = [
             _answer(lambda: refund(buyer, held, quantities=[2], request_id=uuid4()))
             for _ in range(2)
@@ -115,7 +116,7 @@ def refund_no_more_than_bought(db: Database) -> None:
 def written_off_units_leave_the_pool(db: Database) -> None:
     """What is not restocked is in no counter any more."""
     sale, held = paid_sale(db)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         answer = _answer(
             lambda: refund(buyer, held, quantities=[2], request_id=uuid4(), restock=False)
         )
@@ -128,7 +129,7 @@ def limits_come_back_where_asked(db: Database) -> None:
     """Limit 3, all of it bought and refunded: room again, unless the refund says no."""
     for restore in (True, False):
         sale, held = paid_sale(db, limit=3)
-        with db.connect("buyer") as buyer:
+        with at_hand(db, "buyer") as buyer:
             refund(buyer, held, restore_limits=restore)
             answer = _answer(lambda: reserve(buyer, sale))  # noqa: B023
         require_equal(answer, "held" if restore else "limit_exceeded", f"restore {restore}")
@@ -140,7 +141,7 @@ def limits_come_back_where_asked(db: Database) -> None:
 
 def total_beside_purchase(db: Database) -> None:
     """A purchase has taken the last units when the total is to be cut by them."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=5, sku=f"life_{uuid4()}")
     with Session(db, "operator") as merchant, Session(db) as buyer, Gate(db) as gate:
         gate.lock_slots(sale)
@@ -155,7 +156,7 @@ def total_beside_purchase(db: Database) -> None:
 
 def revoke_the_newest(db: Database) -> None:
     """Who came last has to go first."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=3, sku=f"life_{uuid4()}")
         held = [reserve(buyer, sale, user=user).reservation_id for user in "abc"]
         set_stock_total(operator, sale, 1, "revoke")
@@ -169,7 +170,7 @@ def revoke_the_newest(db: Database) -> None:
 
 def debt_is_paid_as_units_come_back(db: Database) -> None:
     """Cut to 1 while 3 are held: two of them go to the inventory, whoever brings them back."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=3, sku=f"life_{uuid4()}")
         held = [reserve(buyer, sale, user=user).reservation_id for user in "abc"]
         set_stock_total(operator, sale, 1, "drain")
@@ -183,7 +184,7 @@ def debt_is_paid_as_units_come_back(db: Database) -> None:
 
 def total_as_expected(db: Database) -> None:
     """Two merchants who saw 10 units: the second learns that it is no longer so."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=10, sku=f"life_{uuid4()}")
         answers = [
             _answer(lambda t=t: set_stock_total(operator, sale, t, expected=10)) for t in (8, 6)
@@ -193,7 +194,7 @@ def total_as_expected(db: Database) -> None:
 
 def latest_release_is_cut_first(db: Database) -> None:
     """Two units are to come in an hour and three in two: a cut by three leaves the first two."""
-    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+    with at_hand(db, "operator") as operator, at_hand(db, "superuser") as superuser:
         sale = open_sale(operator, units=5, sku=f"life_{uuid4()}")
         one(
             operator,
@@ -216,7 +217,7 @@ def latest_release_is_cut_first(db: Database) -> None:
 
 def batches_in_opposite_orders(db: Database) -> None:
     """Two files with the same payments, one the other way round: no deadlock, one sale each."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=3, sku=f"life_{uuid4()}")
         payments = [(u, reserve(buyer, sale, user=u).reservation_id, None) for u in "amz"]
     with sessions_of(db, 2) as (one_, two), Gate(db) as gate:
@@ -238,7 +239,7 @@ def batches_in_opposite_orders(db: Database) -> None:
 
 def late_batches_in_opposite_orders(db: Database) -> None:
     """Two files of late payments for two pools, in opposite orders: each sale once."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sales = [open_sale(operator, units=1, sku=f"life_{uuid4()}") for _ in range(2)]
         held = [reserve(buyer, sale).reservation_id for sale in sales]
         payments = [("ann", number, "x") for number in held]
@@ -263,7 +264,7 @@ def late_batches_in_opposite_orders(db: Database) -> None:
 
 def batch_pays_once(db: Database) -> None:
     """The same reservation twice in a file: the second payment is another one."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=3, sku=f"life_{uuid4()}")
         held = reserve(buyer, sale).reservation_id
         answers = confirm_batch(buyer, [("ann", held, "first"), ("ann", held, "second")])
@@ -281,7 +282,7 @@ def past_adds_up(db: Database) -> None:
 
     Its hold is dated before the return that made it possible; no instant has units below zero.
     """
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=2, sku=f"life_{uuid4()}")
         held = reserve(buyer, sale).reservation_id
     with Session(db) as bob, Gate(db) as gate:
@@ -291,7 +292,7 @@ def past_adds_up(db: Database) -> None:
         cancel(gate.connection, held)
         gate.open()
         require_equal(describe(bob.finish()), "held", "the purchase that waited")
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         instants: list[datetime] = [
             row.at
             for row in superuser.execute(
@@ -311,7 +312,7 @@ def past_adds_up(db: Database) -> None:
 
 def ended_holds_in_the_past(db: Database) -> None:
     """Between its end and its sweep a hold was worth nothing, and stock_at says so."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=2, sku=f"life_{uuid4()}")
         held = reserve(buyer, sale).reservation_id
         ends: datetime = get_reservation(buyer, held).expires_at
@@ -321,7 +322,7 @@ def ended_holds_in_the_past(db: Database) -> None:
 
 def limits_of_the_past(db: Database) -> None:
     """The limit was 5 and is 2: an instant before the change has the one of then."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=9, limit=5, sku=f"life_{uuid4()}")
         reserve(buyer, sale, quantity=2)
         before: datetime = one(operator, "select clock_timestamp() as at").at

@@ -8,7 +8,7 @@ from uuid import uuid4
 import psycopg
 
 from tests.concurrency.books import require_books
-from tests.concurrency.sessions import describe, require_equal
+from tests.concurrency.sessions import at_hand, describe, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import open_sale, reserve
 from tests.procedures.instants import INSTANT, confirm_at, reserve_at, sale_between, time_passes
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 def windows_turn_over_at_local_midnight(db: Database) -> None:
     """In Shanghai it is midnight eight hours before it is in UTC."""
     midnight_utc = datetime(2030, 5, 2, tzinfo=UTC)
-    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+    with at_hand(db, "operator") as operator, at_hand(db, "superuser") as superuser:
         for window in ("hour", "day"):
             sale = sale_between(
                 operator,
@@ -44,7 +44,7 @@ def windows_turn_over_at_local_midnight(db: Database) -> None:
 def rolling_window_is_open_at_its_start(db: Database) -> None:
     """A purchase leaves when the period has passed, not an instant later or sooner."""
     start = datetime(2030, 5, 2, tzinfo=UTC)
-    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+    with at_hand(db, "operator") as operator, at_hand(db, "superuser") as superuser:
         sale = sale_between(operator, superuser, starts_at=start, ends_at=start + 3 * DAY)
         set_rule(operator, sale.activity_id, "r", maximum=1, window="rolling", period="1 day")
         confirm_at(superuser, reserve_at(superuser, sale, start).reservation_id, start)
@@ -55,7 +55,7 @@ def rolling_window_is_open_at_its_start(db: Database) -> None:
 
 def lists_decide_who_buys(db: Database) -> None:
     """A block refuses; a required list lets in who is on it, and nobody while it is empty."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, sku=f"lists_{uuid4()}")
 
         def expect(status: str, what: str) -> None:
@@ -124,14 +124,14 @@ def newcomers_meet_a_required_list(db: Database) -> None:
 
 def release_waits_for_its_time(db: Database) -> None:
     """Nothing of a release can be bought before it, everything from its instant on."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=3, sku=f"release_{uuid4()}", ends_in=timedelta(days=2))
         at = datetime.now(UTC) + DAY
         schedule(operator, sale, [(at, 3)])
         answer = reserve(buyer, sale)
         require_equal((answer.status, answer.retry), ("sold_out", "not_yet"), "before its time")
         require_equal(answer.retry_at, at, "when to try again")
-        with db.connect("superuser") as superuser:
+        with at_hand(db, "superuser") as superuser:
             time_passes(superuser, sale, at)
         require_equal(describe(reserve(buyer, sale, quantity=3)), "held", "at its time")
     require_books(db, sale)
@@ -139,7 +139,7 @@ def release_waits_for_its_time(db: Database) -> None:
 
 def global_limit_counts_over_all_sales(db: Database) -> None:
     """One unit an hour, whichever sale it is bought in."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sales = [open_sale(operator, sku=f"global_{uuid4()}") for _ in range(2)]
         for dimension, required in (("user", True), ("phone", False)):
             name = f"global {dimension} {uuid4()}"

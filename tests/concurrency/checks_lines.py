@@ -17,6 +17,7 @@ from tests.concurrency.checks_order import two_pools
 from tests.concurrency.sessions import (
     Gate,
     Session,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -80,7 +81,7 @@ def lines_that_take_ended_holds(db: Database) -> None:
     """Two orders of the same two skus need what ended holds have: one has them, none waits long."""
     for turn in (1, -1):
         pools = pools_against_their_names(db)
-        with db.connect("buyer") as buyer:
+        with at_hand(db, "buyer") as buyer:
             for pool in pools:
                 for user in ("eve", "dan"):
                     require_equal(describe(reserve(buyer, pool, user=user)), "held", "purchase")
@@ -102,7 +103,7 @@ def lines_that_take_ended_holds(db: Database) -> None:
 def lines_against_sweep(db: Database) -> None:
     """A sweep of ended holds and a purchase that needs them want both pools."""
     pools = pools_against_their_names(db)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         for pool in pools:
             require_equal(describe(reserve(buyer, pool, quantity=2)), "held", "purchase")
     let_holds_end(db, pools[0])
@@ -120,7 +121,7 @@ def same_sku_twice(db: Database) -> None:
     """A sku on two lines is one line of their sum, for the stock and for the limits."""
     pools = two_pools(db, units=5)
     first, second = (pool.sku for pool in pools)
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         set_limit(operator, pools[0], "of the first", maximum=2, sku=first)
 
         def ask(*lines: tuple[str, int]) -> Row:

@@ -7,7 +7,15 @@ from uuid import uuid4
 
 from tests.concurrency.books import let_holds_end, require_books, require_inventory
 from tests.concurrency.checks_resolution import ended_sale
-from tests.concurrency.sessions import Gate, Session, describe, require, require_equal, sessions_of
+from tests.concurrency.sessions import (
+    Gate,
+    Session,
+    at_hand,
+    describe,
+    require,
+    require_equal,
+    sessions_of,
+)
 from tests.fix_database import Database
 from tests.fix_sale import (
     Sale,
@@ -27,7 +35,7 @@ from tests.procedures.rules import reserve_lines
 def two_pools(db: Database, *, units: int = 2, skus: tuple[str, str] | None = None) -> list[Sale]:
     """One activity with two pools, in the order in which they were made."""
     first, second = skus or (f"a_{uuid4()}", f"b_{uuid4()}")
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=units, sku=first)
         other = Sale(sale.activity_id, second, sale.region)
         add_units(operator, other, units)
@@ -38,7 +46,7 @@ def close_against_sweep(db: Database) -> None:
     """Both want both pools and queue for the first; whoever is second must not have the other."""
     for close_first in (True, False):
         sales = two_pools(db)
-        with db.connect("buyer") as buyer:
+        with at_hand(db, "buyer") as buyer:
             for sale in sales:
                 assert reserve(buyer, sale).status == "held"
         let_holds_end(db, sales[0])
@@ -77,7 +85,7 @@ def sweep_of_closed_sales(db: Database) -> None:
     skus = f"a_{uuid4()}", f"b_{uuid4()}"
     orders = skus, (skus[1], skus[0]), (skus[1], skus[0])
     sales = [two_pools(db, units=1, skus=order) for order in orders]
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         for pools in sales[:2]:
             for sale in pools:
                 assert reserve(buyer, sale).status == "held"
@@ -101,7 +109,7 @@ def payment_never_waits_for_a_hold(db: Database) -> None:
     Were the payment to wait for the hold in turn, neither could go on. It may be told to try again.
     """
     sale, paid_late = ended_sale(db)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         other = reserve(buyer, sale, user="bob").reservation_id
     let_holds_end(db, sale)
     with Session(db) as paying, Session(db) as owner, Gate(db) as gate:
@@ -123,7 +131,7 @@ def late_payment_of_a_pool_in_debt(db: Database) -> None:
     """
     first, second = two_pools(db, units=4)
     lines = [(first.sku, 1), (second.sku, 1)]
-    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+    with at_hand(db, "buyer") as buyer, at_hand(db, "operator") as operator:
         order = reserve_lines(buyer, first, lines, user="bob").reservation_id
         late = reserve(buyer, second, quantity=2).reservation_id
         open_order = reserve_lines(buyer, first, lines, user="eve").reservation_id
@@ -143,7 +151,7 @@ def batch_of_pools_in_debt(db: Database) -> None:
     """What ended holds give back pays debts, sku after sku as the batch asks; so does a sweep."""
     skus = f"a_{uuid4()}", f"b_{uuid4()}"
     swept, sold = two_pools(db, units=4, skus=skus), two_pools(db, units=4, skus=skus)
-    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+    with at_hand(db, "buyer") as buyer, at_hand(db, "operator") as operator:
         for sale in (*swept, *sold):
             assert reserve(buyer, sale, user=sale.sku, quantity=4).status == "held"
             set_stock_total(operator, sale, 3, "drain")

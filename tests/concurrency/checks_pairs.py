@@ -16,7 +16,7 @@ from uuid import uuid4
 from psycopg import Connection
 
 from tests.concurrency.books import let_holds_end, require_books
-from tests.concurrency.sessions import Gate, Session, describe, require, require_equal
+from tests.concurrency.sessions import Gate, Session, at_hand, describe, require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import (
     Sale,
@@ -95,7 +95,7 @@ OPERATORS = {"expire", "revoke", "drain", "close"}
 
 def set_scene(db: Database, slots: int) -> Scene:
     """The sale of the module's first lines, in a database where nothing else is due."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         while expire_due(operator):
             pass
         sale = open_sale(operator, units=5, sku=f"pair_{uuid4()}")
@@ -119,7 +119,7 @@ def outcome(db: Database, first: str, second: str, slots: int = 1) -> list[str]:
         gate.open()
         answers = [one_.finish(), two.finish()]
     require_books(db, scene.sale)
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         pool = availability(superuser, scene.sale)
         inventory = one(
             superuser, "select quantity from seckill.inventory(%(sku)s)", sku=scene.sale.sku

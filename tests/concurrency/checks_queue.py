@@ -14,6 +14,7 @@ from psycopg import Connection
 from tests.concurrency.books import require_books, require_statuses, require_units
 from tests.concurrency.sessions import (
     Gate,
+    at_hand,
     require,
     require_equal,
     sessions_of,
@@ -26,7 +27,7 @@ from tests.procedures.rules import set_queue_limit
 
 
 def _bounded(db: Database, units: int, max_waiting: int) -> Sale:
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=units, sku=f"queue_{uuid4()}")
         set_queue_limit(operator, sale, max_waiting)
     return sale
@@ -84,7 +85,7 @@ def _first(rows: list[Row]) -> str:
 def other_pools_have_their_own(db: Database, sessions: int = 6, **options: Any) -> None:
     """Whoever waits for one pool takes no place in the queue of another."""
     crowded = _bounded(db, units=sessions, max_waiting=0)
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         quiet = open_sale(operator, units=1, sku=f"quiet_{uuid4()}")
         set_queue_limit(operator, quiet, 0)
     with sessions_of(db, sessions, **options) as buyers, Gate(db) as gate:

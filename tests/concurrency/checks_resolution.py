@@ -21,6 +21,7 @@ from tests.concurrency.books import (
 from tests.concurrency.sessions import (
     Gate,
     Session,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -37,7 +38,7 @@ PAYS_AGAIN: Call = functools.partial(confirm, payment_ref="pay 2")
 
 def held_sale(db: Database, *, units: int = 2, limit: int | None = None) -> tuple[Sale, int]:
     """A sale in which ann holds one unit and bob, where there are enough, another."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=units, limit=limit, sku=f"resolved_{uuid4()}")
         reservation_id = reserve(buyer, sale).reservation_id
         if units > 1:
@@ -98,7 +99,7 @@ def two_payments(db: Database) -> None:
 
 def require_events(db: Database, sale: Sale, kind: str, expected: int) -> None:
     """The ledger of the sale tells of this so many times."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         rows = superuser.execute(
             "select from seckill.history(p_activity_id => %s) where kind = %s",
             [sale.activity_id, kind],
@@ -200,7 +201,7 @@ def ended_sale(db: Database, *, limit: int | None = None, units: int = 1) -> tup
     """A sale whose unit ann held too long: swept, available again, her payment still to come."""
     sale, reservation_id = held_sale(db, units=units, limit=limit)
     let_holds_end(db, sale)
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         assert expire_due(operator) >= 1
     return sale, reservation_id
 
@@ -241,7 +242,7 @@ def reserve_then_late_confirm(db: Database) -> None:
 
 def late_confirms(db: Database, sessions: int = 10) -> None:
     """Late payments of many buyers for the last unit: one has it."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=1, sku=f"late_{uuid4()}")
         ids: dict[str, int] = {}
         for user in (f"user {number}" for number in range(sessions)):

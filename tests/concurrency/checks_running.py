@@ -21,6 +21,7 @@ from tests.concurrency.checks_stampede import allocate_stock, receive_stock
 from tests.concurrency.sessions import (
     Gate,
     Session,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -55,7 +56,7 @@ def pause_activity(connection: Connection[Any], sale: Sale) -> Row:
 def close_beside_purchase(db: Database) -> None:
     """Closing and a purchase, in both orders: what is not held is in the inventory, once."""
     for close_first in (True, False):
-        with db.connect("operator") as operator:
+        with at_hand(db, "operator") as operator:
             sale = open_sale(operator, units=5, sku=f"closing_{uuid4()}")
         with Session(db, "operator") as clerk, Session(db) as buyer, Gate(db) as gate:
             gate.lock_slots(sale)
@@ -118,7 +119,7 @@ def late_confirm_beside_close(db: Database) -> None:
     for close_first in (True, False):
         sale, reservation_id = held_sale(db, units=1)
         let_holds_end(db, sale)
-        with db.connect("operator") as operator:
+        with at_hand(db, "operator") as operator:
             assert expire_due(operator) == 1
         with Session(db, "operator") as clerk, Session(db) as buyer, Gate(db) as gate:
             gate.lock_slots(sale)
@@ -141,7 +142,7 @@ def late_confirm_beside_close(db: Database) -> None:
 
 def allocate_beside_purchase(db: Database) -> None:
     """Stock comes while buyers queue for the pool: nobody is forgotten, nothing counted twice."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=2, sku=f"more_{uuid4()}")
         receive_stock(operator, sku=sale.sku, quantity=3, request_id=uuid4())
     with sessions_of(db, 3) as buyers, Session(db, "operator") as clerk, Gate(db) as gate:
@@ -164,7 +165,7 @@ def allocate_beside_purchase(db: Database) -> None:
 def allocate_beside_close(db: Database) -> None:
     """An allocation and the close: it is refused, or all of it comes back."""
     for close_first in (True, False):
-        with db.connect("operator") as operator:
+        with at_hand(db, "operator") as operator:
             sale = open_sale(operator, units=2, sku=f"too_late_{uuid4()}")
             receive_stock(operator, sku=sale.sku, quantity=3, request_id=uuid4())
         close = functools.partial(close_activity, sale=sale)
@@ -185,7 +186,7 @@ def allocate_beside_close(db: Database) -> None:
 
 def close_twice(db: Database) -> None:
     """Two operators close at once: the second changes nothing."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=4, sku=f"closed_{uuid4()}")
     with sessions_of(db, 2, "operator") as (one_, two), Gate(db) as gate:
         gate.lock_slots(sale)
@@ -202,7 +203,7 @@ def close_twice(db: Database) -> None:
 def last_stock_for_two_sales(db: Database) -> None:
     """Two sales ask for the last units of the inventory: one gets them, the other SK007."""
     sku = f"shared_{uuid4()}"
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sales = [open_sale(operator, units=1, sku=sku) for _ in range(2)]
         receive_stock(operator, sku=sku, quantity=5, request_id=uuid4())
     with sessions_of(db, 3, "operator") as clerks, Gate(db) as gate:
@@ -225,7 +226,7 @@ def last_stock_for_two_sales(db: Database) -> None:
 
 def pause_beside_purchase(db: Database) -> None:
     """Who had begun before the pause may still get the units; nobody after it."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=2, sku=f"paused_{uuid4()}")
     with Session(db, "operator") as clerk, Session(db) as buyer, Gate(db) as gate:
         gate.lock_slots(sale)
@@ -240,7 +241,7 @@ def pause_beside_purchase(db: Database) -> None:
 
 def limit_beside_purchase(db: Database) -> None:
     """A limit is set while a purchase is under way: judged by what stood, counted from then on."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=9, limit=5, sku=f"limited_{uuid4()}")
     with Session(db, "operator") as clerk, sessions_of(db, 2) as (first, second), Gate(db) as gate:
         gate.lock_slots(sale)

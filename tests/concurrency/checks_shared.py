@@ -12,6 +12,7 @@ from tests.concurrency.checks_order import two_pools
 from tests.concurrency.sessions import (
     Gate,
     Session,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -26,7 +27,7 @@ PHONE = {"phone": "+1 555 0100"}
 
 def phone_sale(db: Database, *, units: int = 20, maximum: int = 1) -> Sale:
     """A sale with a limit of units for each phone."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=units, sku=f"shared_{uuid4()}")
         set_limit(operator, sale, "phone", maximum=maximum, dimension="phone")
     return sale
@@ -51,7 +52,7 @@ def one_per_phone(db: Database, sessions: int = 2, **options: Any) -> None:
 def phones_apart_do_not_wait(db: Database) -> None:
     """While a buyer waits, another with another phone in another pool goes on."""
     first, second = two_pools(db)
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         set_limit(operator, first, "phone", maximum=1, dimension="phone")
     with Session(db) as one, Session(db) as two, Gate(db) as gate:
         gate.lock_slots(first)
@@ -69,7 +70,7 @@ def limit_beside_a_purchase(db: Database) -> None:
 
     The purchase stands, and counts for the next one with that phone, which waits for it.
     """
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=5, sku=f"in_flight_{uuid4()}")
         with Session(db) as one, Session(db) as two, Gate(db) as gate:
             gate.lock_slots(sale)
@@ -87,7 +88,7 @@ def limit_beside_a_purchase(db: Database) -> None:
 def cancel_frees_one(db: Database) -> None:
     """A hold with a shared phone is cancelled twice at once: room for one more, not for two."""
     sale = phone_sale(db, maximum=2)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         for user in ("ann", "bob"):
             held = reserve(buyer, sale, user=user, subjects=PHONE)
             require_equal(describe(held), "held", "purchase")
@@ -111,7 +112,7 @@ def cancel_frees_one(db: Database) -> None:
 def expiry_frees_one(db: Database) -> None:
     """The hold with a shared phone has ended: again room for one, swept or not."""
     sale = phone_sale(db)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         reserve(buyer, sale, subjects=PHONE)
     let_holds_end(db, sale)
     with sessions_of(db, 4) as buyers, Gate(db) as gate:
@@ -132,7 +133,7 @@ def late_payments_of_one_phone(db: Database) -> None:
     """
     pools = two_pools(db)
     paid: list[int] = []
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         for user, pool in zip(("ann", "bob"), pools, strict=True):
             paid.append(reserve(buyer, pool, user=user, subjects=PHONE).reservation_id)
         let_holds_end(db, pools[0])
@@ -155,7 +156,7 @@ def payment_as_a_shared_hold_ends(db: Database) -> None:
     must not take the hold for ended meanwhile.
     """
     pools = two_pools(db)
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         set_limit(operator, pools[0], "phone", maximum=1, dimension="phone")
         held = reserve(buyer, pools[0], subjects=PHONE).reservation_id
     shorten_hold(db, held, timedelta(seconds=2))
@@ -179,7 +180,7 @@ def late_payment_beside_a_cancel(db: Database) -> None:
     It is good then, and the books must show it after the cancel.
     """
     pools = two_pools(db)
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         set_limit(operator, pools[0], "phone", maximum=1, dimension="phone")
         late = reserve(buyer, pools[0], subjects=PHONE).reservation_id
         let_holds_end(db, pools[0])
@@ -195,7 +196,7 @@ def late_payment_beside_a_cancel(db: Database) -> None:
 
 def shorten_hold(db: Database, reservation_id: int, left: timedelta) -> None:
     """Make a hold end so much from now."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         superuser.execute(
             """
             update seckill_private.reservation set expires_at = clock_timestamp() + %s
@@ -214,7 +215,7 @@ def shorten_hold(db: Database, reservation_id: int, left: timedelta) -> None:
 
 def wait_for_end(db: Database, reservation_id: int) -> None:
     """Until the clock has passed the end of a hold."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         superuser.execute(
             """
             select pg_sleep(greatest(0, extract(epoch from r.expires_at - clock_timestamp())))

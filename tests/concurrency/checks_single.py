@@ -19,7 +19,7 @@ from tests.concurrency.books import (
 )
 from tests.concurrency.checks_resolution import held_sale
 from tests.concurrency.checks_stampede import allocate_stock, receive_stock
-from tests.concurrency.sessions import describe, require, require_equal
+from tests.concurrency.sessions import at_hand, describe, require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import (
     Sale,
@@ -86,7 +86,7 @@ def older_snapshots_are_refused(db: Database) -> None:
 def cancelled_twice_in_turn(db: Database) -> None:
     """A cancel repeated later: the unit of another buyer's hold is not his to give back."""
     sale, reservation_id = held_sale(db)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         for replayed in (False, True):
             answer = cancel(buyer, reservation_id)
             require_equal((answer.status, answer.replayed), ("cancelled", replayed), "cancel")
@@ -98,7 +98,7 @@ def own_ended_hold_does_not_count(db: Database) -> None:
     """A buyer at the limit whose hold has ended unpaid may buy again, swept or not."""
     sale, _ = held_sale(db, units=3, limit=1)
     let_holds_end(db, sale)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         require_equal(describe(reserve(buyer, sale)), "held", "purchase after the own hold ended")
         require_equal(describe(reserve(buyer, sale)), "limit_exceeded", "one more")
     require_books(db, sale)
@@ -108,7 +108,7 @@ def ended_hold_is_paid_late(db: Database) -> None:
     """A hold is worth nothing from its end on: a payment then is late, and says so."""
     sale, reservation_id = held_sale(db)
     let_holds_end(db, sale, reservation_id)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         require_equal(get_reservation(buyer, reservation_id).status, "expired", "what is read")
         answer = confirm(buyer, reservation_id)
     require_equal((answer.status, answer.late), ("confirmed", True), "status and late")
@@ -118,7 +118,7 @@ def ended_hold_is_paid_late(db: Database) -> None:
 def closed_pool_keeps_nothing(db: Database) -> None:
     """After the close, what holds release goes to the inventory, by cancel and by sweep."""
     sale, reservation_id = held_sale(db)
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         close_activity(operator, sale)
         cancel(buyer, reservation_id)
         require_units(db, sale, available=0, held=1)
@@ -133,7 +133,7 @@ def closed_pool_keeps_nothing(db: Database) -> None:
 def epoch_grows_with_stock(db: Database) -> None:
     """Whatever makes units available raises the epoch, so that a stale sold-out flag is known."""
     sale, reservation_id = held_sale(db)
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
 
         def epoch() -> int:
             return availability(buyer, sale).epoch
@@ -157,7 +157,7 @@ def digests_are_salted(db: Database) -> None:
     """Who has a dump of the reservations cannot look phone numbers up in a list of digests."""
     sale, _ = held_sale(db, units=9)
     subjects = {"phone": "+1 555 0100"}
-    with db.connect("buyer") as buyer, db.connect("superuser") as superuser:
+    with at_hand(db, "buyer") as buyer, at_hand(db, "superuser") as superuser:
 
         def digest(user: str) -> bytes:
             answer = reserve(buyer, sale, user=user, subjects=subjects)
@@ -181,7 +181,7 @@ def request_stands_for_itself(db: Database) -> None:
     """A request id that was used for other lines is refused and changes nothing (I6)."""
     sale, _ = held_sale(db, units=9)
     request_id = uuid4()
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         other = Sale(sale.activity_id, f"other_{uuid4()}", "*")
         add_units(operator, other, 5)
         reserve(buyer, sale, request_id=request_id)
@@ -200,7 +200,7 @@ def request_stands_for_itself(db: Database) -> None:
 def time_does_not_run_back(db: Database) -> None:
     """The pool has seen a later instant than the clock shows: what ended then stays ended."""
     sale, reservation_id = held_sale(db)
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         superuser.execute(
             """
             update seckill_private.pool_slot s set seen_at = now() + interval '20 minutes'
@@ -208,7 +208,7 @@ def time_does_not_run_back(db: Database) -> None:
              where p.pool_id = s.pool_id and p.activity_id = %s""",
             [sale.activity_id],
         )
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         require_equal(availability(buyer, sale).available, 2, "available")
         require_equal(get_reservation(buyer, reservation_id).status, "expired", "what is read")
         answer = confirm(buyer, reservation_id)
@@ -218,7 +218,7 @@ def time_does_not_run_back(db: Database) -> None:
 def limit_of_orders_and_units(db: Database) -> None:
     """A limit set in mid-sale counts what was bought before, and refuses what exceeds it."""
     sale, _ = held_sale(db, units=9)
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         set_limit(operator, sale, "units", maximum=3)
         require_equal(describe(reserve(buyer, sale, quantity=3)), "limit_exceeded", "1 + 3 of 3")
         require_equal(
@@ -240,7 +240,7 @@ def limit_of_orders_and_units(db: Database) -> None:
 def stock_is_not_made_up(db: Database) -> None:
     """What a pool gets left the inventory; more than it has is refused and changes nothing."""
     sale, _ = held_sale(db)
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         receive_stock(operator, sku=sale.sku, quantity=2, request_id=uuid4())
         outcome = "no error"
         try:

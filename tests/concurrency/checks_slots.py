@@ -22,6 +22,7 @@ from tests.concurrency.sessions import (
     Gate,
     Session,
     Violation,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -48,7 +49,7 @@ SLOTS = 8
 
 def in_slots(db: Database, units: int, slots: int) -> Sale:
     """An open sale of one pool in so many slots."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=units, sku=f"slots_{uuid4()}")
         set_slots(operator, sale, slots)
     return sale
@@ -56,7 +57,7 @@ def in_slots(db: Database, units: int, slots: int) -> Sale:
 
 def users_of(db: Database, slot: int, slots: int, count: int = 1) -> list[str]:
     """Buyers whose own slot this is, of so many."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         found = superuser.execute(
             """
             select u.name from (select 'u' || n as name from generate_series(1, 1000) as n) as u
@@ -114,7 +115,7 @@ def orders_of_three(db: Database) -> None:
 def one_after_another(db: Database) -> None:
     """One buyer after another takes the 8 units of 8 slots; then it is sold out."""
     sale = in_slots(db, SLOTS, SLOTS)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         told = [until_answered(buyer, sale, f"u{number}", 1).status for number in range(SLOTS + 1)]
     require_equal(told, ["held"] * SLOTS + ["sold_out"], "answers")
     require_books(db, sale)
@@ -212,7 +213,7 @@ def slots_made_while_all_are_locked(db: Database) -> None:
     with (
         Session(db, "operator") as merchant,
         Session(db, "superuser", autocommit=False) as locker,
-        db.connect("superuser") as superuser,
+        at_hand(db, "superuser") as superuser,
         Gate(db) as gate,
     ):
         gate.lock_slots(sale)
@@ -238,7 +239,7 @@ def debt_paid_from_two_slots(db: Database) -> None:
     """Cut from 8 to 5, all held: what two bring back at once pays three, and no more."""
     sale = in_slots(db, 8, 4)
     users = [users_of(db, slot, 4)[0] for slot in range(4)]
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         holds = [reserve(buyer, sale, user=user, quantity=2).reservation_id for user in users]
         set_stock_total(operator, sale, 5, "drain")
     with Session(db) as one_, Session(db) as two, Gate(db) as gate:
@@ -257,7 +258,7 @@ def late_payment_from_other_slots(db: Database) -> None:
     """Its own slot has sold what came back to it: the payment takes what the others have."""
     sale = in_slots(db, 6, 3)
     ann, bob = users_of(db, 2, 3, 2)
-    with db.connect("operator") as operator, Session(db) as buyer:
+    with at_hand(db, "operator") as operator, Session(db) as buyer:
         held = reserve(buyer.connection, sale, user=ann, quantity=2).reservation_id
         let_holds_end(db, sale, held)
         require_equal(expire_due(operator), 1, "holds expired")
@@ -273,7 +274,7 @@ def late_payment_locks_in_order(db: Database) -> None:
     """A hold of the last slot that has ended, while somebody takes slots in their order."""
     sale = in_slots(db, 6, 3)
     [ann] = users_of(db, 2, 3)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         held = reserve(buyer, sale, user=ann, quantity=2).reservation_id
     let_holds_end(db, sale, held)
     with db.connect("superuser", autocommit=False) as holder, Session(db) as payer:
@@ -328,7 +329,7 @@ def number_changes_while_selling(db: Database, sessions: int = 12) -> None:
     faults = [answer for answer in [*held, changes] if isinstance(answer, Exception)]
     require(not faults, f"faults: {faults}")
     require(set(changes) == {"set"}, f"changes: {Counter(changes)}")
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         left = 120 - sum(held)
         if left:
             answer = until_answered(buyer, sale, "the last", left)

@@ -22,6 +22,7 @@ from tests.concurrency.books import (
 )
 from tests.concurrency.sessions import (
     Gate,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -34,7 +35,7 @@ from tests.fix_sale import Row, add_units, one, open_sale, reserve
 
 def last_unit(db: Database, sessions: int = 40, **options: Any) -> None:
     """One unit, many buyers: one holds it, the others are told that none is left."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=1, sku=f"last_{uuid4()}")
     with sessions_of(db, sessions, **options) as buyers, Gate(db) as gate:
         gate.lock_slots(sale)
@@ -56,7 +57,7 @@ def last_unit(db: Database, sessions: int = 40, **options: Any) -> None:
 
 def one_per_user(db: Database, sessions: int = 40, **options: Any) -> None:
     """One buyer with a limit of 1 clicks in many windows, each with its own request id."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=sessions, limit=1, sku=f"limit_{uuid4()}")
     with sessions_of(db, sessions, **options) as windows, Gate(db) as gate:
         gate.lock_slots(sale)
@@ -69,7 +70,7 @@ def one_per_user(db: Database, sessions: int = 40, **options: Any) -> None:
 
 def same_request(db: Database, sessions: int = 40, **options: Any) -> None:
     """One purchase is sent many times at once: one hold, and everybody is told of it."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=sessions, sku=f"again_{uuid4()}")
     request_id = uuid4()
     with sessions_of(db, sessions, **options) as tries, Gate(db) as gate:
@@ -86,7 +87,7 @@ def same_request(db: Database, sessions: int = 40, **options: Any) -> None:
 
 def last_unit_retried(db: Database, users: int = 4, tries: int = 5, **options: Any) -> None:
     """The last unit, and every buyer's request is sent several times at once."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=1, limit=1, sku=f"retried_{uuid4()}")
     requests = {f"user {number}": uuid4() for number in range(users)}
     calls = [
@@ -133,7 +134,7 @@ def same_delivery(db: Database, sessions: int = 20) -> None:
 
 def same_allocation(db: Database, sessions: int = 20) -> None:
     """One allocation is sent many times at once: the pool gets it once."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=1, sku=f"allocation_{uuid4()}")
         receive_stock(operator, sku=sale.sku, quantity=100, request_id=uuid4())
     call = functools.partial(allocate_stock, sale=sale, quantity=3, request_id=uuid4())
@@ -158,7 +159,7 @@ def same_activity(db: Database, sessions: int = 20) -> None:
 
 def new_activities(db: Database, sessions: int = 20) -> None:
     """Many sessions create activities at once where a new partition begins: all can be sold."""
-    with db.connect("superuser") as superuser:
+    with at_hand(db, "superuser") as superuser:
         superuser.execute(
             "select setval(pg_get_serial_sequence('seckill_private.activity', 'activity_id'),"
             " (select (coalesce(max(activity_id), 0) / 64 + 1) * 64 - 1 - %s"
@@ -178,7 +179,7 @@ def new_activities(db: Database, sessions: int = 20) -> None:
 
 def stock_for_all(db: Database, sessions: int = 20) -> None:
     """As many units as buyers: nobody is refused, whoever waits for whom (I10)."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=sessions // 2, sku=f"enough_{uuid4()}")
         add_units(operator, sale, sessions - sessions // 2)
     calls = [

@@ -18,6 +18,7 @@ from tests.concurrency.sessions import (
     Gate,
     Session,
     Watch,
+    at_hand,
     describe,
     require,
     require_equal,
@@ -38,7 +39,7 @@ from tests.fix_sale import (
 
 def ended_holds(db: Database, count: int) -> Sale:
     """A sale all of whose units are in holds that have ended and were not swept."""
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=count, sku=f"swept_{uuid4()}")
         for number in range(count):
             assert reserve(buyer, sale, user=f"user {number}").status == "held"
@@ -88,7 +89,7 @@ def purchase_before_sweeper_posts(db: Database) -> None:
 
 def hold_lasts_from_when_it_was_had(db: Database) -> None:
     """A buyer who waited for the pool has the whole time to pay, from the moment of the hold."""
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         sale = open_sale(operator, units=1, sku=f"whole_{uuid4()}", hold_seconds=60)
     with Session(db) as buyer, Gate(db) as gate:
         gate.lock_slots(sale)
@@ -105,7 +106,7 @@ def hold_lasts_from_when_it_was_had(db: Database) -> None:
 def purchase_takes_ended_holds(db: Database) -> None:
     """Without any sweeper: ended holds are worth nothing, also all of them at once."""
     sale = ended_holds(db, 3)
-    with db.connect("buyer") as buyer:
+    with at_hand(db, "buyer") as buyer:
         require_equal(availability(buyer, sale).available, 3, "available")
         require_equal(describe(reserve(buyer, sale, user="bob", quantity=3)), "held", "reserve")
     require_units(db, sale, available=0, held=3)
@@ -180,7 +181,7 @@ def sweep_beside_purchase(db: Database) -> None:
     The old hold was paid, so next_expiry stands for nothing any more and the sweep sets it anew;
     the purchase is not committed yet, so the sweep does not see its hold.
     """
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=2, sku=f"beside_{uuid4()}")
         paid = reserve(buyer, sale).reservation_id
         let_holds_end(db, sale)
@@ -194,7 +195,7 @@ def sweep_beside_purchase(db: Database) -> None:
     require_books(db, sale)
     let_holds_end(db, sale)
     require_units(db, sale, available=1, sold=1)
-    with db.connect("operator") as operator:
+    with at_hand(db, "operator") as operator:
         require_equal(expire_due(operator), 1, "holds expired, once this one had ended")
 
 
@@ -203,7 +204,7 @@ def hung_purchase_delays_no_other_sale(db: Database) -> None:
 
     Only once nothing else is left to do does a sweep wait for B, and settles it then.
     """
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         hung = open_sale(operator, units=2, sku=f"hung_{uuid4()}")
         assert reserve(buyer, hung).status == "held"
         let_holds_end(db, hung)
@@ -229,7 +230,7 @@ def late_confirm_beside_sweeper(db: Database) -> None:
     Nobody else has bought them, so to refuse the payment for good would be wrong. It may be told to
     try again (55P03), and must be taken once the sweeper is done.
     """
-    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         sale = open_sale(operator, units=1, sku=f"first_{uuid4()}")
         other = Sale(sale.activity_id, f"second_{uuid4()}", "*")
         add_units(operator, other, 1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.concurrency.sessions import use_short_fuses
+from tests.concurrency.sessions import kept_at_hand, use_short_fuses
 from tests.fix_database import Database
 
 
 @pytest.fixture(autouse=True)
-def short_fuses(db: Database) -> None:
+def short_fuses(db: Database) -> Iterator[None]:
     use_short_fuses(db)
+    with kept_at_hand(db):
+        yield

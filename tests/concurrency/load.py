@@ -24,6 +24,7 @@ from tests.concurrency.checks_running import pause_activity
 from tests.concurrency.checks_stampede import allocate_stock, receive_stock
 from tests.concurrency.sessions import describe, require, require_equal
 from tests.fix_database import Database
+from tests.fix_postgres import IN_CI
 from tests.fix_sale import (
     Sale,
     cancel,
@@ -36,6 +37,7 @@ from tests.fix_sale import (
 )
 from tests.procedures.rules import set_slots
 
+CALLS = 150 if IN_CI else 60  # of each session
 UNITS = 30  # in each pool
 SPARE = 200  # of each sku, in the inventory
 # What calls may answer here besides their statuses: a sale that is paused already, too small an
@@ -247,7 +249,7 @@ def random_load(
     db: Database,
     *,
     sessions: int = 16,
-    calls: int = 150,
+    calls: int = CALLS,
     seed: int = 1,
     slots: int = 1,
     **options: Any,

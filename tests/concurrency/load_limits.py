@@ -23,12 +23,14 @@ from tests.concurrency.checks_order import two_pools
 from tests.concurrency.load import Clock, Crowd, work
 from tests.concurrency.sessions import require, require_equal
 from tests.fix_database import Database
+from tests.fix_postgres import IN_CI
 from tests.fix_sale import Sale, cancel, confirm, expire_due
 from tests.procedures.model import Model
 from tests.procedures.model_limits import Limit, Order
 from tests.procedures.model_stock import Activity, Pool
 from tests.procedures.rules import explain_at, reserve_lines, set_rule
 
+CALLS = 40 if IN_CI else 24  # of each session
 USERS = [f"user {number}" for number in range(48)]
 PHONES = [f"phone {number}" for number in range(40)]
 ADDRESSES = [f"address {number}" for number in range(20)]
@@ -87,7 +89,7 @@ class Household:
 
 
 def shared_limits(
-    db: Database, *, sessions: int = 32, calls: int = 40, seed: int = 1, **options: Any
+    db: Database, *, sessions: int = 32, calls: int = CALLS, seed: int = 1, **options: Any
 ) -> Counter[tuple[str, str]]:
     """Let the crowd loose, then compare the books, every subject's use, and every next answer."""
     skus = f"a_{uuid4()}", f"b_{uuid4()}"

@@ -28,7 +28,7 @@ from tests.fix_database import Database
 from tests.fix_sale import Sale
 
 PATIENCE_S = 30.0
-POLL_S = 0.005
+POLL_S = 0.002
 NUMBERS = itertools.count(1)
 
 Answer = Any  # a row, a number or an exception: what a call came to
@@ -64,11 +64,44 @@ def describe(answer: Answer) -> str:
     return str(getattr(answer, "status", answer))
 
 
+# By database and role: what `at_hand` keeps where somebody closes it.
+_KEPT: dict[str, dict[str, Connection[Any]]] = {}
+
+
+@contextmanager
+def kept_at_hand(db: Database) -> Iterator[None]:
+    """Within it `at_hand` opens one connection of a role, and no second one."""
+    kept = _KEPT[db.name] = {}
+    try:
+        yield
+    finally:
+        del _KEPT[db.name]
+        for connection in kept.values():
+            connection.close()
+
+
+@contextmanager
+def at_hand(db: Database, role: str) -> Iterator[Connection[Any]]:
+    """A connection for what a check does beside its sessions: the scene, looks, the books.
+
+    A new one costs more than most of that: a login, and the plans of every function anew.
+    """
+    kept = _KEPT.get(db.name)
+    if kept is None:
+        with db.connect(role) as connection:
+            yield connection
+        return
+    if role not in kept or kept[role].closed:
+        kept[role] = db.connect(role)
+    yield kept[role]
+
+
 class Watch:
     """Looks at pg_stat_activity for sessions by their application_name; use it in a `with`."""
 
     def __init__(self, db: Database) -> None:
-        self._connection = db.connect("superuser")
+        self._stack = ExitStack()
+        self._connection = self._stack.enter_context(at_hand(db, "superuser"))
 
     def waiting(self, names: Sequence[str]) -> set[str]:
         """Which of the sessions wait for a row, a table or an advisory lock at this moment."""
@@ -115,7 +148,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._connection.close()
+        self._stack.close()
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.concurrency.sessions import use_short_fuses
+from tests.concurrency.sessions import kept_at_hand, use_short_fuses
 from tests.fix_database import Database
 
 
 @pytest.fixture
-def arena(db: Database) -> Database:
+def arena(db: Database) -> Iterator[Database]:
     """A database at head with short fuses."""
     use_short_fuses(db)
-    return db
+    with kept_at_hand(db):
+        yield db

@@ -97,7 +97,7 @@ def test_a_client_knows_the_pooler(pooler: Pooler, tmp_path: Path) -> None:
 def cannot_reach(pooler: Pooler, reason: str) -> None:
     """A client gets nothing, and PgBouncer's log has the reason."""
     with pytest.raises(Refused):
-        connect(pooler.dsn("seckill_buyer", connect_timeout=4))
+        connect(pooler.dsn("seckill_buyer", connect_timeout=2))
     wait_until(lambda: reason in pooler.log(), f"{reason!r} in PgBouncer's log")
 
 
