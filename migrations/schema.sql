@@ -5155,17 +5155,20 @@ CREATE FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_pool_id bigint;
   v_locked bigint;
 begin
-  loop
-    perform
-       from seckill_private.pool_slot as s
-      where s.pool_id = any (p_pool_ids)
-      order by s.pool_id, s.slot
-        for update;
-    get diagnostics v_locked = row_count;
-    exit when v_locked = (
-      select count(*) from seckill_private.pool_slot as s where s.pool_id = any (p_pool_ids));
+  for v_pool_id in select distinct u.id from unnest(p_pool_ids) as u (id) order by u.id loop
+    loop
+      perform
+         from seckill_private.pool_slot as s
+        where s.pool_id = v_pool_id
+        order by s.slot
+          for update;
+      get diagnostics v_locked = row_count;
+      exit when v_locked = (
+        select count(*) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+    end loop;
   end loop;
 end
 $$;
@@ -5174,25 +5177,27 @@ ALTER FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) IS 'Lock the slots of some pools until the transaction ends.';
 
-CREATE FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) RETURNS void
+CREATE FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   perform seckill_private.lock_slots(p_pool_ids);
   perform from seckill_private.inventory as i
-    where i.sku in (
+    where i.sku = any (array(
             select p.sku from seckill_private.pool as p
               join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0)
+             union
+            select p_sku))
     order by i.sku collate "C"
       for update;
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
+COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
 CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS void
     LANGUAGE sql
@@ -5204,13 +5209,14 @@ ALTER FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) OWNE
 
 COMMENT ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) IS 'Take the transaction-level advisory lock of a subject.';
 
-CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean DEFAULT false, p_sku text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   if not p_locked then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(
+      p_now, p_activity_id, p_pool_ids, p_quantities, false, p_sku);
     perform seckill_private.lock_slots(p_pool_ids);
   end if;
   perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
@@ -5218,9 +5224,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
+COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 CREATE FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) RETURNS seckill_private.line_look
     LANGUAGE plpgsql STABLE
@@ -5537,7 +5543,9 @@ declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
 begin
-  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+  if not seckill_private.lock_units(
+       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
+       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
   perform seckill_private.post_movements(
@@ -5806,6 +5814,34 @@ $$;
 ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) IS 'Expire holds that have ended; their units, which are still to be given back.';
+
+CREATE FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) RETURNS seckill_private.unit_line[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_pool record;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_pool in
+    select l.pool_id, l.quantity - sum(s.available) + sum(s.owed) as lacks
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = l.pool_id
+     group by l.pool_id, l.quantity
+    having l.quantity > sum(s.available)
+     order by l.pool_id
+  loop
+    v_lines := v_lines || seckill_private.pick_due_holds(
+      p_now, p_activity_ids, array[v_pool.pool_id], p_within,
+      least(greatest(v_pool.lacks, 100), 10000)::integer);
+  end loop;
+  return v_lines;
+end
+$$;
+
+ALTER FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) IS 'Expire ended holds of those pools that have too few units; what is to be given back.';
 
 CREATE FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE
@@ -7173,8 +7209,9 @@ declare
   v_before seckill_private.pool_slot;
   v_after seckill_private.pool_slot;
 begin
-  perform seckill_private.lock_slots(array(
-    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  perform seckill_private.lock_stock(
+    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
+    p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
   perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
@@ -7284,38 +7321,37 @@ ALTER FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone
 
 COMMENT ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) IS 'Expire a locked reservation if its hold has ended; the row as it is then.';
 
-CREATE FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) RETURNS void
+CREATE FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
-  v_most bigint := (select max(q) from unnest(p_quantities) as q);
   v_lines seckill_private.unit_line[];
 begin
   if v_short is null then
     return;
   end if;
-  v_lines := seckill_private.pick_due_holds(
-    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
-    least(greatest(v_most, 100), 10000)::integer);
+  v_lines := seckill_private.pick_short(
+    p_now, array[p_activity_id], p_pool_ids, p_quantities,
+    case when p_locked then p_pool_ids end);
   if v_lines is null and not exists (
        select from seckill_private.stock_release as r
         where r.pool_id = any (v_short)
           and r.release_at <= p_now) then
     return;
   elsif not p_locked then
-    perform seckill_private.lock_slots(
-      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+    perform seckill_private.lock_stock(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l), p_sku);
   end if;
   perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
   perform seckill_private.release_due(p_now, p_now, v_short);
 end
 $$;
 
-ALTER FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Give back what has ended or is due, where an order would lack units otherwise.';
+COMMENT ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) IS 'Give back what has ended or is due, where an order would lack units otherwise.';
 
 CREATE FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) RETURNS bigint[]
     LANGUAGE sql STABLE
@@ -8655,11 +8691,11 @@ REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUB
 
 REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) FROM PUBLIC;
 
@@ -8704,6 +8740,8 @@ REVOKE ALL ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone,
 REVOKE ALL ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) FROM PUBLIC;
 
@@ -8810,7 +8848,7 @@ REVOKE ALL ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) FROM PUBLIC;
 

@@ -24,9 +24,9 @@ SWEEPS = [
             Edit("pick_due_holds", "for update skip locked", "for update"),
             Edit(
                 "settle_short",
-                "  v_lines := seckill_private.pick_due_holds(",
+                "  v_lines := seckill_private.pick_short(",
                 "  perform seckill_private.lock_slots(p_pool_ids);\n"
-                "  v_lines := seckill_private.pick_due_holds(",
+                "  v_lines := seckill_private.pick_short(",
             ),
         ),
         caught_by=checks_order.payment_never_waits_for_a_hold,
@@ -185,8 +185,8 @@ BOOKS = [
         (
             Edit(
                 "lock_slots",
-                "order by s.pool_id, s.slot\n",
-                "order by s.pool_id desc, s.slot\n",
+                "order by u.id loop",
+                "order by u.id desc loop",
             ),
         ),
         caught_by=checks_order.close_against_sweep,

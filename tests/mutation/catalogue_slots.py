@@ -68,7 +68,7 @@ SLOTS = [
     ),
     Mutation(
         "all slots locked but those made meanwhile",
-        (Edit("lock_slots", "    exit when v_locked = (\n", "    exit when 0 <= (\n"),),
+        (Edit("lock_slots", "      exit when v_locked = (\n", "      exit when 0 <= (\n"),),
         caught_by=checks_slots.slots_made_while_all_are_locked,
         symptom="slots left unlocked",
     ),

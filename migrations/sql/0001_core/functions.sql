@@ -2978,9 +2978,11 @@ comment on function seckill_private.post_movements (
 
 -- file: procedures/internal/lock_slots.sql
 -- A statement that waited does not see the slots that were made meanwhile (set_slots, which locks
--- those that there are): then they are locked by one more look.
--- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
---   wait only for a later one.
+-- those that there are): then they are locked by one more look. A new slot is the pool's last, so
+-- that is in order as long as no later pool is locked: one pool after another, not all in one
+-- statement.
+-- Locks: the slots of some pools, ascending. Whoever holds a slot already may wait only for a later
+--   one.
 create or replace function seckill_private.lock_slots (
   p_pool_ids bigint[]
 )
@@ -2990,17 +2992,20 @@ create or replace function seckill_private.lock_slots (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  v_pool_id bigint;
   v_locked bigint;
 begin
-  loop
-    perform
-       from seckill_private.pool_slot as s
-      where s.pool_id = any (p_pool_ids)
-      order by s.pool_id, s.slot
-        for update;
-    get diagnostics v_locked = row_count;
-    exit when v_locked = (
-      select count(*) from seckill_private.pool_slot as s where s.pool_id = any (p_pool_ids));
+  for v_pool_id in select distinct u.id from unnest(p_pool_ids) as u (id) order by u.id loop
+    loop
+      perform
+         from seckill_private.pool_slot as s
+        where s.pool_id = v_pool_id
+        order by s.slot
+          for update;
+      get diagnostics v_locked = row_count;
+      exit when v_locked = (
+        select count(*) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+    end loop;
   end loop;
 end
 $function$;
@@ -3010,10 +3015,12 @@ comment on function seckill_private.lock_slots (bigint[]) is
 
 -- file: procedures/internal/lock_stock.sql
 -- For a call that may give units back several times: what goes on to the inventory (of a pool that
--- is closed, or owes units) needs that row, and each time would take its own.
+-- is closed, or owes units) needs that row, and each time would take its own. p_sku: a row that the
+-- call needs besides, for what it puts in or takes out itself.
 -- Locks: slots ascending; inventory rows by sku.
 create or replace function seckill_private.lock_stock (
-  p_pool_ids bigint[]
+  p_pool_ids bigint[],
+  p_sku text default null
 )
   returns void
   language plpgsql
@@ -3023,16 +3030,18 @@ as $function$
 begin
   perform seckill_private.lock_slots(p_pool_ids);
   perform from seckill_private.inventory as i
-    where i.sku in (
+    where i.sku = any (array(
             select p.sku from seckill_private.pool as p
               join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0)
+             union
+            select p_sku))
     order by i.sku collate "C"
       for update;
 end
 $function$;
 
-comment on function seckill_private.lock_stock (bigint[]) is
+comment on function seckill_private.lock_stock (bigint[], text) is
   'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
 -- file: procedures/internal/scheduled_by.sql
@@ -3207,6 +3216,46 @@ comment on function seckill_private.pick_due_holds (
   timestamptz, bigint[], bigint[], bigint[], integer) is
   'Expire holds that have ended; their units, which are still to be given back.';
 
+-- file: procedures/internal/pick_short.sql
+-- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it lacks;
+-- what the pool owes takes the first that come back. p_within: only holds that touch no other pool.
+-- Locks: due holds by SKIP LOCKED.
+create or replace function seckill_private.pick_short (
+  p_now timestamptz,
+  p_activity_ids bigint[],
+  p_pool_ids bigint[],
+  p_quantities bigint[],
+  p_within bigint[]
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool record;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_pool in
+    select l.pool_id, l.quantity - sum(s.available) + sum(s.owed) as lacks
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = l.pool_id
+     group by l.pool_id, l.quantity
+    having l.quantity > sum(s.available)
+     order by l.pool_id
+  loop
+    v_lines := v_lines || seckill_private.pick_due_holds(
+      p_now, p_activity_ids, array[v_pool.pool_id], p_within,
+      least(greatest(v_pool.lacks, 100), 10000)::integer);
+  end loop;
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.pick_short (
+  timestamptz, bigint[], bigint[], bigint[], bigint[]) is
+  'Expire ended holds of those pools that have too few units; what is to be given back.';
+
 -- file: procedures/internal/release_due.sql
 -- Called with the pools' slots locked, so that a release is moved once. Releases up to p_until are
 -- made: usually p_now, infinity where none is to stay.
@@ -3259,14 +3308,16 @@ comment on function seckill_private.release_due (timestamptz, timestamptz, bigin
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
 -- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
--- and the slots.
--- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
+-- and the slots. p_sku: whose inventory the caller needs afterwards.
+-- Locks: due holds by SKIP LOCKED; then the slots of the order and of those holds, and the
+--   inventory of pools in debt, all at once, since the caller may come twice.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
   p_quantities bigint[],
-  p_locked boolean
+  p_locked boolean,
+  p_sku text default null
 )
   returns void
   language plpgsql
@@ -3275,23 +3326,22 @@ create or replace function seckill_private.settle_short (
 as $function$
 declare
   v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
-  v_most bigint := (select max(q) from unnest(p_quantities) as q);
   v_lines seckill_private.unit_line[];
 begin
   if v_short is null then
     return;
   end if;
-  v_lines := seckill_private.pick_due_holds(
-    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
-    least(greatest(v_most, 100), 10000)::integer);
+  v_lines := seckill_private.pick_short(
+    p_now, array[p_activity_id], p_pool_ids, p_quantities,
+    case when p_locked then p_pool_ids end);
   if v_lines is null and not exists (
        select from seckill_private.stock_release as r
         where r.pool_id = any (v_short)
           and r.release_at <= p_now) then
     return;
   elsif not p_locked then
-    perform seckill_private.lock_slots(
-      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+    perform seckill_private.lock_stock(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l), p_sku);
   end if;
   perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
   perform seckill_private.release_due(p_now, p_now, v_short);
@@ -3299,17 +3349,19 @@ end
 $function$;
 
 comment on function seckill_private.settle_short (
-  timestamptz, bigint, bigint[], bigint[], boolean) is
+  timestamptz, bigint, bigint[], bigint[], boolean, text) is
   'Give back what has ended or is due, where an order would lack units otherwise.';
 
 -- file: procedures/internal/lock_units.sql
--- Locks: due holds by SKIP LOCKED; the slots of the pools, ascending.
+-- p_sku: whose inventory the caller needs afterwards.
+-- Locks: due holds by SKIP LOCKED; the slots of the pools, ascending; inventory (settle_short).
 create or replace function seckill_private.lock_units (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
   p_quantities bigint[],
-  p_locked boolean default false
+  p_locked boolean default false,
+  p_sku text default null
 )
   returns boolean
   language plpgsql
@@ -3318,7 +3370,8 @@ create or replace function seckill_private.lock_units (
 as $function$
 begin
   if not p_locked then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(
+      p_now, p_activity_id, p_pool_ids, p_quantities, false, p_sku);
     perform seckill_private.lock_slots(p_pool_ids);
   end if;
   perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
@@ -3326,7 +3379,8 @@ begin
 end
 $function$;
 
-comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], bigint[], boolean) is
+comment on function seckill_private.lock_units (
+  timestamptz, bigint, bigint[], bigint[], boolean, text) is
   'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 -- file: procedures/internal/hold_units.sql
@@ -6971,8 +7025,9 @@ comment on function seckill_private.raise_total (
   'Bring units from the inventory into a pool until its total is this.';
 
 -- file: procedures/internal/set_stock_total_at.sql
--- Locks: the slots of the activity (its row is locked), reservations by SKIP LOCKED, the inventory
---   row.
+-- Holds that are settled or revoked may have units of other pools, too, and those may be in debt.
+-- Locks: the slots of the activity (its row is locked); this sku's inventory and those of pools in
+--   debt, at once; reservations by SKIP LOCKED.
 -- Raises: SK003, SK006 (another total than was expected), SK007, 55P03.
 create or replace function seckill_private.set_stock_total_at (
   p_now timestamptz,
@@ -6996,8 +7051,9 @@ declare
   v_before seckill_private.pool_slot;
   v_after seckill_private.pool_slot;
 begin
-  perform seckill_private.lock_slots(array(
-    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  perform seckill_private.lock_stock(
+    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
+    p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
   perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
@@ -7232,7 +7288,7 @@ comment on function seckill_private.change_list (
   'Put subjects on a list of an activity (eligible, blocked), or take them off.';
 
 -- file: procedures/internal/move_units.sql
--- Locks: due holds by SKIP LOCKED; slots ascending; the inventory row.
+-- Locks: due holds by SKIP LOCKED; slots ascending; inventory rows by sku.
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.move_units (
   p_now timestamptz,
@@ -7251,7 +7307,9 @@ declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
 begin
-  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+  if not seckill_private.lock_units(
+       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
+       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
   perform seckill_private.post_movements(
@@ -8979,7 +9037,7 @@ grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
 
 -- file: procedures/running/set_stock_total.sql
--- Locks: the activity, its slots ascending, holds by SKIP LOCKED, the inventory row.
+-- Locks: the activity, its slots ascending, inventory rows by sku, holds by SKIP LOCKED.
 create or replace function seckill.set_stock_total (
   p_activity_id bigint,
   p_sku text,
@@ -9469,8 +9527,8 @@ grant execute on function seckill.set_slots (bigint, text, integer, text, text) 
 
 -- file: procedures/running/move_stock.sql
 -- Through the inventory's ledger, as everything that enters or leaves a pool.
--- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; the inventory
---   row.
+-- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; inventory rows by
+--   sku.
 create or replace function seckill.move_stock (
   p_activity_id bigint,
   p_sku text,
