@@ -5766,7 +5766,7 @@ ALTER FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activi
 
 COMMENT ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write down that units which came back to a slot went on to the inventory, to pay what the pool owes.';
 
-CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) RETURNS seckill_private.unit_line[]
+CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[] DEFAULT NULL::bigint[]) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5787,6 +5787,7 @@ begin
                and r.expires_at <= p_now
                and (p_pool_ids is null or p_pool_ids && r.pool_ids)
                and (p_within is null or r.pool_ids <@ p_within)
+               and (p_beyond is null or not r.pool_ids <@ p_beyond)
              order by r.expires_at
              limit p_limit - cardinality(v_ids)
                for update skip locked) as d;
@@ -5811,11 +5812,11 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) IS 'Expire holds that have ended; their units, which are still to be given back.';
+COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[]) IS 'Expire holds that have ended; their units, which are still to be given back.';
 
-CREATE FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) RETURNS seckill_private.unit_line[]
+CREATE FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[] DEFAULT NULL::bigint[]) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5833,15 +5834,15 @@ begin
   loop
     v_lines := v_lines || seckill_private.pick_due_holds(
       p_now, p_activity_ids, array[v_pool.pool_id], p_within,
-      least(greatest(v_pool.lacks, 100), 10000)::integer);
+      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
   end loop;
   return v_lines;
 end
 $$;
 
-ALTER FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) IS 'Expire ended holds of those pools that have too few units; what is to be given back.';
+COMMENT ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[]) IS 'Expire ended holds of those pools that have too few units; what is to be given back.';
 
 CREATE FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE
@@ -5946,18 +5947,35 @@ CREATE FUNCTION seckill_private.pools_of_batch(p_now timestamp with time zone, p
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_clock timestamptz;
+  v_clock timestamptz := coalesce(p_now, clock_timestamp());
+  v_asked bigint[];
+  v_activity_ids bigint[];
+  v_lines seckill_private.unit_line[];
 begin
-  pool_ids := array(
-    select distinct r.pool_id
-      from unnest(p_requests) as r
-     where r.pool_id is not null and r.error_code is null
-     order by r.pool_id);
-  locked := cardinality(pool_ids) > 1;
+  select coalesce(array_agg(q.pool_id order by q.pool_id), '{}'),
+         array_agg(q.units order by q.pool_id), array_agg(distinct q.activity_id)
+    into pool_ids, v_asked, v_activity_ids
+    from (select r.pool_id, r.activity_id, sum(r.quantity)::bigint as units
+            from unnest(p_requests) as r
+           where r.pool_id is not null and r.error_code is null
+           group by r.pool_id, r.activity_id) as q;
+  if exists (
+    select from seckill_private.pool_slot as s
+     where s.pool_id = any (pool_ids)
+       and s.next_expiry <= v_clock
+  ) then
+    v_lines := seckill_private.pick_short(
+      v_clock, v_activity_ids, pool_ids, v_asked, null, p_beyond => pool_ids);
+  end if;
+  locked := cardinality(pool_ids) > 1 or v_lines is not null;
   if locked then
-    perform seckill_private.lock_stock(pool_ids);
+    perform seckill_private.lock_stock(
+      pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
+  if v_lines is not null then
+    perform seckill_private.post_movements(v_clock, 'expire', 'held', 'available', v_lines);
+  end if;
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(p.seen_at) filter (
            where p.seen_at < v_clock + interval '1 second'))
@@ -8739,9 +8757,9 @@ REVOKE ALL ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone,
 
 REVOKE ALL ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) FROM PUBLIC;
 

@@ -1,12 +1,13 @@
 -- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it lacks;
--- what the pool owes takes the first that come back. p_within: only holds that touch no other pool.
+-- what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
 -- Locks: due holds by SKIP LOCKED.
 create or replace function seckill_private.pick_short (
   p_now timestamptz,
   p_activity_ids bigint[],
   p_pool_ids bigint[],
   p_quantities bigint[],
-  p_within bigint[]
+  p_within bigint[],
+  p_beyond bigint[] default null
 )
   returns seckill_private.unit_line[]
   language plpgsql
@@ -27,12 +28,12 @@ begin
   loop
     v_lines := v_lines || seckill_private.pick_due_holds(
       p_now, p_activity_ids, array[v_pool.pool_id], p_within,
-      least(greatest(v_pool.lacks, 100), 10000)::integer);
+      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
   end loop;
   return v_lines;
 end
 $function$;
 
 comment on function seckill_private.pick_short (
-  timestamptz, bigint[], bigint[], bigint[], bigint[]) is
+  timestamptz, bigint[], bigint[], bigint[], bigint[], bigint[]) is
   'Expire ended holds of those pools that have too few units; what is to be given back.';

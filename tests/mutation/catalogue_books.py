@@ -47,7 +47,7 @@ SWEEPS = [
     ),
     Mutation(
         "a batch that locks the inventory as it goes",
-        (Edit("pools_of_batch", "lock_stock(pool_ids)", "lock_slots(pool_ids)"),),
+        (Edit("pools_of_batch", "lock_stock(\n", "lock_slots(\n"),),
         caught_by=checks_order.batch_of_pools_in_debt,
         symptom="40P01",
     ),
@@ -140,6 +140,24 @@ SWEEPS = [
         (Edit("refresh_next_expiry", "\n             for update of s skip locked", ""),),
         caught_by=checks_sweep.sweep_beside_purchase,
         symptom="next_expiry is no lower bound",
+    ),
+    Mutation(
+        "ended holds given back as if none of their units paid a debt",
+        (Edit("pick_short", " + sum(s.owed) as lacks", " as lacks"),),
+        caught_by=checks_sweep.debt_of_many_ended_holds,
+        symptom="the late payment: '55P03', expected 'confirmed'",
+    ),
+    Mutation(
+        "a batch that gives back what ended in its own pools only",
+        (
+            Edit(
+                "pools_of_batch",
+                "v_asked, null, p_beyond => pool_ids);",
+                "v_asked, pool_ids);",
+            ),
+        ),
+        caught_by=checks_sweep.batch_of_what_ended_elsewhere_too,
+        symptom="'busy': 4",
     ),
 ]
 

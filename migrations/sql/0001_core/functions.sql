@@ -3157,14 +3157,16 @@ comment on function seckill_private.pool_at (bigint, bigint, timestamptz, boolea
 -- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
 -- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
 -- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
--- (null: all). p_within: only holds that touch no other pool.
+-- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch others,
+-- too.
 -- Locks: reservations, by SKIP LOCKED.
 create or replace function seckill_private.pick_due_holds (
   p_now timestamptz,
   p_activity_ids bigint[],
   p_pool_ids bigint[],
   p_within bigint[],
-  p_limit integer
+  p_limit integer,
+  p_beyond bigint[] default null
 )
   returns seckill_private.unit_line[]
   language plpgsql
@@ -3188,6 +3190,7 @@ begin
                and r.expires_at <= p_now
                and (p_pool_ids is null or p_pool_ids && r.pool_ids)
                and (p_within is null or r.pool_ids <@ p_within)
+               and (p_beyond is null or not r.pool_ids <@ p_beyond)
              order by r.expires_at
              limit p_limit - cardinality(v_ids)
                for update skip locked) as d;
@@ -3213,19 +3216,20 @@ end
 $function$;
 
 comment on function seckill_private.pick_due_holds (
-  timestamptz, bigint[], bigint[], bigint[], integer) is
+  timestamptz, bigint[], bigint[], bigint[], integer, bigint[]) is
   'Expire holds that have ended; their units, which are still to be given back.';
 
 -- file: procedures/internal/pick_short.sql
 -- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it lacks;
--- what the pool owes takes the first that come back. p_within: only holds that touch no other pool.
+-- what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
 -- Locks: due holds by SKIP LOCKED.
 create or replace function seckill_private.pick_short (
   p_now timestamptz,
   p_activity_ids bigint[],
   p_pool_ids bigint[],
   p_quantities bigint[],
-  p_within bigint[]
+  p_within bigint[],
+  p_beyond bigint[] default null
 )
   returns seckill_private.unit_line[]
   language plpgsql
@@ -3246,14 +3250,14 @@ begin
   loop
     v_lines := v_lines || seckill_private.pick_due_holds(
       p_now, p_activity_ids, array[v_pool.pool_id], p_within,
-      least(greatest(v_pool.lacks, 100), 10000)::integer);
+      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
   end loop;
   return v_lines;
 end
 $function$;
 
 comment on function seckill_private.pick_short (
-  timestamptz, bigint[], bigint[], bigint[], bigint[]) is
+  timestamptz, bigint[], bigint[], bigint[], bigint[], bigint[]) is
   'Expire ended holds of those pools that have too few units; what is to be given back.';
 
 -- file: procedures/internal/release_due.sql
@@ -4559,7 +4563,10 @@ comment on function seckill_private.lock_all_digests (
   'Take the advisory locks of the subjects of a batch.';
 
 -- file: procedures/internal/pools_of_batch.sql
--- Locks: the slots of the pools, and the inventory where one owes units, where there are several.
+-- Where a pool has too few for all that ask, those ended holds are given back that have units of
+-- other pools, too: that can be done only while no slot is locked. Others are when they are needed.
+-- Locks: due holds by SKIP LOCKED; the slots of the pools and of those holds, and the inventory
+--   where one owes units, where there are several pools, or any such holds.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -4578,18 +4585,35 @@ create or replace function seckill_private.pools_of_batch (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_clock timestamptz;
+  v_clock timestamptz := coalesce(p_now, clock_timestamp());
+  v_asked bigint[];
+  v_activity_ids bigint[];
+  v_lines seckill_private.unit_line[];
 begin
-  pool_ids := array(
-    select distinct r.pool_id
-      from unnest(p_requests) as r
-     where r.pool_id is not null and r.error_code is null
-     order by r.pool_id);
-  locked := cardinality(pool_ids) > 1;
+  select coalesce(array_agg(q.pool_id order by q.pool_id), '{}'),
+         array_agg(q.units order by q.pool_id), array_agg(distinct q.activity_id)
+    into pool_ids, v_asked, v_activity_ids
+    from (select r.pool_id, r.activity_id, sum(r.quantity)::bigint as units
+            from unnest(p_requests) as r
+           where r.pool_id is not null and r.error_code is null
+           group by r.pool_id, r.activity_id) as q;
+  if exists (
+    select from seckill_private.pool_slot as s
+     where s.pool_id = any (pool_ids)
+       and s.next_expiry <= v_clock
+  ) then
+    v_lines := seckill_private.pick_short(
+      v_clock, v_activity_ids, pool_ids, v_asked, null, p_beyond => pool_ids);
+  end if;
+  locked := cardinality(pool_ids) > 1 or v_lines is not null;
   if locked then
-    perform seckill_private.lock_stock(pool_ids);
+    perform seckill_private.lock_stock(
+      pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
+  if v_lines is not null then
+    perform seckill_private.post_movements(v_clock, 'expire', 'held', 'available', v_lines);
+  end if;
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(p.seen_at) filter (
            where p.seen_at < v_clock + interval '1 second'))
