@@ -2,7 +2,8 @@
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
 -- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
 -- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
--- do to unreleased.
+-- do to unreleased. A pool has as many slots as it says (slot_rows), by which a purchase knows whether
+-- to look beyond the first.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -11,7 +12,9 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region, sum(s.available) over (partition by s.pool_id) as in_pool
+    select s.*, p.sku, p.region, p.slot_rows,
+           sum(s.available) over (partition by s.pool_id) as in_pool,
+           count(*) over (partition by s.pool_id) as in_rows
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
@@ -55,6 +58,7 @@ begin atomic
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
         greatest(least(s.in_pool, s.owed), 0)),
+       ('I2', 'slot rows', s.in_rows, case when s.slot = 0 then s.slot_rows else s.in_rows end),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),

@@ -73,6 +73,12 @@ SLOTS = [
         symptom="slots left unlocked",
     ),
     Mutation(
+        "slots made that the pool does not know of",
+        (Edit("add_slots", "set slot_rows = p.slots\n", "set slot_rows = p.slot_rows\n"),),
+        caught_by=checks_slots.debt_paid_from_two_slots,
+        symptom="reconcile: .*slot rows",
+    ),
+    Mutation(
         "a debt paid from two slots at once",
         (UNLOCKED_RETURNS,),
         caught_by=checks_slots.debt_paid_from_two_slots,

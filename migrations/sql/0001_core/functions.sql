@@ -727,6 +727,7 @@ comment on function seckill_private.begin_write () is
 -- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
 -- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
 -- long flushed it. A standby shows only what is on disk, and can write nothing.
+-- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
 )
@@ -5173,6 +5174,8 @@ comment on function seckill_private.lock_reservation (text, bigint) is
 -- file: procedures/internal/resolve_reservation.sql
 -- One step of a reservation's life: its state changes and its units move, once. The guard on the
 -- old state is what makes it once, should the lock before it ever be forgotten.
+-- Locks: none but post_movements': slots ascending, then inventory rows by sku; the caller has the
+--   reservation.
 create or replace function seckill_private.resolve_reservation (
   p_now timestamptz,
   p_reservation seckill_private.reservation,
@@ -6169,6 +6172,7 @@ comment on function seckill_private.ops_replay (text, uuid, jsonb) is
 
 -- file: procedures/internal/ops_record.sql
 -- session_user, the login, is kept beside the actor by the column's default.
+-- Locks: none; the caller has the activity, or the request id.
 create or replace function seckill_private.ops_record (
   p_call text,
   p_activity_id bigint,
@@ -6791,6 +6795,7 @@ comment on function seckill_private.cut_available (timestamptz, bigint, bigint, 
 
 -- file: procedures/internal/cut_unreleased.sql
 -- The latest release is the first to go: what buyers were told to come soonest still comes.
+-- Locks: none that the caller has not taken, and the inventory row.
 create or replace function seckill_private.cut_unreleased (
   p_now timestamptz,
   p_pool_id bigint,
@@ -7016,6 +7021,8 @@ comment on function seckill_private.lower_total (
 
 -- file: procedures/internal/raise_total.sql
 -- Who raises the total to what the pool has, or more, has changed his mind about what it owes.
+-- Locks: none but the inventory row; the caller has the slots, and that one too where it may need
+--   others (lock_stock).
 -- Raises: SK007 when the inventory has fewer.
 create or replace function seckill_private.raise_total (
   p_now timestamptz,
@@ -7679,7 +7686,8 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
 -- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
 -- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
--- do to unreleased.
+-- do to unreleased. A pool has as many slots as it says (slot_rows), by which a purchase knows whether
+-- to look beyond the first.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -7688,7 +7696,9 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region, sum(s.available) over (partition by s.pool_id) as in_pool
+    select s.*, p.sku, p.region, p.slot_rows,
+           sum(s.available) over (partition by s.pool_id) as in_pool,
+           count(*) over (partition by s.pool_id) as in_rows
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
@@ -7732,6 +7742,7 @@ begin atomic
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
         greatest(least(s.in_pool, s.owed), 0)),
+       ('I2', 'slot rows', s.in_rows, case when s.slot = 0 then s.slot_rows else s.in_rows end),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
