@@ -148,7 +148,9 @@ def test_a_pool_that_does_not_know_its_slots_is_reported(operator, superuser, wr
     plant(
         superuser,
         sale,
-        f"update seckill_private.pool as s set slot_rows = slot_rows + {wrong} where activity_id = %(id)s",
+        f"""
+        update seckill_private.pool as s set slot_rows = slot_rows + {wrong}
+         where s.activity_id = %(id)s""",
     )
     (line,) = violations(operator, sale)
     assert (line.invariant, line.expected, line.actual) == ("I2", "4", str(4 + wrong))
