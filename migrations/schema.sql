@@ -2971,12 +2971,16 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.closed,
              p.sku,
              p.region,
-             p.slot_rows,
-             sum(s.available) OVER (PARTITION BY s.pool_id) AS in_pool,
-             count(*) OVER (PARTITION BY s.pool_id) AS in_rows
+             sum(s.available) OVER w AS in_pool,
+             count(*) OVER w AS in_rows,
+                 CASE s.slot
+                     WHEN 0 THEN (p.slot_rows)::bigint
+                     ELSE count(*) OVER w
+                 END AS told_rows
             FROM (seckill_private.pool p
               JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
            WHERE (p.activity_id = check_slots.p_activity_id)
+           WINDOW w AS (PARTITION BY s.pool_id)
          ), book AS (
           SELECT l.pool_id,
              l.slot,
@@ -3026,11 +3030,7 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
               LEFT JOIN hold h ON (((h.pool_id = s.pool_id) AND (h.slot = s.slot))))
               LEFT JOIN debt d ON (((d.pool_id = s.pool_id) AND (s.slot = 0))))
               LEFT JOIN release r ON (((r.pool_id = s.pool_id) AND (s.slot = 0))))
-              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'slot rows'::text,s.in_rows,
-                         CASE
-                             WHEN (s.slot = 0) THEN (s.slot_rows)::bigint
-                             ELSE s.in_rows
-                         END), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
+              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,(((s.available + s.held) + s.sold) + s.unreleased),s.total), ('I1'::text,'least counter'::text,GREATEST(LEAST(s.available, s.held, s.sold, s.unreleased), (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'slot rows'::text,s.in_rows,s.told_rows), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
          )
   SELECT c.invariant,
      format('sku %s region %s slot %s: %s'::text, c.sku, c.region, c.slot, c.what) AS format,

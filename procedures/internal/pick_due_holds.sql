@@ -1,8 +1,8 @@
 -- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
 -- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
 -- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
--- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch others,
--- too.
+-- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch
+-- others, too.
 -- Locks: reservations, by SKIP LOCKED.
 create or replace function seckill_private.pick_due_holds (
   p_now timestamptz,

@@ -1,5 +1,5 @@
--- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it lacks;
--- what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
+-- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it
+-- lacks; what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
 -- Locks: due holds by SKIP LOCKED.
 create or replace function seckill_private.pick_short (
   p_now timestamptz,

@@ -3158,8 +3158,8 @@ comment on function seckill_private.pool_at (bigint, bigint, timestamptz, boolea
 -- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
 -- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
 -- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
--- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch others,
--- too.
+-- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch
+-- others, too.
 -- Locks: reservations, by SKIP LOCKED.
 create or replace function seckill_private.pick_due_holds (
   p_now timestamptz,
@@ -3221,8 +3221,8 @@ comment on function seckill_private.pick_due_holds (
   'Expire holds that have ended; their units, which are still to be given back.';
 
 -- file: procedures/internal/pick_short.sql
--- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it lacks;
--- what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
+-- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it
+-- lacks; what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
 -- Locks: due holds by SKIP LOCKED.
 create or replace function seckill_private.pick_short (
   p_now timestamptz,
@@ -7696,12 +7696,12 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region, p.slot_rows,
-           sum(s.available) over (partition by s.pool_id) as in_pool,
-           count(*) over (partition by s.pool_id) as in_rows
+    select s.*, p.sku, p.region, sum(s.available) over w as in_pool, count(*) over w as in_rows,
+           case s.slot when 0 then p.slot_rows else count(*) over w end as told_rows
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
+    window w as (partition by s.pool_id)
   ), book as (
     select l.pool_id, l.slot, count(*) filter (where l.source is not null) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
@@ -7742,7 +7742,7 @@ begin atomic
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
         greatest(least(s.in_pool, s.owed), 0)),
-       ('I2', 'slot rows', s.in_rows, case when s.slot = 0 then s.slot_rows else s.in_rows end),
+       ('I2', 'slot rows', s.in_rows, s.told_rows),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
