@@ -2,8 +2,8 @@
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
 -- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
 -- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
--- do to unreleased. A pool has as many slots as it says (slot_rows), by which a purchase knows whether
--- to look beyond the first.
+-- do to unreleased. A pool has as many slots as it says (slot_rows), by which a purchase knows
+-- whether to look beyond the first.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )

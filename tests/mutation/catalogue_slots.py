@@ -75,7 +75,7 @@ SLOTS = [
     Mutation(
         "slots made that the pool does not know of",
         (Edit("add_slots", "set slot_rows = p.slots\n", "set slot_rows = p.slot_rows\n"),),
-        caught_by=checks_slots.debt_paid_from_two_slots,
+        caught_by=checks_slots.slots_made_while_a_buyer_waits,
         symptom="reconcile: .*slot rows",
     ),
     Mutation(
