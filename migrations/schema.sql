@@ -2626,22 +2626,22 @@ ALTER FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_
 
 COMMENT ON FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_version) IS 'Whether a limit counts what a subject did in all activities: a global one, unless its window is the order or the activity.';
 
-CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN substr(sha256(convert_to(p_dimension, 'UTF8'::name)), 1, 4);
-
-ALTER FUNCTION seckill_private.dimension_tag(p_dimension text) OWNER TO seckill_owner;
-
-COMMENT ON FUNCTION seckill_private.dimension_tag(p_dimension text) IS 'The 4 bytes with which the digests of a dimension begin.';
-
 CREATE FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) RETURNS bytea
-    LANGUAGE sql STABLE PARALLEL SAFE
-    BEGIN ATOMIC
- SELECT d.digest
-    FROM unnest(digest_of.p_digests) d(digest)
-   WHERE (substr(d.digest, 1, 4) = seckill_private.dimension_tag(digest_of.p_dimension))
-  LIMIT 1;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_tag bytea := seckill_private.dimension_tag(p_dimension);
+  v_digest bytea;
+begin
+  foreach v_digest in array coalesce(p_digests, '{}') loop
+    if substr(v_digest, 1, 4) = v_tag then
+      return v_digest;
+    end if;
+  end loop;
+  return null;
+end
+$$;
 
 ALTER FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) OWNER TO seckill_owner;
 
@@ -3119,10 +3119,16 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
              s.closed,
              p.sku,
              p.region,
-             sum((s.available)::bigint) OVER (PARTITION BY s.pool_id) AS in_pool
+             sum((s.available)::bigint) OVER w AS in_pool,
+             count(*) OVER w AS in_rows,
+                 CASE s.slot
+                     WHEN 0 THEN (p.slot_rows)::bigint
+                     ELSE count(*) OVER w
+                 END AS told_rows
             FROM (seckill_private.pool p
               JOIN seckill_private.pool_slot s ON ((s.pool_id = p.pool_id)))
            WHERE (p.activity_id = check_slots.p_activity_id)
+           WINDOW w AS (PARTITION BY s.pool_id)
          ), book AS (
           SELECT l.pool_id,
              l.slot,
@@ -3172,7 +3178,7 @@ CREATE FUNCTION seckill_private.check_slots(p_activity_id bigint) RETURNS SETOF 
               LEFT JOIN hold h ON (((h.pool_id = s.pool_id) AND (h.slot = s.slot))))
               LEFT JOIN debt d ON (((d.pool_id = s.pool_id) AND (s.slot = 0))))
               LEFT JOIN release r ON (((r.pool_id = s.pool_id) AND (s.slot = 0))))
-              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,((((s.available)::bigint + (s.held)::bigint) + (s.sold)::bigint) + (s.unreleased)::bigint),s.total), ('I1'::text,'least counter'::text,GREATEST((LEAST(s.available, s.held, s.sold, s.unreleased))::bigint, (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
+              CROSS JOIN LATERAL ( VALUES ('I1'::text,'total'::text,((((s.available)::bigint + (s.held)::bigint) + (s.sold)::bigint) + (s.unreleased)::bigint),s.total), ('I1'::text,'least counter'::text,GREATEST((LEAST(s.available, s.held, s.sold, s.unreleased))::bigint, (0)::bigint),LEAST(s.available, s.held, s.sold, s.unreleased)), ('I1'::text,'available while units are owed'::text,0,GREATEST(LEAST(s.in_pool, (s.owed)::numeric), (0)::numeric)), ('I2'::text,'slot rows'::text,s.in_rows,s.told_rows), ('I2'::text,'available'::text,COALESCE(b.available, (0)::numeric),s.available), ('I2'::text,'held'::text,COALESCE(b.held, (0)::numeric),s.held), ('I2'::text,'sold'::text,COALESCE(b.sold, (0)::numeric),s.sold), ('I2'::text,'unreleased'::text,COALESCE(b.unreleased, (0)::numeric),s.unreleased), ('I2'::text,'scheduled'::text,COALESCE(r.units, (0)::numeric),s.unreleased), ('I2'::text,'owed'::text,COALESCE(d.owed, (0)::numeric),s.owed), ('I2'::text,'epoch'::text,COALESCE(b.epoch, (0)::bigint),s.epoch), ('I2'::text,'movements'::text,COALESCE(b.lines, (0)::bigint),s.version), ('I2'::text,'open holds'::text,COALESCE(h.held, (0)::bigint),s.held)) c_1(invariant, what, expected, actual))
          )
   SELECT c.invariant,
      format('sku %s region %s slot %s: %s'::text, c.sku, c.region, c.slot, c.what) AS format,
@@ -3580,6 +3586,14 @@ $$;
 ALTER FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) IS 'Delete some of the rows of a dropped activity; how many.';
+
+CREATE FUNCTION seckill_private.dimension_tag(p_dimension text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN substr(sha256(convert_to(p_dimension, 'UTF8'::name)), 1, 4);
+
+ALTER FUNCTION seckill_private.dimension_tag(p_dimension text) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.dimension_tag(p_dimension text) IS 'The 4 bytes with which the digests of a dimension begin.';
 
 CREATE FUNCTION seckill_private.drop_partition(p_activity_id bigint) RETURNS boolean
     LANGUAGE plpgsql
@@ -4906,6 +4920,12 @@ declare
   end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
+  if p_digest is not null and not exists (
+       select from seckill_private.reservation as r where r.subjects @> array[p_digest]) then
+    v_use.used := 0;
+    v_use.unpaid := 0;
+    return v_use;
+  end if;
   select coalesce(sum(u.used), 0),
          coalesce(sum(u.used) filter (where u.unpaid), 0),
          min(u.expires_at) filter (where u.unpaid and u.used > 0),
@@ -5310,17 +5330,20 @@ CREATE FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  v_pool_id bigint;
   v_locked bigint;
 begin
-  loop
-    perform
-       from seckill_private.pool_slot as s
-      where s.pool_id = any (p_pool_ids)
-      order by s.pool_id, s.slot
-        for update;
-    get diagnostics v_locked = row_count;
-    exit when v_locked = (
-      select count(*) from seckill_private.pool_slot as s where s.pool_id = any (p_pool_ids));
+  for v_pool_id in select distinct u.id from unnest(p_pool_ids) as u (id) order by u.id loop
+    loop
+      perform
+         from seckill_private.pool_slot as s
+        where s.pool_id = v_pool_id
+        order by s.slot
+          for update;
+      get diagnostics v_locked = row_count;
+      exit when v_locked = (
+        select count(*) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+    end loop;
   end loop;
 end
 $$;
@@ -5329,25 +5352,27 @@ ALTER FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) IS 'Lock the slots of some pools until the transaction ends.';
 
-CREATE FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) RETURNS void
+CREATE FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   perform seckill_private.lock_slots(p_pool_ids);
   perform from seckill_private.inventory as i
-    where i.sku in (
+    where i.sku = any (array(
             select p.sku from seckill_private.pool as p
               join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0)
+             union
+            select p_sku))
     order by i.sku collate "C"
       for update;
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
+COMMENT ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text) IS 'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
 CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RETURNS boolean
     LANGUAGE sql
@@ -5357,13 +5382,14 @@ ALTER FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) OWNE
 
 COMMENT ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) IS 'Take the transaction-level advisory lock of a subject.';
 
-CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean DEFAULT false, p_sku text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   if not p_locked then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(
+      p_now, p_activity_id, p_pool_ids, p_quantities, false, p_sku);
     perform seckill_private.lock_slots(p_pool_ids);
   end if;
   perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
@@ -5371,9 +5397,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
+COMMENT ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) IS 'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 CREATE FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) RETURNS seckill_private.line_look
     LANGUAGE plpgsql STABLE
@@ -5694,7 +5720,9 @@ declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
 begin
-  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+  if not seckill_private.lock_units(
+       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
+       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
   perform seckill_private.post_movements(
@@ -5940,7 +5968,7 @@ ALTER FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activi
 
 COMMENT ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) IS 'Write down that units which came back to a slot went on to the inventory, to pay what the pool owes.';
 
-CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) RETURNS seckill_private.unit_line[]
+CREATE FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[] DEFAULT NULL::bigint[]) RETURNS seckill_private.unit_line[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5961,6 +5989,7 @@ begin
                and r.expires_at <= p_now
                and (p_pool_ids is null or p_pool_ids && r.pool_ids)
                and (p_within is null or r.pool_ids <@ p_within)
+               and (p_beyond is null or not r.pool_ids <@ p_beyond)
              order by r.expires_at
              limit p_limit - cardinality(v_ids)
                for update skip locked) as d;
@@ -5985,9 +6014,37 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) IS 'Expire holds that have ended; their units, which are still to be given back.';
+COMMENT ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[]) IS 'Expire holds that have ended; their units, which are still to be given back.';
+
+CREATE FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[] DEFAULT NULL::bigint[]) RETURNS seckill_private.unit_line[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_pool record;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_pool in
+    select l.pool_id, l.quantity - sum(s.available) + sum(s.owed) as lacks
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = l.pool_id
+     group by l.pool_id, l.quantity
+    having l.quantity > sum(s.available)
+     order by l.pool_id
+  loop
+    v_lines := v_lines || seckill_private.pick_due_holds(
+      p_now, p_activity_ids, array[v_pool.pool_id], p_within,
+      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
+  end loop;
+  return v_lines;
+end
+$$;
+
+ALTER FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[]) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[]) IS 'Expire ended holds of those pools that have too few units; what is to be given back.';
 
 CREATE FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) RETURNS seckill.availability_result
     LANGUAGE plpgsql STABLE
@@ -6092,18 +6149,35 @@ CREATE FUNCTION seckill_private.pools_of_batch(p_now timestamp with time zone, p
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_clock timestamptz;
+  v_clock timestamptz := coalesce(p_now, clock_timestamp());
+  v_asked bigint[];
+  v_activity_ids bigint[];
+  v_lines seckill_private.unit_line[];
 begin
-  pool_ids := array(
-    select distinct r.pool_id
-      from unnest(p_requests) as r
-     where r.pool_id is not null and r.error_code is null
-     order by r.pool_id);
-  locked := cardinality(pool_ids) > 1;
+  select coalesce(array_agg(q.pool_id order by q.pool_id), '{}'),
+         array_agg(q.units order by q.pool_id), array_agg(distinct q.activity_id)
+    into pool_ids, v_asked, v_activity_ids
+    from (select r.pool_id, r.activity_id, sum(r.quantity)::bigint as units
+            from unnest(p_requests) as r
+           where r.pool_id is not null and r.error_code is null
+           group by r.pool_id, r.activity_id) as q;
+  if exists (
+    select from seckill_private.pool_slot as s
+     where s.pool_id = any (pool_ids)
+       and s.next_expiry <= v_clock
+  ) then
+    v_lines := seckill_private.pick_short(
+      v_clock, v_activity_ids, pool_ids, v_asked, null, p_beyond => pool_ids);
+  end if;
+  locked := cardinality(pool_ids) > 1 or v_lines is not null;
   if locked then
-    perform seckill_private.lock_stock(pool_ids);
+    perform seckill_private.lock_stock(
+      pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
+  if v_lines is not null then
+    perform seckill_private.post_movements(v_clock, 'expire', 'held', 'available', v_lines);
+  end if;
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(p.seen_at) filter (
            where p.seen_at < v_clock + interval '1 second'))
@@ -7315,8 +7389,9 @@ declare
   v_before seckill_private.pool_slot;
   v_after seckill_private.pool_slot;
 begin
-  perform seckill_private.lock_slots(array(
-    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  perform seckill_private.lock_stock(
+    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
+    p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
   perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
@@ -7426,38 +7501,37 @@ ALTER FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone
 
 COMMENT ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) IS 'Expire a locked reservation if its hold has ended; the row as it is then.';
 
-CREATE FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) RETURNS void
+CREATE FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
-  v_most bigint := (select max(q) from unnest(p_quantities) as q);
   v_lines seckill_private.unit_line[];
 begin
   if v_short is null then
     return;
   end if;
-  v_lines := seckill_private.pick_due_holds(
-    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
-    least(greatest(v_most, 100), 10000)::integer);
+  v_lines := seckill_private.pick_short(
+    p_now, array[p_activity_id], p_pool_ids, p_quantities,
+    case when p_locked then p_pool_ids end);
   if v_lines is null and not exists (
        select from seckill_private.stock_release as r
         where r.pool_id = any (v_short)
           and r.release_at <= p_now) then
     return;
   elsif not p_locked then
-    perform seckill_private.lock_slots(
-      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+    perform seckill_private.lock_stock(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l), p_sku);
   end if;
   perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
   perform seckill_private.release_due(p_now, p_now, v_short);
 end
 $$;
 
-ALTER FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) IS 'Give back what has ended or is due, where an order would lack units otherwise.';
+COMMENT ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) IS 'Give back what has ended or is due, where an order would lack units otherwise.';
 
 CREATE FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) RETURNS bigint[]
     LANGUAGE sql STABLE
@@ -8666,8 +8740,6 @@ REVOKE ALL ON FUNCTION seckill_private.covered_units(p_pool_ids bigint[], p_quan
 
 REVOKE ALL ON FUNCTION seckill_private.crosses_activities(p_limit seckill_private.limit_version) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.dimension_tag(p_dimension text) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION seckill_private.digest_of(p_digests bytea[], p_dimension text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.hour_of(p_time_zone text, p_at timestamp with time zone) FROM PUBLIC;
@@ -8713,6 +8785,8 @@ REVOKE ALL ON FUNCTION seckill_private.cut_unreleased(p_now timestamp with time 
 REVOKE ALL ON FUNCTION seckill_private.decide(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_pool_ids bigint[], p_is_short boolean, p_is_known boolean, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.delete_activity(p_activity_id bigint, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.dimension_tag(p_dimension text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.drop_partition(p_activity_id bigint) FROM PUBLIC;
 
@@ -8845,11 +8919,11 @@ REVOKE ALL ON FUNCTION seckill_private.lock_rules(p_activity_id bigint) FROM PUB
 
 REVOKE ALL ON FUNCTION seckill_private.lock_slots(p_pool_ids bigint[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_stock(p_pool_ids bigint[], p_sku text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.look_at_line(p_activity_id bigint, p_user_id text, p_sku text, p_region text) FROM PUBLIC;
 
@@ -8895,7 +8969,9 @@ REVOKE ALL ON FUNCTION seckill_private.owe_units(p_now timestamp with time zone,
 
 REVOKE ALL ON FUNCTION seckill_private.pay_debt(p_now timestamp with time zone, p_activity_id bigint, p_shard smallint, p_pool_id bigint, p_slot smallint, p_version bigint, p_position bigint, p_quantity bigint, p_actor text, p_note text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.pick_due_holds(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_within bigint[], p_limit integer, p_beyond bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.pick_short(p_now timestamp with time zone, p_activity_ids bigint[], p_pool_ids bigint[], p_quantities bigint[], p_within bigint[], p_beyond bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.pool_at(p_activity_id bigint, p_pool_id bigint, p_at timestamp with time zone, p_closed boolean) FROM PUBLIC;
 
@@ -9000,7 +9076,7 @@ REVOKE ALL ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.settle_short(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean, p_sku text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.short_pools(p_pool_ids bigint[], p_quantities bigint[]) FROM PUBLIC;
 

@@ -121,6 +121,7 @@
 \ir internal/scheduled_by.sql
 \ir internal/pool_at.sql
 \ir internal/pick_due_holds.sql
+\ir internal/pick_short.sql
 \ir internal/release_due.sql
 \ir internal/settle_short.sql
 \ir internal/lock_units.sql

@@ -2,7 +2,8 @@
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
 -- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
 -- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
--- do to unreleased.
+-- do to unreleased. A pool has as many slots as it says (slot_rows), by which a purchase knows
+-- whether to look beyond the first.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -11,10 +12,12 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region, sum(s.available) over (partition by s.pool_id) as in_pool
+    select s.*, p.sku, p.region, sum(s.available) over w as in_pool, count(*) over w as in_rows,
+           case s.slot when 0 then p.slot_rows else count(*) over w end as told_rows
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
+    window w as (partition by s.pool_id)
   ), book as (
     select l.pool_id, l.slot, count(*) filter (where l.source is not null) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
@@ -55,6 +58,7 @@ begin atomic
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
         greatest(least(s.in_pool, s.owed), 0)),
+       ('I2', 'slot rows', s.in_rows, s.told_rows),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),

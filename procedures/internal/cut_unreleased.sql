@@ -1,4 +1,5 @@
 -- The latest release is the first to go: what buyers were told to come soonest still comes.
+-- Locks: none that the caller has not taken, and the inventory row.
 create or replace function seckill_private.cut_unreleased (
   p_now timestamptz,
   p_pool_id bigint,

@@ -2,6 +2,7 @@
 -- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
 -- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
 -- long flushed it. A standby shows only what is on disk, and can write nothing.
+-- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
 )

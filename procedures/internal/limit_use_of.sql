@@ -1,6 +1,7 @@
 -- Read from the reservations of the subject, which is exact because every writer of them holds the
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
+-- own competitor. A subject that is not a user's is mostly new, and costs one probe then. Holds
+-- that ended are dated by their end, all else by the purchase. "offset 0"
 -- keeps the planner from counting each row once for every aggregate.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
@@ -29,6 +30,12 @@ declare
   end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
+  if p_digest is not null and not exists (
+       select from seckill_private.reservation as r where r.subjects @> array[p_digest]) then
+    v_use.used := 0;
+    v_use.unpaid := 0;
+    return v_use;
+  end if;
   select coalesce(sum(u.used), 0),
          coalesce(sum(u.used) filter (where u.unpaid), 0),
          min(u.expires_at) filter (where u.unpaid and u.used > 0),

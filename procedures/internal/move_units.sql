@@ -1,4 +1,4 @@
--- Locks: due holds by SKIP LOCKED; slots ascending; the inventory row.
+-- Locks: due holds by SKIP LOCKED; slots ascending; inventory rows by sku.
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.move_units (
   p_now timestamptz,
@@ -17,7 +17,9 @@ declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
 begin
-  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+  if not seckill_private.lock_units(
+       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
+       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
   perform seckill_private.post_movements(

@@ -1,4 +1,5 @@
 -- session_user, the login, is kept beside the actor by the column's default.
+-- Locks: none; the caller has the activity, or the request id.
 create or replace function seckill_private.ops_record (
   p_call text,
   p_activity_id bigint,

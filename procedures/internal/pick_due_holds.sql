@@ -1,14 +1,16 @@
 -- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
 -- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
 -- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
--- (null: all). p_within: only holds that touch no other pool.
+-- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch
+-- others, too.
 -- Locks: reservations, by SKIP LOCKED.
 create or replace function seckill_private.pick_due_holds (
   p_now timestamptz,
   p_activity_ids bigint[],
   p_pool_ids bigint[],
   p_within bigint[],
-  p_limit integer
+  p_limit integer,
+  p_beyond bigint[] default null
 )
   returns seckill_private.unit_line[]
   language plpgsql
@@ -32,6 +34,7 @@ begin
                and r.expires_at <= p_now
                and (p_pool_ids is null or p_pool_ids && r.pool_ids)
                and (p_within is null or r.pool_ids <@ p_within)
+               and (p_beyond is null or not r.pool_ids <@ p_beyond)
              order by r.expires_at
              limit p_limit - cardinality(v_ids)
                for update skip locked) as d;
@@ -57,5 +60,5 @@ end
 $function$;
 
 comment on function seckill_private.pick_due_holds (
-  timestamptz, bigint[], bigint[], bigint[], integer) is
+  timestamptz, bigint[], bigint[], bigint[], integer, bigint[]) is
   'Expire holds that have ended; their units, which are still to be given back.';

@@ -1,4 +1,6 @@
 -- Who raises the total to what the pool has, or more, has changed his mind about what it owes.
+-- Locks: none but the inventory row; the caller has the slots, and that one too where it may need
+--   others (lock_stock).
 -- Raises: SK007 when the inventory has fewer.
 create or replace function seckill_private.raise_total (
   p_now timestamptz,

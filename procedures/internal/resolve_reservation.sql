@@ -1,5 +1,7 @@
 -- One step of a reservation's life: its state changes and its units move, once. The guard on the
 -- old state is what makes it once, should the lock before it ever be forgotten.
+-- Locks: none but post_movements': slots ascending, then inventory rows by sku; the caller has the
+--   reservation.
 create or replace function seckill_private.resolve_reservation (
   p_now timestamptz,
   p_reservation seckill_private.reservation,

@@ -1,5 +1,6 @@
--- Locks: the slots of the activity (its row is locked), reservations by SKIP LOCKED, the inventory
---   row.
+-- Holds that are settled or revoked may have units of other pools, too, and those may be in debt.
+-- Locks: the slots of the activity (its row is locked); this sku's inventory and those of pools in
+--   debt, at once; reservations by SKIP LOCKED.
 -- Raises: SK003, SK006 (another total than was expected), SK007, 55P03.
 create or replace function seckill_private.set_stock_total_at (
   p_now timestamptz,
@@ -23,8 +24,9 @@ declare
   v_before seckill_private.pool_slot;
   v_after seckill_private.pool_slot;
 begin
-  perform seckill_private.lock_slots(array(
-    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  perform seckill_private.lock_stock(
+    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
+    p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
   perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);

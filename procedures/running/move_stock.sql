@@ -1,6 +1,6 @@
 -- Through the inventory's ledger, as everything that enters or leaves a pool.
--- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; the inventory
---   row.
+-- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; inventory rows by
+--   sku.
 create or replace function seckill.move_stock (
   p_activity_id bigint,
   p_sku text,

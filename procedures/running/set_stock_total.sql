@@ -1,4 +1,4 @@
--- Locks: the activity, its slots ascending, holds by SKIP LOCKED, the inventory row.
+-- Locks: the activity, its slots ascending, inventory rows by sku, holds by SKIP LOCKED.
 create or replace function seckill.set_stock_total (
   p_activity_id bigint,
   p_sku text,

@@ -57,6 +57,28 @@ def test_a_time_that_is_none_is_told_in_one_line(
     assert said in done.complaint
 
 
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("activity create x --starts +2h --ends +1h", "--ends must be after --starts"),
+        ("activity create x --hold 99d", "--hold must be from"),
+        ("activity queue-limit {sale} 1001", "CALLERS must be"),
+        ("stock allocate {sale} phone 0", "QUANTITY must be from"),
+        ("stock allocate {sale} hat 1 --slots 65", "--slots must be 1"),
+        ("stock slots {sale} phone 65", "SLOTS must be 1"),
+        ("stock move {sale} phone 1 --from north --to north", "--from and --to are the same"),
+        ("reserve {sale} ann phone 0", "QUANTITY"),
+    ],
+)
+def test_an_argument_is_named_as_it_was_typed(
+    ops: Run, sale: int, command: str, named: str
+) -> None:
+    done = ops(*command.format(sale=sale).split())
+    assert done.status == 2
+    assert named in done.complaint
+    assert "p_" not in done.complaint
+
+
 def test_a_zone_that_nobody_knows(ops: Run) -> None:
     done = ops("activity", "create", "x", "--starts", "2030-01-01", "--time-zone", "Mars/Base")
     assert "Mars/Base" in done.complaint
@@ -116,6 +138,17 @@ def test_a_region_is_a_pool_of_its_own(ops: Run, sale: int) -> None:
     assert [(pool["region"], pool["total"]) for pool in pools] == [("*", 10), ("north", 7)]
 
 
+def test_slots_of_a_pool_that_is_there(ops: Run, sale: int) -> None:
+    assert ops("stock", "allocate", sale, "phone", 3, "--region", "south", "--slots", 4).status == 0
+    refused = ops("stock", "allocate", sale, "phone", 3, "--region", "south", "--slots", 8)
+    assert refused.status == 2
+    assert f"`seckill stock slots {sale} phone 8 --region south`" in refused.complaint
+    pools = ops("stock", "show", "--activity", sale, "--json").json["pools"]
+    assert [(row["region"], row["total"], row["slots"]) for row in pools][1:] == [("south", 3, 4)]
+    assert ops("stock", "allocate", sale, "phone", 3, "--region", "south", "--slots", 4).status == 0
+    assert ops("stock", "allocate", sale, "phone", 3, "--region", "south").status == 0
+
+
 def test_the_life_of_a_sale(ops: Run, sale: int) -> None:
     assert ops("activity", "open", sale).out == f"Activity {sale} is open already.\n"
     for command, state in (("pause", "paused"), ("resume", "open")):
@@ -162,7 +195,7 @@ def test_limits_are_set_listed_and_dropped(ops: Run, sale: int) -> None:
     assert "one-each" in ops("limit", "list").out
     refused = ops("limit", "set", sale, "x", 1, "--window", "century")
     assert refused.status == 2
-    assert "SK001: invalid argument (p_window" in refused.complaint
+    assert "SK001: invalid argument (--window must be" in refused.complaint
     assert ops("limit", "drop", sale, "daily").out == "Dropped limit daily.\n"
     assert ops("limit", "drop", sale, "daily").out == "There was no limit daily; nothing changed.\n"
     assert ops("limit", "list", 99).status == 2

@@ -29,6 +29,7 @@ from tests.fix_sale import (
     open_sale,
     refund,
     reserve,
+    set_limit,
     set_stock_total,
 )
 from tests.procedures.rules import set_slots
@@ -80,6 +81,10 @@ def _close(connection: Connection[Any], scene: Scene, who: str) -> Any:
     return close_activity(connection, scene.sale)
 
 
+def _limit(connection: Connection[Any], scene: Scene, who: str) -> Any:
+    return set_limit(connection, scene.sale, "one-each", maximum=1)
+
+
 CALLS: dict[str, Call] = {
     "reserve": _reserve,
     "confirm": _confirm,
@@ -89,8 +94,9 @@ CALLS: dict[str, Call] = {
     "revoke": _total,
     "drain": _drain,
     "close": _close,
+    "limit": _limit,
 }
-OPERATORS = {"expire", "revoke", "drain", "close"}
+OPERATORS = {"expire", "revoke", "drain", "close", "limit"}
 
 
 def set_scene(db: Database, slots: int) -> Scene:

@@ -34,7 +34,10 @@ from tests.fix_sale import (
     one,
     open_sale,
     reserve,
+    reserve_batch,
+    set_stock_total,
 )
+from tests.procedures.rules import reserve_lines
 
 
 def ended_holds(db: Database, count: int) -> Sale:
@@ -251,3 +254,53 @@ def late_confirm_beside_sweeper(db: Database) -> None:
             answer = describe(buying.run(confirm, late))
         require_equal(answer, "confirmed", "a late payment while the units are there")
     require_books(db, sale, other)
+
+
+def debt_of_many_ended_holds(db: Database) -> None:
+    """280 of 300 ended holds pay what the pool owes; nobody sweeps, and 20 are had all the same."""
+    for late in (True, False):
+        with db.connect("operator") as operator, Session(db) as buyer:
+            sale = open_sale(operator, units=300, sku=f"debt_{uuid4()}")
+            holds = buyer.run(reserve_batch, *[(sale, f"u{number}") for number in range(300)])
+            set_stock_total(operator, sale, 20, "drain")
+            let_holds_end(db, sale)
+            if late:
+                answer = buyer.run(confirm, holds[-1].reservation_id, user="u299")
+                require_equal(describe(answer), "confirmed", "the late payment")
+            require_equal(describe(buyer.run(reserve, sale, quantity=19)), "held", "a purchase")
+        require_units(db, sale, available=0 if late else 1, held=19, sold=1 if late else 0)
+        require_books(db, sale)
+
+
+def batch_of_what_ended_elsewhere_too(db: Database) -> None:
+    """The only units left are in ended orders that reach into pools which the batch has not."""
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        first = open_sale(operator, units=2, sku=f"a_{uuid4()}")
+        pools = [first, *[Sale(first.activity_id, f"{n}_{uuid4()}", "*") for n in "bc"]]
+        for pool in pools[1:]:
+            add_units(operator, pool, 2)
+        lines = [(pool.sku, 1) for pool in pools]
+        for user in ("bob", "eve"):
+            require_equal(describe(reserve_lines(buyer, first, lines, user=user)), "held", user)
+        let_holds_end(db, first)
+        several = [(pools[2], "u1"), (pools[1], "u2"), (pools[2], "u3"), (pools[1], "u4")]
+        require_statuses(reserve_batch(buyer, *several), {"held": 4})
+        require_statuses(reserve_batch(buyer, *several), {"sold_out": 4})
+        require_statuses(reserve_batch(buyer, (first, "u1"), (first, "u2")), {"held": 2})
+    for pool in pools:
+        require_units(db, pool, available=0, held=2)
+    require_books(db, *pools)
+
+
+def batch_of_one_pool_and_what_ended(db: Database) -> None:
+    """One unit is free, and one is in an ended order that has some of another pool, too."""
+    with db.connect("operator") as operator, db.connect("buyer") as buyer:
+        first = open_sale(operator, units=1, sku=f"a_{uuid4()}")
+        pool = Sale(first.activity_id, f"b_{uuid4()}", "*")
+        add_units(operator, pool, 2)
+        lines = [(first.sku, 1), (pool.sku, 1)]
+        require_equal(describe(reserve_lines(buyer, first, lines)), "held", "the order")
+        let_holds_end(db, first)
+        answers = reserve_batch(buyer, (pool, "u1"), (pool, "u2"), (pool, "u3"))
+    require_equal(list(map(describe, answers)), ["held", "held", "sold_out"], "answers")
+    require_books(db, first, pool)

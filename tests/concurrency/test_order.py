@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.concurrency import checks_order as checks
+from tests.concurrency import checks_stock_order as stock
 from tests.concurrency.load import random_load
 from tests.fix_database import Database
 
@@ -21,6 +22,10 @@ from tests.fix_database import Database
         checks.payment_never_waits_for_a_hold,
         checks.late_payment_of_a_pool_in_debt,
         checks.batch_of_pools_in_debt,
+        stock.slots_made_while_an_order_waits,
+        stock.revoke_beside_a_pool_in_debt,
+        stock.move_beside_a_pool_in_debt,
+        stock.order_of_pools_in_debt,
     ],
 )
 def test_stepped(db: Database, check: Callable[[Database], None]) -> None:

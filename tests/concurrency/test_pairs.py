@@ -18,10 +18,12 @@ HEAD = """\
 
 Executed by `test_pairs.py`, which also writes it. The pool has 5 units: one is sold (to Paul), one
 held (by Ann), one of a hold that has ended (Dora's), two are available. `reserve` wants two,
-`confirm` and `cancel` are Ann's, `refund` is Paul's, `revoke` and `drain` set the total to 1. The
-first call is served first; both have begun before either is. Answers are statuses (`late`, and
-`again` for a replay), numbers of expired holds, or the codes of errors; then the pool's units
-(total = available + held + sold) and the inventory's.
+`confirm` and `cancel` are Ann's, `refund` is Paul's, `revoke` and `drain` set the total to 1,
+`limit` allows one unit a user. The first call is served first; both have begun before either is.
+But `limit` waits for no pool: beside the calls of buyers it is set before they have theirs, and a
+purchase is judged by the limits that it read. Answers are statuses (`late`, and `again` for a
+replay), numbers of expired holds, or the codes of errors; then the units of the pool, as total =
+available + held + sold, and of the inventory.
 
 | first | second | answer of the first | of the second | pool | inventory |
 | --- | --- | --- | --- | --- | --- |

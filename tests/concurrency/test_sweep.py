@@ -23,6 +23,9 @@ CHECKS = [
     checks.sweep_beside_purchase,
     checks.hung_purchase_delays_no_other_sale,
     checks.late_confirm_beside_sweeper,
+    checks.debt_of_many_ended_holds,
+    checks.batch_of_what_ended_elsewhere_too,
+    checks.batch_of_one_pool_and_what_ended,
 ]
 
 

@@ -25,6 +25,7 @@ from tests.mutation.catalogue_books import BOOKS, SWEEPS
 from tests.mutation.catalogue_feed import FEED
 from tests.mutation.catalogue_life import LIFE
 from tests.mutation.catalogue_limits import LIMITS, LINES
+from tests.mutation.catalogue_order import ORDER
 from tests.mutation.catalogue_slots import SLOTS
 from tests.mutation.planting import Edit, Mutation
 
@@ -333,6 +334,7 @@ MUTATIONS = [
     *FEED,
     *BATCHES,
     *SLOTS,
+    *ORDER,
 ]
 
 HEAD = """\

@@ -24,9 +24,9 @@ SWEEPS = [
             Edit("pick_due_holds", "for update skip locked", "for update"),
             Edit(
                 "settle_short",
-                "  v_lines := seckill_private.pick_due_holds(",
+                "  v_lines := seckill_private.pick_short(",
                 "  perform seckill_private.lock_slots(p_pool_ids);\n"
-                "  v_lines := seckill_private.pick_due_holds(",
+                "  v_lines := seckill_private.pick_short(",
             ),
         ),
         caught_by=checks_order.payment_never_waits_for_a_hold,
@@ -47,7 +47,7 @@ SWEEPS = [
     ),
     Mutation(
         "a batch that locks the inventory as it goes",
-        (Edit("pools_of_batch", "lock_stock(pool_ids)", "lock_slots(pool_ids)"),),
+        (Edit("pools_of_batch", "lock_stock(\n", "lock_slots(\n"),),
         caught_by=checks_order.batch_of_pools_in_debt,
         symptom="40P01",
     ),
@@ -146,6 +146,24 @@ SWEEPS = [
         caught_by=checks_sweep.sweep_beside_purchase,
         symptom="next_expiry is no lower bound",
     ),
+    Mutation(
+        "ended holds given back as if none of their units paid a debt",
+        (Edit("pick_short", " + sum(s.owed) as lacks", " as lacks"),),
+        caught_by=checks_sweep.debt_of_many_ended_holds,
+        symptom="the late payment: '55P03', expected 'confirmed'",
+    ),
+    Mutation(
+        "a batch that gives back what ended in its own pools only",
+        (
+            Edit(
+                "pools_of_batch",
+                "v_asked, null, p_beyond => pool_ids);",
+                "v_asked, pool_ids);",
+            ),
+        ),
+        caught_by=checks_sweep.batch_of_what_ended_elsewhere_too,
+        symptom="'busy': 4",
+    ),
 ]
 
 BOOKS = [
@@ -190,8 +208,8 @@ BOOKS = [
         (
             Edit(
                 "lock_slots",
-                "order by s.pool_id, s.slot\n",
-                "order by s.pool_id desc, s.slot\n",
+                "order by u.id loop",
+                "order by u.id desc loop",
             ),
         ),
         caught_by=checks_order.close_against_sweep,

@@ -71,9 +71,9 @@ LIFE = [
         (
             Edit(
                 "set_stock_total_at",
-                "  perform seckill_private.lock_slots(array(\n"
-                "    select p.pool_id from seckill_private.pool as p"
-                " where p.activity_id = p_activity_id));\n",
+                "  perform seckill_private.lock_stock(\n"
+                "    array(select p.pool_id from seckill_private.pool as p"
+                " where p.activity_id = p_activity_id),\n    p_sku);\n",
                 "",
             ),
         ),

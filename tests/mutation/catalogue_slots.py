@@ -68,9 +68,15 @@ SLOTS = [
     ),
     Mutation(
         "all slots locked but those made meanwhile",
-        (Edit("lock_slots", "    exit when v_locked = (\n", "    exit when 0 <= (\n"),),
+        (Edit("lock_slots", "      exit when v_locked = (\n", "      exit when 0 <= (\n"),),
         caught_by=checks_slots.slots_made_while_all_are_locked,
         symptom="slots left unlocked",
+    ),
+    Mutation(
+        "slots made that the pool does not know of",
+        (Edit("add_slots", "set slot_rows = p.slots\n", "set slot_rows = p.slot_rows\n"),),
+        caught_by=checks_slots.slots_made_while_a_buyer_waits,
+        symptom="reconcile: .*slot rows",
     ),
     Mutation(
         "a debt paid from two slots at once",

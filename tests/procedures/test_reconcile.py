@@ -30,6 +30,7 @@ from tests.procedures.instants import (
     reserve_at,
     sale_between,
 )
+from tests.procedures.rules import set_slots
 
 LATE = OPENS + HOLD
 IDS = """(select s.pool_id from seckill_private.pool as s where s.activity_id = %(id)s)"""
@@ -134,6 +135,24 @@ def test_units_out_of_nowhere_are_reported(operator, superuser):
          where pool_id in {IDS}""",
     )
     assert found(operator, sale) == {"I2"}
+
+
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_a_pool_that_does_not_know_its_slots_is_reported(operator, superuser, wrong):
+    sale, _ = lively_sale(operator, superuser)
+    set_slots(operator, sale, 4)
+    set_slots(operator, sale, 2)
+    assert violations(operator, sale) == [], "the rows stay, and are counted"
+    plant(
+        superuser,
+        sale,
+        f"""
+        update seckill_private.pool as s set slot_rows = slot_rows + {wrong}
+         where s.activity_id = %(id)s""",
+    )
+    (line,) = violations(operator, sale)
+    assert (line.invariant, line.expected, line.actual) == ("I2", "4", str(4 + wrong))
+    assert line.subject.endswith("slot 0: slot rows")
 
 
 @pytest.mark.parametrize("kind", ["allocate", "confirm", "cancel", "expire", "late_confirm"])

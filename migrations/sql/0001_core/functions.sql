@@ -603,15 +603,23 @@ create or replace function seckill_private.digest_of (
   p_dimension text
 )
   returns bytea
-  language sql
+  language plpgsql
   stable
   parallel safe
-begin atomic
-  select d.digest
-    from unnest(p_digests) as d (digest)
-   where substr(d.digest, 1, 4) = seckill_private.dimension_tag(p_dimension)
-   limit 1;
-end;
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_tag bytea := seckill_private.dimension_tag(p_dimension);
+  v_digest bytea;
+begin
+  foreach v_digest in array coalesce(p_digests, '{}') loop
+    if substr(v_digest, 1, 4) = v_tag then
+      return v_digest;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
 
 comment on function seckill_private.digest_of (bytea[], text) is
   'The digest of a dimension among those of a request; null where it carries none.';
@@ -748,6 +756,7 @@ comment on function seckill_private.begin_write () is
 -- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
 -- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
 -- long flushed it. A standby shows only what is on disk, and can write nothing.
+-- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
 )
@@ -2010,7 +2019,8 @@ comment on function seckill_private.rolling_peak (
 -- file: procedures/internal/limit_use_of.sql
 -- Read from the reservations of the subject, which is exact because every writer of them holds the
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
+-- own competitor. A subject that is not a user's is mostly new, and costs one probe then. Holds
+-- that ended are dated by their end, all else by the purchase. "offset 0"
 -- keeps the planner from counting each row once for every aggregate.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
@@ -2039,6 +2049,12 @@ declare
   end;
   v_dated_by_end boolean := p_limit.metric = 'expired_holds';
 begin
+  if p_digest is not null and not exists (
+       select from seckill_private.reservation as r where r.subjects @> array[p_digest]) then
+    v_use.used := 0;
+    v_use.unpaid := 0;
+    return v_use;
+  end if;
   select coalesce(sum(u.used), 0),
          coalesce(sum(u.used) filter (where u.unpaid), 0),
          min(u.expires_at) filter (where u.unpaid and u.used > 0),
@@ -3050,9 +3066,11 @@ comment on function seckill_private.post_movements (
 
 -- file: procedures/internal/lock_slots.sql
 -- A statement that waited does not see the slots that were made meanwhile (set_slots, which locks
--- those that there are): then they are locked by one more look.
--- Locks: the slots of some pools, ascending, in one statement. Whoever holds a slot already may
---   wait only for a later one.
+-- those that there are): then they are locked by one more look. A new slot is the pool's last, so
+-- that is in order as long as no later pool is locked: one pool after another, not all in one
+-- statement.
+-- Locks: the slots of some pools, ascending. Whoever holds a slot already may wait only for a later
+--   one.
 create or replace function seckill_private.lock_slots (
   p_pool_ids bigint[]
 )
@@ -3062,17 +3080,20 @@ create or replace function seckill_private.lock_slots (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  v_pool_id bigint;
   v_locked bigint;
 begin
-  loop
-    perform
-       from seckill_private.pool_slot as s
-      where s.pool_id = any (p_pool_ids)
-      order by s.pool_id, s.slot
-        for update;
-    get diagnostics v_locked = row_count;
-    exit when v_locked = (
-      select count(*) from seckill_private.pool_slot as s where s.pool_id = any (p_pool_ids));
+  for v_pool_id in select distinct u.id from unnest(p_pool_ids) as u (id) order by u.id loop
+    loop
+      perform
+         from seckill_private.pool_slot as s
+        where s.pool_id = v_pool_id
+        order by s.slot
+          for update;
+      get diagnostics v_locked = row_count;
+      exit when v_locked = (
+        select count(*) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+    end loop;
   end loop;
 end
 $function$;
@@ -3082,10 +3103,12 @@ comment on function seckill_private.lock_slots (bigint[]) is
 
 -- file: procedures/internal/lock_stock.sql
 -- For a call that may give units back several times: what goes on to the inventory (of a pool that
--- is closed, or owes units) needs that row, and each time would take its own.
+-- is closed, or owes units) needs that row, and each time would take its own. p_sku: a row that the
+-- call needs besides, for what it puts in or takes out itself.
 -- Locks: slots ascending; inventory rows by sku.
 create or replace function seckill_private.lock_stock (
-  p_pool_ids bigint[]
+  p_pool_ids bigint[],
+  p_sku text default null
 )
   returns void
   language plpgsql
@@ -3095,16 +3118,18 @@ as $function$
 begin
   perform seckill_private.lock_slots(p_pool_ids);
   perform from seckill_private.inventory as i
-    where i.sku in (
+    where i.sku = any (array(
             select p.sku from seckill_private.pool as p
               join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0))
+             where p.pool_id = any (p_pool_ids) and (s.closed or s.owed > 0)
+             union
+            select p_sku))
     order by i.sku collate "C"
       for update;
 end
 $function$;
 
-comment on function seckill_private.lock_stock (bigint[]) is
+comment on function seckill_private.lock_stock (bigint[], text) is
   'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
 -- file: procedures/internal/scheduled_by.sql
@@ -3220,14 +3245,16 @@ comment on function seckill_private.pool_at (bigint, bigint, timestamptz, boolea
 -- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
 -- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
 -- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
--- (null: all). p_within: only holds that touch no other pool.
+-- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch
+-- others, too.
 -- Locks: reservations, by SKIP LOCKED.
 create or replace function seckill_private.pick_due_holds (
   p_now timestamptz,
   p_activity_ids bigint[],
   p_pool_ids bigint[],
   p_within bigint[],
-  p_limit integer
+  p_limit integer,
+  p_beyond bigint[] default null
 )
   returns seckill_private.unit_line[]
   language plpgsql
@@ -3251,6 +3278,7 @@ begin
                and r.expires_at <= p_now
                and (p_pool_ids is null or p_pool_ids && r.pool_ids)
                and (p_within is null or r.pool_ids <@ p_within)
+               and (p_beyond is null or not r.pool_ids <@ p_beyond)
              order by r.expires_at
              limit p_limit - cardinality(v_ids)
                for update skip locked) as d;
@@ -3276,8 +3304,49 @@ end
 $function$;
 
 comment on function seckill_private.pick_due_holds (
-  timestamptz, bigint[], bigint[], bigint[], integer) is
+  timestamptz, bigint[], bigint[], bigint[], integer, bigint[]) is
   'Expire holds that have ended; their units, which are still to be given back.';
+
+-- file: procedures/internal/pick_short.sql
+-- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it
+-- lacks; what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
+-- Locks: due holds by SKIP LOCKED.
+create or replace function seckill_private.pick_short (
+  p_now timestamptz,
+  p_activity_ids bigint[],
+  p_pool_ids bigint[],
+  p_quantities bigint[],
+  p_within bigint[],
+  p_beyond bigint[] default null
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool record;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_pool in
+    select l.pool_id, l.quantity - sum(s.available) + sum(s.owed) as lacks
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = l.pool_id
+     group by l.pool_id, l.quantity
+    having l.quantity > sum(s.available)
+     order by l.pool_id
+  loop
+    v_lines := v_lines || seckill_private.pick_due_holds(
+      p_now, p_activity_ids, array[v_pool.pool_id], p_within,
+      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
+  end loop;
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.pick_short (
+  timestamptz, bigint[], bigint[], bigint[], bigint[], bigint[]) is
+  'Expire ended holds of those pools that have too few units; what is to be given back.';
 
 -- file: procedures/internal/release_due.sql
 -- Called with the pools' slots locked, so that a release is moved once. Releases up to p_until are
@@ -3331,14 +3400,16 @@ comment on function seckill_private.release_due (timestamptz, timestamptz, bigin
 -- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
 -- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
 -- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
--- and the slots.
--- Locks: due holds by SKIP LOCKED, then the slots of the order and of those holds, all at once.
+-- and the slots. p_sku: whose inventory the caller needs afterwards.
+-- Locks: due holds by SKIP LOCKED; then the slots of the order and of those holds, and the
+--   inventory of pools in debt, all at once, since the caller may come twice.
 create or replace function seckill_private.settle_short (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
   p_quantities bigint[],
-  p_locked boolean
+  p_locked boolean,
+  p_sku text default null
 )
   returns void
   language plpgsql
@@ -3347,23 +3418,22 @@ create or replace function seckill_private.settle_short (
 as $function$
 declare
   v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
-  v_most bigint := (select max(q) from unnest(p_quantities) as q);
   v_lines seckill_private.unit_line[];
 begin
   if v_short is null then
     return;
   end if;
-  v_lines := seckill_private.pick_due_holds(
-    p_now, array[p_activity_id], v_short, case when p_locked then p_pool_ids end,
-    least(greatest(v_most, 100), 10000)::integer);
+  v_lines := seckill_private.pick_short(
+    p_now, array[p_activity_id], p_pool_ids, p_quantities,
+    case when p_locked then p_pool_ids end);
   if v_lines is null and not exists (
        select from seckill_private.stock_release as r
         where r.pool_id = any (v_short)
           and r.release_at <= p_now) then
     return;
   elsif not p_locked then
-    perform seckill_private.lock_slots(
-      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l));
+    perform seckill_private.lock_stock(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l), p_sku);
   end if;
   perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
   perform seckill_private.release_due(p_now, p_now, v_short);
@@ -3371,17 +3441,19 @@ end
 $function$;
 
 comment on function seckill_private.settle_short (
-  timestamptz, bigint, bigint[], bigint[], boolean) is
+  timestamptz, bigint, bigint[], bigint[], boolean, text) is
   'Give back what has ended or is due, where an order would lack units otherwise.';
 
 -- file: procedures/internal/lock_units.sql
--- Locks: due holds by SKIP LOCKED; the slots of the pools, ascending.
+-- p_sku: whose inventory the caller needs afterwards.
+-- Locks: due holds by SKIP LOCKED; the slots of the pools, ascending; inventory (settle_short).
 create or replace function seckill_private.lock_units (
   p_now timestamptz,
   p_activity_id bigint,
   p_pool_ids bigint[],
   p_quantities bigint[],
-  p_locked boolean default false
+  p_locked boolean default false,
+  p_sku text default null
 )
   returns boolean
   language plpgsql
@@ -3390,7 +3462,8 @@ create or replace function seckill_private.lock_units (
 as $function$
 begin
   if not p_locked then
-    perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, false);
+    perform seckill_private.settle_short(
+      p_now, p_activity_id, p_pool_ids, p_quantities, false, p_sku);
     perform seckill_private.lock_slots(p_pool_ids);
   end if;
   perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, true);
@@ -3398,7 +3471,8 @@ begin
 end
 $function$;
 
-comment on function seckill_private.lock_units (timestamptz, bigint, bigint[], bigint[], boolean) is
+comment on function seckill_private.lock_units (
+  timestamptz, bigint, bigint[], bigint[], boolean, text) is
   'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
 -- file: procedures/internal/hold_units.sql
@@ -4638,7 +4712,10 @@ comment on function seckill_private.lock_all_digests (
   'Take the advisory locks of the subjects of a batch.';
 
 -- file: procedures/internal/pools_of_batch.sql
--- Locks: the slots of the pools, and the inventory where one owes units, where there are several.
+-- Where a pool has too few for all that ask, those ended holds are given back that have units of
+-- other pools, too: that can be done only while no slot is locked. Others are when they are needed.
+-- Locks: due holds by SKIP LOCKED; the slots of the pools and of those holds, and the inventory
+--   where one owes units, where there are several pools, or any such holds.
 -- decided_at: the clock, read after the locks, or what the pools have seen, where that is less than
 -- a second ahead: others were a moment quicker. A pool that is further ahead is not fresh: its
 -- requests are decided one by one, each at its own time.
@@ -4657,18 +4734,35 @@ create or replace function seckill_private.pools_of_batch (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_clock timestamptz;
+  v_clock timestamptz := coalesce(p_now, clock_timestamp());
+  v_asked bigint[];
+  v_activity_ids bigint[];
+  v_lines seckill_private.unit_line[];
 begin
-  pool_ids := array(
-    select distinct r.pool_id
-      from unnest(p_requests) as r
-     where r.pool_id is not null and r.error_code is null
-     order by r.pool_id);
-  locked := cardinality(pool_ids) > 1;
+  select coalesce(array_agg(q.pool_id order by q.pool_id), '{}'),
+         array_agg(q.units order by q.pool_id), array_agg(distinct q.activity_id)
+    into pool_ids, v_asked, v_activity_ids
+    from (select r.pool_id, r.activity_id, sum(r.quantity)::bigint as units
+            from unnest(p_requests) as r
+           where r.pool_id is not null and r.error_code is null
+           group by r.pool_id, r.activity_id) as q;
+  if exists (
+    select from seckill_private.pool_slot as s
+     where s.pool_id = any (pool_ids)
+       and s.next_expiry <= v_clock
+  ) then
+    v_lines := seckill_private.pick_short(
+      v_clock, v_activity_ids, pool_ids, v_asked, null, p_beyond => pool_ids);
+  end if;
+  locked := cardinality(pool_ids) > 1 or v_lines is not null;
   if locked then
-    perform seckill_private.lock_stock(pool_ids);
+    perform seckill_private.lock_stock(
+      pool_ids || array(select l.pool_id from unnest(v_lines) as l));
   end if;
   v_clock := coalesce(p_now, clock_timestamp());
+  if v_lines is not null then
+    perform seckill_private.post_movements(v_clock, 'expire', 'held', 'available', v_lines);
+  end if;
   select array_agg(p.pool_id) filter (where p.seen_at < v_clock + interval '1 second'),
          greatest(v_clock, max(p.seen_at) filter (
            where p.seen_at < v_clock + interval '1 second'))
@@ -5228,6 +5322,8 @@ comment on function seckill_private.lock_reservation (text, bigint) is
 -- file: procedures/internal/resolve_reservation.sql
 -- One step of a reservation's life: its state changes and its units move, once. The guard on the
 -- old state is what makes it once, should the lock before it ever be forgotten.
+-- Locks: none but post_movements': slots ascending, then inventory rows by sku; the caller has the
+--   reservation.
 create or replace function seckill_private.resolve_reservation (
   p_now timestamptz,
   p_reservation seckill_private.reservation,
@@ -6224,6 +6320,7 @@ comment on function seckill_private.ops_replay (text, uuid, jsonb) is
 
 -- file: procedures/internal/ops_record.sql
 -- session_user, the login, is kept beside the actor by the column's default.
+-- Locks: none; the caller has the activity, or the request id.
 create or replace function seckill_private.ops_record (
   p_call text,
   p_activity_id bigint,
@@ -6846,6 +6943,7 @@ comment on function seckill_private.cut_available (timestamptz, bigint, bigint, 
 
 -- file: procedures/internal/cut_unreleased.sql
 -- The latest release is the first to go: what buyers were told to come soonest still comes.
+-- Locks: none that the caller has not taken, and the inventory row.
 create or replace function seckill_private.cut_unreleased (
   p_now timestamptz,
   p_pool_id bigint,
@@ -7071,6 +7169,8 @@ comment on function seckill_private.lower_total (
 
 -- file: procedures/internal/raise_total.sql
 -- Who raises the total to what the pool has, or more, has changed his mind about what it owes.
+-- Locks: none but the inventory row; the caller has the slots, and that one too where it may need
+--   others (lock_stock).
 -- Raises: SK007 when the inventory has fewer.
 create or replace function seckill_private.raise_total (
   p_now timestamptz,
@@ -7104,8 +7204,9 @@ comment on function seckill_private.raise_total (
   'Bring units from the inventory into a pool until its total is this.';
 
 -- file: procedures/internal/set_stock_total_at.sql
--- Locks: the slots of the activity (its row is locked), reservations by SKIP LOCKED, the inventory
---   row.
+-- Holds that are settled or revoked may have units of other pools, too, and those may be in debt.
+-- Locks: the slots of the activity (its row is locked); this sku's inventory and those of pools in
+--   debt, at once; reservations by SKIP LOCKED.
 -- Raises: SK003, SK006 (another total than was expected), SK007, 55P03.
 create or replace function seckill_private.set_stock_total_at (
   p_now timestamptz,
@@ -7129,8 +7230,9 @@ declare
   v_before seckill_private.pool_slot;
   v_after seckill_private.pool_slot;
 begin
-  perform seckill_private.lock_slots(array(
-    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id));
+  perform seckill_private.lock_stock(
+    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
+    p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
   perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
@@ -7428,7 +7530,7 @@ comment on function seckill_private.change_list (
   'Put subjects on a list of an activity (eligible, blocked), or take them off.';
 
 -- file: procedures/internal/move_units.sql
--- Locks: due holds by SKIP LOCKED; slots ascending; the inventory row.
+-- Locks: due holds by SKIP LOCKED; slots ascending; inventory rows by sku.
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.move_units (
   p_now timestamptz,
@@ -7447,7 +7549,9 @@ declare
   v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
   v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
 begin
-  if not seckill_private.lock_units(v_now, p_activity_id, v_pool_ids, array[p_quantity, 0]) then
+  if not seckill_private.lock_units(
+       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
+       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
     perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
   end if;
   perform seckill_private.post_movements(
@@ -7793,7 +7897,8 @@ comment on function seckill_private.feed_rows (seckill_private.feed_place, bigin
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
 -- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
 -- every movement of a slot has one ledger row, and open holds add up to held, as scheduled releases
--- do to unreleased.
+-- do to unreleased. A pool has as many slots as it says (slot_rows), by which a purchase knows
+-- whether to look beyond the first.
 create or replace function seckill_private.check_slots (
   p_activity_id bigint
 )
@@ -7802,10 +7907,12 @@ create or replace function seckill_private.check_slots (
   stable
 begin atomic
   with slot as (
-    select s.*, p.sku, p.region, sum(s.available) over (partition by s.pool_id) as in_pool
+    select s.*, p.sku, p.region, sum(s.available) over w as in_pool, count(*) over w as in_rows,
+           case s.slot when 0 then p.slot_rows else count(*) over w end as told_rows
       from seckill_private.pool as p
       join seckill_private.pool_slot as s on s.pool_id = p.pool_id
      where p.activity_id = p_activity_id
+    window w as (partition by s.pool_id)
   ), book as (
     select l.pool_id, l.slot, count(*) filter (where l.source is not null) as lines,
            sum(l.quantity * seckill_private.moved(l.source, l.target, 'available')) as available,
@@ -7846,6 +7953,7 @@ begin atomic
         least(s.available, s.held, s.sold, s.unreleased)),
        ('I1', 'available while units are owed', 0,
         greatest(least(s.in_pool, s.owed), 0)),
+       ('I2', 'slot rows', s.in_rows, s.told_rows),
        ('I2', 'available', coalesce(b.available, 0), s.available),
        ('I2', 'held', coalesce(b.held, 0), s.held),
        ('I2', 'sold', coalesce(b.sold, 0), s.sold),
@@ -9206,7 +9314,7 @@ grant execute on function seckill.allocate_stock (
   bigint, text, bigint, uuid, text, integer, text) to seckill_ops;
 
 -- file: procedures/running/set_stock_total.sql
--- Locks: the activity, its slots ascending, holds by SKIP LOCKED, the inventory row.
+-- Locks: the activity, its slots ascending, inventory rows by sku, holds by SKIP LOCKED.
 create or replace function seckill.set_stock_total (
   p_activity_id bigint,
   p_sku text,
@@ -9699,8 +9807,8 @@ grant execute on function seckill.set_slots (bigint, text, integer, text, text) 
 
 -- file: procedures/running/move_stock.sql
 -- Through the inventory's ledger, as everything that enters or leaves a pool.
--- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; the inventory
---   row.
+-- Locks: the request id, the activity; due holds by SKIP LOCKED; slots ascending; inventory rows by
+--   sku.
 create or replace function seckill.move_stock (
   p_activity_id bigint,
   p_sku text,

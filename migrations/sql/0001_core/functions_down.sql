@@ -488,6 +488,9 @@ drop function if exists seckill_private.settle_short;
 -- file: procedures/internal/release_due.sql (dropped)
 drop function if exists seckill_private.release_due;
 
+-- file: procedures/internal/pick_short.sql (dropped)
+drop function if exists seckill_private.pick_short;
+
 -- file: procedures/internal/pick_due_holds.sql (dropped)
 drop function if exists seckill_private.pick_due_holds;
 

@@ -18,6 +18,7 @@ import typer
 
 from seckill.cli import (
     _common,
+    _typed,
     activity,
     archive,
     bench,
@@ -122,9 +123,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: without the program's name; None: those of this process.
     """
+    line = list(sys.argv[1:] if arguments is None else arguments)
+    _typed.remember(app, line)
     try:
         result = app(
-            args=list(sys.argv[1:] if arguments is None else arguments),
+            args=line,
             prog_name="seckill",
             standalone_mode=False,
         )

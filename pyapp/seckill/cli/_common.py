@@ -95,6 +95,7 @@ def explain(error: Exception) -> tuple[str, ExitCode] | None:
     import psycopg
 
     from seckill import errors
+    from seckill.cli._typed import as_typed
     from seckill.migrate import MigrationError
     from seckill.runtime import StartError
 
@@ -103,6 +104,8 @@ def explain(error: Exception) -> tuple[str, ExitCode] | None:
             return f"{error}; ask again with the same request id", ExitCode.UNKNOWN
         case errors.Unavailable() | errors.IncompatibleSchema():
             return str(error), ExitCode.ENVIRONMENT
+        case errors.InvalidArgument():
+            return as_typed(str(error)), ExitCode.USAGE
         case errors.SeckillError():
             return str(error), ExitCode.USAGE
         case StartError() | MigrationError():

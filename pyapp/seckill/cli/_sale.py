@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 import typer
 
 from seckill.cli._common import ExitCode, fail, note, required
+from seckill.cli._typed import as_typed
 
 if TYPE_CHECKING:
     from seckill import Client
@@ -146,7 +147,7 @@ def explained(
         if error.sqlstate in _HINTS:
             fail(f"{said}; {_HINTS[error.sqlstate]}", ExitCode.USAGE)
         if isinstance(error, SeckillError) and so_far():
-            fail(said, ExitCode.USAGE)
+            fail(as_typed(said), ExitCode.USAGE)
         raise
 
 

@@ -76,8 +76,9 @@ def allocate(
     quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="Units.")],
     region: Region = "*",
     slots: Annotated[
-        int, typer.Option(help="Rows for a pool that is made here: seckill stock slots.")
-    ] = 1,
+        int | None,
+        typer.Option(help="Rows for a pool that is made here, 1 to 64: seckill stock slots."),
+    ] = None,
     request_id: RequestId = None,
     actor: Actor = None,
     dsn: Dsn = None,
@@ -85,6 +86,8 @@ def allocate(
 ) -> None:
     """Move units from the inventory into a sale, also while it sells."""
     used = request_id or uuid4()
+    if slots is not None:
+        _require_slots(activity_id, sku, region, slots, dsn)
     with sale(dsn, used) as client:
         answer = client.allocate_stock(
             activity_id=activity_id,
@@ -92,7 +95,7 @@ def allocate(
             quantity=quantity,
             request_id=used,
             region=region,
-            slots=slots,
+            slots=1 if slots is None else slots,
             actor=actor,
         )
     if as_json:
@@ -107,6 +110,19 @@ def allocate(
     else:
         say(f"Allocated {quantity} of {sku} to {where}; the pool has {answer.total}.", good=True)
     tell_request(request_id, used)
+
+
+def _require_slots(activity_id: int, sku: str, region: str, slots: int, dsn: str | None) -> None:
+    """Fail where the pool is there with another number: the call would pass over the option."""
+    with views(dsn) as look:
+        there = [row["slots"] for row in look.pools(activity_id, sku) if row["region"] == region]
+    if there and there[0] != slots:
+        option = "" if region == "*" else f" --region {region}"
+        fail(
+            f"the pool of {sku} is there, with --slots {there[0]}; nothing was allocated:"
+            f" `seckill stock slots {activity_id} {sku} {slots}{option}` changes that",
+            ExitCode.USAGE,
+        )
 
 
 @app.command(
