@@ -2,6 +2,8 @@
 -- of several, all are locked before the first is touched. p_is_short: the counters were too low
 -- when they were read. p_slots: how many rows the pool had then (of one pool; null for several).
 -- p_locked: the transaction has slots already: nobody is waited for in a pool of several.
+-- What ended in a pool of several slots is given back by take_slots, and not here as well: the
+-- second time slots are locked, and an order that ended may have units of a lower pool.
 -- Locks: due holds by SKIP LOCKED; slots ascending, or by SKIP LOCKED.
 create or replace function seckill_private.take_units (
   p_now timestamptz,
@@ -30,7 +32,7 @@ begin
          p_now, p_activity_id, p_pool_ids, p_quantities, p_locked) then
       return null;
     end if;
-  elsif p_is_short and not (p_locked and p_slots > 1) then
+  elsif p_is_short and p_slots = 1 then
     perform seckill_private.settle_short(p_now, p_activity_id, p_pool_ids, p_quantities, p_locked);
   elsif p_slots = 1 then
     v_hold := seckill_private.hold_units(p_now, p_pool_ids[1], p_quantities[1], p_expires_at);

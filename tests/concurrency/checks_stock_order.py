@@ -152,3 +152,34 @@ def order_of_pools_in_debt(db: Database) -> None:
         answers = describe(ordering.finish()), describe(closing.finish())
     require_equal(answers, ("held", "closed"), "answers")
     require_books(db, first, second, *others)
+
+
+def purchase_that_settles_twice(db: Database) -> None:
+    """A pool in slots gives back what ended, is still short, and finds an order that ended, too.
+
+    That one has units of a lower pool: with slots in hand these may not be waited for.
+    """
+    lower, pool = pools_of(db, *three_skus()[1:], units=3)
+    lines = [(lower.sku, 1), (pool.sku, 1)]
+    [other] = users_of(db, 1, 2)  # so that the first slot has both orders, and is waited for
+    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+        set_slots(operator, pool, 2)
+        single = reserve(buyer, pool, user=other).reservation_id
+        order = reserve_lines(buyer, pool, lines, user="bob").reservation_id
+        paid = reserve_lines(buyer, pool, lines, user="eve").reservation_id
+    let_holds_end(db, pool, single, order)
+    with (
+        Session(db) as buying,
+        Session(db) as paying,
+        Gate(db) as in_hand,
+        Gate(db) as gate,
+    ):
+        in_hand.lock_reservation(order)
+        gate.lock_slots(pool)
+        require(buying.start(reserve, pool, quantity=2).blocked, "the purchase did not wait")
+        in_hand.open()
+        require(paying.start(confirm, paid, user="eve").blocked, "the payment did not wait")
+        gate.open()
+        answers = describe(paying.finish()), describe(buying.finish())
+    require(answers in (("confirmed", "held"), ("confirmed", "busy")), f"answers: {answers}")
+    require_books(db, lower, pool)

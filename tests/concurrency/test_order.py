@@ -26,6 +26,7 @@ from tests.fix_database import Database
         stock.revoke_beside_a_pool_in_debt,
         stock.move_beside_a_pool_in_debt,
         stock.order_of_pools_in_debt,
+        stock.purchase_that_settles_twice,
     ],
 )
 def test_stepped(db: Database, check: Callable[[Database], None]) -> None:

@@ -67,4 +67,16 @@ ORDER = [
         caught_by=checks.order_of_pools_in_debt,
         symptom="40P01",
     ),
+    Mutation(
+        "a purchase from a pool in slots that gives back twice what ended",
+        (
+            Edit(
+                "take_units",
+                "  elsif p_is_short and p_slots = 1 then\n",
+                "  elsif p_is_short then\n",
+            ),
+        ),
+        caught_by=checks.purchase_that_settles_twice,
+        symptom="40P01",
+    ),
 ]
