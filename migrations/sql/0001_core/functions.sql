@@ -2019,9 +2019,9 @@ comment on function seckill_private.rolling_peak (
 -- file: procedures/internal/limit_use_of.sql
 -- Read from the reservations of the subject, which is exact because every writer of them holds the
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. A subject that is not a user's is mostly new, and costs one probe then. Holds
--- that ended are dated by their end, all else by the purchase. "offset 0"
--- keeps the planner from counting each row once for every aggregate.
+-- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
+-- keeps the planner from counting each row once for every aggregate. A phone or an address is new
+-- in most purchases, which then cost one probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
