@@ -69,7 +69,7 @@ def close_beside_purchase(db: Database) -> None:
             gate.open()
             answer, closed = buyer.finish(), clerk.finish()
             require_equal(describe(closed), "closed", "close")
-            require_equal(describe(answer), "sold_out" if close_first else "held", "reserve")
+            require_equal(describe(answer), "ended" if close_first else "held", "reserve")
             held = 0 if close_first else 1
             require_units(db, sale, available=0, held=held)
             require_inventory(db, sale.sku, 5 - held)
