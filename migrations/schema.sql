@@ -5809,7 +5809,8 @@ begin
   else
     update seckill_private.activity as a
        set newcomer_units = seckill_private.newcomer_units(p_activity_id)
-     where a.activity_id = p_activity_id;
+     where a.activity_id = p_activity_id
+       and a.newcomer_units <> seckill_private.newcomer_units(p_activity_id);
   end if;
 end
 $$;

@@ -189,6 +189,20 @@ def test_sold_out_comes_before_not_eligible_and_that_before_limits(operator, buy
     assert reserve(buyer, sale).status == "paused"
 
 
+def test_a_further_block_leaves_the_row_that_each_purchase_reads(operator, superuser):
+    """An old snapshot would keep a version of it for each block."""
+    sale = open_sale(operator)
+    versions = set()
+    for user in ("ann", "bob", "cid"):
+        change_list(operator, "block", sale, "user", [user])
+        row = superuser.execute(
+            "select a.ctid::text from seckill_private.activity as a where a.activity_id = %s",
+            [sale.activity_id],
+        ).fetchone()
+        versions.add(row[0])
+    assert len(versions) == 1
+
+
 def test_explain_names_the_dimension(operator, buyer):
     sale = open_sale(operator)
     change_list(operator, "block", sale, "phone", ["1"])

@@ -7409,7 +7409,9 @@ comment on function seckill_private.newcomer_units (bigint) is
   'lists; 0: look.';
 
 -- file: procedures/internal/note_rules.sql
--- Whoever changes limits or lists notes here what a newcomer's purchase need not read.
+-- Whoever changes limits or lists notes here what a newcomer's purchase need not read. Where that
+-- stays, as with every block but the first, the row does too: each purchase reads it, and would go
+-- through all its versions while an old snapshot keeps them.
 -- Locks: none; the caller has the activity, or for limits on all (null) the revision counter.
 create or replace function seckill_private.note_rules (
   p_activity_id bigint
@@ -7431,7 +7433,8 @@ begin
   else
     update seckill_private.activity as a
        set newcomer_units = seckill_private.newcomer_units(p_activity_id)
-     where a.activity_id = p_activity_id;
+     where a.activity_id = p_activity_id
+       and a.newcomer_units <> seckill_private.newcomer_units(p_activity_id);
   end if;
 end
 $function$;
