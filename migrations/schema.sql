@@ -2102,6 +2102,10 @@ begin
   end if;
   v_returns := seckill_private.stock_returns(
     p_activity_id, p_look.pool_id, p_look.held, p_look.next_release, p_look.next_expiry, v_now);
+  -- The release that the look saw has come, or was taken back, since then.
+  if v_returns.retry <> 'not_yet' and p_look.next_release < 'infinity' then
+    return null;
+  end if;
   v_result.status := 'sold_out';
   v_result.sku := p_sku;
   v_result.remaining := p_look.available;
@@ -2992,7 +2996,7 @@ CREATE FUNCTION seckill_private.newcomer_units(p_activity_id bigint) RETURNS big
                WHERE (d.activity_id = newcomer_units.p_activity_id))) THEN (0)::bigint
              ELSE COALESCE(min(
              CASE
-                 WHEN ((l.dimension <> 'user'::text) OR (l.maximum < 1)) THEN (0)::bigint
+                 WHEN (l.dimension <> 'user'::text) THEN (0)::bigint
                  WHEN (l.metric = 'units'::text) THEN l.maximum
                  ELSE NULL::bigint
              END), '9223372036854775807'::bigint)

@@ -14,7 +14,7 @@ begin atomic
              then 0
            else coalesce(
              min(case
-                   when l.dimension <> 'user' or l.maximum < 1 then 0
+                   when l.dimension <> 'user' then 0
                    when l.metric = 'units' then l.maximum
                  end),
              9223372036854775807)

@@ -149,7 +149,7 @@ if v_listed = (v_list = 'blocked') and exists (
     ),
     Mutation(
         "a limit on phones that newcomers are not asked about",
-        (Edit("newcomer_units", "l.dimension <> 'user' or l.maximum < 1", "l.maximum < 1"),),
+        (Edit("newcomer_units", "l.dimension <> 'user'", "l.dimension is null"),),
         caught_by=checks_limits.newcomers_meet_every_rule,
         symptom="'no error', expected 'SK001'",
     ),

@@ -4453,6 +4453,10 @@ begin
   end if;
   v_returns := seckill_private.stock_returns(
     p_activity_id, p_look.pool_id, p_look.held, p_look.next_release, p_look.next_expiry, v_now);
+  -- The release that the look saw has come, or was taken back, since then.
+  if v_returns.retry <> 'not_yet' and p_look.next_release < 'infinity' then
+    return null;
+  end if;
   v_result.status := 'sold_out';
   v_result.sku := p_sku;
   v_result.remaining := p_look.available;
@@ -7394,7 +7398,7 @@ begin atomic
              then 0
            else coalesce(
              min(case
-                   when l.dimension <> 'user' or l.maximum < 1 then 0
+                   when l.dimension <> 'user' then 0
                    when l.metric = 'units' then l.maximum
                  end),
              9223372036854775807)
