@@ -59,17 +59,16 @@ begin
   end if;
   v_returns := seckill_private.stock_returns(
     p_activity_id, p_look.pool_id, p_look.held, p_look.next_release, p_look.next_expiry, v_now);
-  -- The release that the look saw has come, or was taken back, since then.
-  if v_returns.retry <> 'not_yet' and p_look.next_release < 'infinity' then
-    return null;
-  end if;
   v_result.status := 'sold_out';
   v_result.sku := p_sku;
   v_result.remaining := p_look.available;
   v_result.epoch := p_look.epoch;
   v_result.retry := v_returns.retry;
   v_result.retry_at := v_returns.retry_at;
-  return v_result;
+  -- Null where the release that the look saw has come, or was taken back, since then.
+  return case
+    when v_returns.retry = 'not_yet' or p_look.next_release = 'infinity' then v_result
+  end;
 end
 $function$;
 
