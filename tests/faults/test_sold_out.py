@@ -1,4 +1,4 @@
-"""A whole sale sells out exactly, although PostgreSQL is killed in the middle of it.
+"""A whole sale sells out exactly, although PostgreSQL is killed three times in the middle of it.
 
 More buyers than units, through PgBouncer. Whoever had no answer asks again with the same request
 id, and whoever was told that units are still held unpaid asks until they are paid. Holds outlast
@@ -19,6 +19,7 @@ from tests.faults.fix_round import WAYS, Round, each_way, open_sale
 
 UNITS = 120
 CROWD = 200
+KILLS = 3
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -28,10 +29,12 @@ def test_sold_out(fault: Round, way: str) -> None:
     runtime = fault.runtime
     fault.activity_id = open_sale(runtime.ops_dsn, scarce=UNITS, hold_seconds=3_600)
     with fault.buyers(way, rush=CROWD) as crowd:
-        crowd.wait_for_more(UNITS // 2)
-        runtime.postgres.kill()
-        fault.faults += 1
-        runtime.postgres.start()
+        # More than once: a kill may fall between two calls and cut off none.
+        for _ in range(KILLS):
+            crowd.wait_for_more(UNITS // (2 * KILLS))
+            runtime.postgres.kill()
+            fault.faults += 1
+            runtime.postgres.start()
         assert 0 < len(buyers_of(fault)) < UNITS, "not in the middle: the round shows nothing"
     verdict = fault.judge()
     assert verdict.unknown > 0, "no call was cut off: the round shows nothing"
