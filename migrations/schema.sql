@@ -1398,13 +1398,9 @@ begin
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
-  v_result := seckill_private.reserve_one(
+  v_result := seckill_private.reserve_at(
     null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
-    v_digests, false);
-  if v_result.status = 'error' then
-    perform seckill_private.raise_request_error(
-      v_result.error_code, p_activity_id, array[p_sku], p_request_id, p_region, v_digests);
-  end if;
+    v_digests);
   v_result.ordinal := 1;
   return v_result;
 end
@@ -5383,7 +5379,7 @@ CREATE FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) RET
 
 ALTER FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) IS 'Take the transaction-level advisory lock of a subject.';
+COMMENT ON FUNCTION seckill_private.lock_subject(p_dimension text, p_value text) IS 'Take the transaction-level advisory lock of a subject; true, always.';
 
 CREATE FUNCTION seckill_private.lock_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities bigint[], p_locked boolean DEFAULT false, p_sku text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql

@@ -3,6 +3,7 @@
 -- empty when the first buyer comes has 100,000 rows a minute later. Before PostgreSQL 18 a small
 -- table that has to be read whole then looks so costly that its plan is compiled, hence jit. So all
 -- that buy or run a sale.
+-- v_begun is never read: an assignment is an expression, perform would be a query.
 create or replace function seckill.reserve (
   p_activity_id bigint,
   p_user_id text,
@@ -35,13 +36,9 @@ begin
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
-  v_result := seckill_private.reserve_one(
+  v_result := seckill_private.reserve_at(
     null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
-    v_digests, false);
-  if v_result.status = 'error' then
-    perform seckill_private.raise_request_error(
-      v_result.error_code, p_activity_id, array[p_sku], p_request_id, p_region, v_digests);
-  end if;
+    v_digests);
   v_result.ordinal := 1;
   return v_result;
 end

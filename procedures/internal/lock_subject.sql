@@ -12,4 +12,4 @@ create or replace function seckill_private.lock_subject (
 return pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) is not null;
 
 comment on function seckill_private.lock_subject (text, text) is
-  'Take the transaction-level advisory lock of a subject.';
+  'Take the transaction-level advisory lock of a subject; true, always.';

@@ -8,6 +8,7 @@
 --   during the call.
 -- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
 --   once more: else a window that is over would open again.
+-- v_locked is never read: see seckill.reserve.
 -- Locks: the user; the request's other subjects, where no p_sale is given; due holds of the pools
 --   by SKIP LOCKED; the pools' slots, taken last, held shortest.
 -- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),

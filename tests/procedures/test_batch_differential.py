@@ -239,7 +239,7 @@ def clocked(
     reserve_now calls it, and can be told the time in no other way.
     """
     living = (resources.procedures() / "buying" / "reserve.sql").read_text(encoding="utf-8")
-    reads_the_clock = "reserve_one(\n    null, "
+    reads_the_clock = "reserve_at(\n    null, "
     assert living.count(reads_the_clock) == 1
     with new_database(server, templates(server)) as name:
         made = Database(name, target, server, poolers)

@@ -247,8 +247,10 @@ comment on function seckill_private.fault_in_line (text, integer) is
   'What is wrong with a line of a purchase, or null.';
 
 -- file: procedures/internal/is_sound.sql
--- Whether fault_in_buyer and fault_in_line find nothing wrong, in the fewest steps: what an
--- expression might have to do is made ready in every transaction, even where it is never done.
+-- What this lets through nobody looks at again; what it does not, validate_request decides. So it
+-- must never be more lenient than fault_in_buyer and fault_in_line, whose rules it has in the fewest
+-- steps: what an expression might have to do is made ready in every transaction, even where it is
+-- never done.
 create or replace function seckill_private.is_sound (
   p_activity_id bigint,
   p_user_id text,
@@ -654,7 +656,7 @@ create or replace function seckill_private.lock_subject (
 return pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) is not null;
 
 comment on function seckill_private.lock_subject (text, text) is
-  'Take the transaction-level advisory lock of a subject.';
+  'Take the transaction-level advisory lock of a subject; true, always.';
 
 -- file: procedures/internal/lock_buyers.sql
 -- The one order of users: a batch of purchases and one of payments may have the same buyers.
@@ -4482,6 +4484,7 @@ comment on function seckill_private.answer_newcomer (
 --   during the call.
 -- Time: a clock that is behind what the subjects have seen is moved up to it, and the decision made
 --   once more: else a window that is over would open again.
+-- v_locked is never read: see seckill.reserve.
 -- Locks: the user; the request's other subjects, where no p_sale is given; due holds of the pools
 --   by SKIP LOCKED; the pools' slots, taken last, held shortest.
 -- Errors: SK001 (a limit's dimension is missing), SK002, SK003, SK004 are rows too (status error),
@@ -8325,6 +8328,7 @@ comment on function seckill_private.check_limits (bigint) is
 -- empty when the first buyer comes has 100,000 rows a minute later. Before PostgreSQL 18 a small
 -- table that has to be read whole then looks so costly that its plan is compiled, hence jit. So all
 -- that buy or run a sale.
+-- v_begun is never read: an assignment is an expression, perform would be a query.
 create or replace function seckill.reserve (
   p_activity_id bigint,
   p_user_id text,
@@ -8357,13 +8361,9 @@ begin
   if p_subjects is distinct from '{}' then
     v_digests := seckill_private.subject_digests(p_subjects);
   end if;
-  v_result := seckill_private.reserve_one(
+  v_result := seckill_private.reserve_at(
     null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region,
-    v_digests, false);
-  if v_result.status = 'error' then
-    perform seckill_private.raise_request_error(
-      v_result.error_code, p_activity_id, array[p_sku], p_request_id, p_region, v_digests);
-  end if;
+    v_digests);
   v_result.ordinal := 1;
   return v_result;
 end

@@ -26,7 +26,7 @@ _SMALL = 10_000
 # Sorted by the key within a chunk, or every row would be written to another page of the index.
 _CHUNK = 250_000
 _STOCK = 100_000_000
-# As seckill_private.take_hold writes it.
+# As seckill_private.write_hold writes it.
 _FILL = """
 insert into seckill_private.reservation (
   buyer_key, request_id, shard, reservation_id, user_id, state, created_at, expires_at,
