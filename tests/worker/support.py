@@ -44,9 +44,9 @@ class Worker:
         self.process.send_signal(number)
         return self.ended()
 
-    def ended(self, timeout_seconds: float = 20) -> dict[str, Any]:
+    def ended(self) -> dict[str, Any]:
         """Its last line, once it has ended by itself."""
-        assert self.process.wait(timeout_seconds) == 0
+        assert self.process.wait(20) == 0
         wait_until(lambda: bool(self.saw("stopped")), "the last line")
         assert self.lines[-1]["event"] == "stopped"
         return self.lines[-1]
