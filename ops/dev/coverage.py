@@ -253,7 +253,7 @@ def living() -> list[Defined]:
 @cache
 def files() -> Mapping[str, str]:
     """The file of each function, below the checkout: it is named like the function."""
-    return {path.stem: str(path.relative_to(ROOT)) for path in ROOT.glob("procedures/*/*.sql")}
+    return {path.stem: str(path.relative_to(ROOT)) for path in ROOT.glob("procedures/**/*.sql")}
 
 
 def first_line(file: str) -> int:

@@ -22,6 +22,7 @@ $function$;
 
 comment on function seckill.cancel (text, bigint, text) is
   'Give a hold back: its units are available again at once. Answers: cancelled; confirmed (too '
-  'late, it was paid); expired (the hold had ended). A repeat gives the same answer, replayed. '
-  'Raises SK001, SK005, SK008.';
+  'late, it was paid); expired (the hold had ended); refunded. A repeat gives the same answer; '
+  'replayed where it was cancelled before. Raises SK001, SK005, SK008; 55P03 after five '
+  'seconds of waiting, when nothing happened.';
 grant execute on function seckill.cancel (text, bigint, text) to seckill_app;

@@ -46,7 +46,7 @@ $function$;
 
 comment on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb) is
   'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by '
-  'the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. '
+  'the caller before the first try; a repeat of what was held is that reservation (replayed). '
   'p_region: matched exactly. p_subjects: {"phone": "…", …}, whom limits and lists may be about '
   'beside the user; stored as salted digests only. Answers, highest precedence first: the earlier '
   'answer; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy (nothing was '

@@ -79,7 +79,7 @@ def test_the_judge_finds_answers_that_came_too_soon(fault: Round, way: str) -> N
 @contextmanager
 def commits_that_do_not_wait(runtime: Runtime) -> Generator[None]:
     """The function that makes answers durable does nothing, and nothing is written meanwhile."""
-    living = resources.procedures() / "internal" / "commit_durably.sql"
+    living = resources.procedures() / "internal" / "transactions" / "commit_durably.sql"
     with psycopg.connect(runtime.superuser_dsn, autocommit=True) as superuser:
         superuser.execute("alter system set wal_writer_delay = '10s'")
         superuser.execute("select pg_reload_conf()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def label(path: Path) -> str:
 def test_install_lists_every_file_once() -> None:
     """living_files raises otherwise."""
     assert len(freeze.living_files(PROCEDURES)) == len(LIVING) > 0
+
+
+def test_the_rules_stand_folder_by_folder_as_their_page_lists_them() -> None:
+    page = (PROCEDURES / "internal" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[`(\w+)`\]\(\1\)", page, re.MULTILINE)
+    names = [Path(name).parts for name in freeze.living_files(PROCEDURES)]
+    folders = [parts[2] for parts in names if parts[:2] == ("procedures", "internal")]
+    assert [folder for folder, _ in itertools.groupby(folders)] == listed
 
 
 @pytest.mark.parametrize("path", LIVING, ids=label)

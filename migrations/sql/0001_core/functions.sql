@@ -5,7 +5,7 @@ set local lock_timeout = '3s';
 set local search_path = pg_catalog, pg_temp;
 set local role seckill_owner;
 
--- file: procedures/internal/raise_error.sql
+-- file: procedures/internal/arguments/raise_error.sql
 -- The one table of our error codes, and the one of PostgreSQL's that we raise ourselves. Messages
 -- are constant, so that logs can be grouped by them; data stand in the detail, and never a
 -- subject's raw value.
@@ -39,7 +39,7 @@ $function$;
 comment on function seckill_private.raise_error (text, text) is
   'Raise one of the errors SK001 to SK008, or 55P03, with its constant message.';
 
--- file: procedures/internal/fault_in_text.sql
+-- file: procedures/internal/arguments/fault_in_text.sql
 -- 200 characters are the most that any text of a caller may have.
 create or replace function seckill_private.fault_in_text (
   p_name text,
@@ -57,7 +57,7 @@ end;
 comment on function seckill_private.fault_in_text (text, text) is
   'What is wrong with a text that has to be given, or null.';
 
--- file: procedures/internal/require_text.sql
+-- file: procedures/internal/arguments/require_text.sql
 -- Raises: SK001 when the text is null, empty or longer than 200 characters.
 create or replace function seckill_private.require_text (
   p_name text,
@@ -78,7 +78,7 @@ $function$;
 comment on function seckill_private.require_text (text, text) is
   'Refuse a text argument that is null, empty or longer than 200 characters.';
 
--- file: procedures/internal/optional_text.sql
+-- file: procedures/internal/arguments/optional_text.sql
 -- Raises: SK001 when the text is given, and empty or longer than 200 characters.
 create or replace function seckill_private.optional_text (
   p_name text,
@@ -99,7 +99,7 @@ $function$;
 comment on function seckill_private.optional_text (text, text) is
   'Refuse a text argument that is empty or longer than 200 characters; null is fine.';
 
--- file: procedures/internal/require_units.sql
+-- file: procedures/internal/arguments/require_units.sql
 -- The bound keeps every sum of units far from the end of bigint.
 -- Raises: SK001 when the number is null, not positive, or above 10^12.
 create or replace function seckill_private.require_units (
@@ -122,7 +122,7 @@ $function$;
 comment on function seckill_private.require_units (text, bigint) is
   'Refuse a number of units that is null, not positive, or above 10^12.';
 
--- file: procedures/internal/require_slots.sql
+-- file: procedures/internal/arguments/require_slots.sql
 -- Raises: SK001.
 create or replace function seckill_private.require_slots (
   p_slots integer
@@ -142,7 +142,7 @@ $function$;
 comment on function seckill_private.require_slots (integer) is
   'Raise SK001 unless a pool may have so many slots.';
 
--- file: procedures/internal/require_limit.sql
+-- file: procedures/internal/arguments/require_limit.sql
 -- Raises: SK001 when the row limit of a call is null, not positive, or above 10000.
 create or replace function seckill_private.require_limit (
   p_limit integer
@@ -163,7 +163,7 @@ $function$;
 comment on function seckill_private.require_limit (integer) is
   'Refuse a row limit that is null, not positive, or above 10000.';
 
--- file: procedures/internal/require_request_id.sql
+-- file: procedures/internal/arguments/require_request_id.sql
 -- Raises: SK001.
 create or replace function seckill_private.require_request_id (
   p_request_id uuid
@@ -183,7 +183,7 @@ $function$;
 comment on function seckill_private.require_request_id (uuid) is
   'Refuse a null request id.';
 
--- file: procedures/internal/require_time_zone.sql
+-- file: procedures/internal/arguments/require_time_zone.sql
 -- A name that PostgreSQL lists, because "at time zone" takes any nonsense such as FOO5 for POSIX.
 -- Raises: SK001.
 create or replace function seckill_private.require_time_zone (
@@ -205,7 +205,7 @@ $function$;
 comment on function seckill_private.require_time_zone (text) is
   'Refuse a time zone that is not in pg_timezone_names.';
 
--- file: procedures/internal/validate_buyer.sql
+-- file: procedures/internal/arguments/validate_buyer.sql
 -- Raises: SK001.
 create or replace function seckill_private.validate_buyer (
   p_activity_id bigint,
@@ -227,7 +227,7 @@ $function$;
 comment on function seckill_private.validate_buyer (bigint, text) is
   'Refuse a null activity and a user id that is null, empty or too long.';
 
--- file: procedures/internal/fault_in_line.sql
+-- file: procedures/internal/arguments/fault_in_line.sql
 -- Quantity first: it is wrong more often than the name of what is bought.
 create or replace function seckill_private.fault_in_line (
   p_sku text,
@@ -246,7 +246,7 @@ end;
 comment on function seckill_private.fault_in_line (text, integer) is
   'What is wrong with a line of a purchase, or null.';
 
--- file: procedures/internal/is_sound.sql
+-- file: procedures/internal/arguments/is_sound.sql
 -- What this lets through nobody looks at again; what it does not, validate_request decides. So it
 -- must never be more lenient than fault_in_buyer and fault_in_line, whose rules it has in the fewest
 -- steps: what an expression might have to do is made ready in every transaction, even where it is
@@ -271,7 +271,7 @@ return p_activity_id is not null and p_user_id is not null and p_sku is not null
 comment on function seckill_private.is_sound (bigint, text, text, integer, uuid, text) is
   'Whether a request for one sku has nothing wrong in itself.';
 
--- file: procedures/internal/fault_in_buyer.sql
+-- file: procedures/internal/arguments/fault_in_buyer.sql
 -- One expression, so that a batch does not call it for each request.
 create or replace function seckill_private.fault_in_buyer (
   p_activity_id bigint,
@@ -294,7 +294,7 @@ end;
 comment on function seckill_private.fault_in_buyer (bigint, uuid, text, text) is
   'What is wrong with a purchase, its lines and subjects aside, or null.';
 
--- file: procedures/internal/fault_in_request.sql
+-- file: procedures/internal/arguments/fault_in_request.sql
 -- What is wrong with the arguments of a purchase, as a caller should read it.
 create or replace function seckill_private.fault_in_request (
   p_activity_id bigint,
@@ -335,7 +335,7 @@ comment on function seckill_private.fault_in_request (
   bigint, text, text[], integer[], uuid, text) is
   'Why no sale could take a purchase with these arguments, or null.';
 
--- file: procedures/internal/validate_request.sql
+-- file: procedures/internal/arguments/validate_request.sql
 -- Raises: SK001.
 create or replace function seckill_private.validate_request (
   p_activity_id bigint,
@@ -364,7 +364,7 @@ comment on function seckill_private.validate_request (
   bigint, text, text[], integer[], uuid, text) is
   'Refuse the arguments of a purchase that no sale could take.';
 
--- file: procedures/internal/merge_lines.sql
+-- file: procedures/internal/arguments/merge_lines.sql
 -- The same sku on two lines of an order is one line: else each would pass a limit that their sum
 -- exceeds. Raises: SK001 when the sum of a sku is no integer any more.
 create or replace function seckill_private.merge_lines (
@@ -397,81 +397,7 @@ $function$;
 comment on function seckill_private.merge_lines (text[], integer[]) is
   'The lines of an order, one for each sku, sorted by sku; the other fields stay null.';
 
--- file: procedures/internal/shard.sql
--- Bits that buyer_key does not use, so that the buyers of one shard spread over the whole key.
-create or replace function seckill_private.shard (
-  p_user_id text
-)
-  returns smallint
-  language sql
-  immutable
-  parallel safe
-return ((hashtextextended(p_user_id collate "C", 0) >> 58) & 63)::smallint;
-
-comment on function seckill_private.shard (text) is
-  'The shard of a user, 0 to 63.';
-
--- file: procedures/internal/buyer_key.sql
--- A narrow key that starts with the activity: its rows lie together, new ones beside each other,
--- and an old activity can be cut off. Two users of one activity may share a key (40 bits), so
--- whoever probes by it compares user_id too.
-create or replace function seckill_private.buyer_key (
-  p_activity_id bigint,
-  p_user_id text
-)
-  returns bigint
-  language sql
-  immutable
-  parallel safe
-return (p_activity_id << 40)
-       | (hashtextextended(p_user_id collate "C", 0) & 1099511627775);
-
-comment on function seckill_private.buyer_key (bigint, text) is
-  'activity << 40 | 40 bits of the user''s hash: the key of all that a user did in an activity.';
-
--- file: procedures/internal/activity_of.sql
--- The reverse of next_reservation_id.
-create or replace function seckill_private.activity_of (
-  p_reservation_id bigint
-)
-  returns bigint
-  language sql
-  immutable
-  parallel safe
-return p_reservation_id >> 36;
-
-comment on function seckill_private.activity_of (bigint) is
-  'The activity of a reservation id.';
-
--- file: procedures/internal/next_reservation_id.sql
--- The id carries its activity, so that a reservation is found through buyer_key and needs no index
--- of its own. 36 bits of number keep ids below 2^53, exact in JSON, for 131,000 activities.
-create or replace function seckill_private.next_reservation_id (
-  p_activity_id bigint
-)
-  returns bigint
-  language sql
-  volatile
-return (p_activity_id << 36) | nextval('seckill_private.reservation_number'::regclass);
-
-comment on function seckill_private.next_reservation_id (bigint) is
-  'A new reservation id: activity << 36 | number.';
-
--- file: procedures/internal/normalize_subject.sql
--- Nothing more than this: what a phone number or an address "really" is, the caller knows better.
-create or replace function seckill_private.normalize_subject (
-  p_value text
-)
-  returns text
-  language sql
-  stable
-  parallel safe
-return lower(btrim(normalize(p_value, NFKC), E' \t\n\r\f\x0b'));
-
-comment on function seckill_private.normalize_subject (text) is
-  'A subject''s value as it is compared: NFKC-normalised, trimmed of white space, lower case.';
-
--- file: procedures/internal/fault_in_subjects.sql
+-- file: procedures/internal/arguments/fault_in_subjects.sql
 -- An object of texts, 8 at most, none of them the user, who has an argument of his own.
 create or replace function seckill_private.fault_in_subjects (
   p_subjects jsonb
@@ -511,7 +437,342 @@ $function$;
 comment on function seckill_private.fault_in_subjects (jsonb) is
   'What is wrong with the subjects of a request, or null.';
 
--- file: procedures/internal/dimension_tag.sql
+-- file: procedures/internal/arguments/request_error.sql
+-- As reserve_batch shows it. A single call raises the error instead (raise_request_error).
+create or replace function seckill_private.request_error (
+  p_sqlstate text
+)
+  returns seckill.reserve_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := 'error';
+  v_result.error_code := p_sqlstate;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.request_error (text) is
+  'An error of the caller as the answer to his request.';
+
+-- file: procedures/internal/arguments/raise_request_error.sql
+-- Raises: the error of reserve_one that p_sqlstate names, with its detail.
+create or replace function seckill_private.raise_request_error (
+  p_sqlstate text,
+  p_activity_id bigint,
+  p_skus text[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[]
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  case p_sqlstate
+    when 'SK001' then
+      perform seckill_private.require_dimension(seckill_private.missing_dimension(
+        (seckill_private.load_sale(p_activity_id)).limits, p_skus, p_digests));
+    when 'SK002' then
+      perform seckill_private.load_sale(p_activity_id);
+    when 'SK003' then
+      perform seckill_private.find_pools(p_activity_id, p_skus, p_region);
+    else
+      perform seckill_private.raise_error(p_sqlstate, 'request ' || p_request_id);
+  end case;
+end
+$function$;
+
+comment on function seckill_private.raise_request_error (
+  text, bigint, text[], uuid, text, bytea[]) is
+  'Raise what reserve_one answered as an error.';
+
+-- file: procedures/internal/arguments/fault_in_payment.sql
+-- What seckill.confirm would raise for its arguments; in a batch it is the row's own answer.
+create or replace function seckill_private.fault_in_payment (
+  p_user_id text,
+  p_reservation_id bigint,
+  p_payment_ref text
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_reservation_id is null
+    or coalesce(length(p_user_id), 0) not between 1 and 200
+    or length(p_payment_ref) not between 1 and 200
+    then 'SK001'
+end;
+
+comment on function seckill_private.fault_in_payment (text, bigint, text) is
+  'SK001 for a payment whose arguments make no sense, else null.';
+
+-- file: procedures/internal/arguments/validate_refund.sql
+-- Naming lines or quantities makes a refund partial, and a partial one needs a request id: without
+-- it nobody could tell a second refund of one unit from a repeat of the first.
+-- Raises: SK001.
+create or replace function seckill_private.validate_refund (
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_restock boolean,
+  p_restore_limits boolean
+)
+  returns void
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_fault text := case
+    when p_restock is null then 'p_restock must not be null'
+    when p_restore_limits is null then 'p_restore_limits must not be null'
+    when p_skus is null and p_quantities is null then null
+    when p_request_id is null then 'a partial refund needs p_request_id'
+    when cardinality(coalesce(p_skus, p_quantities::text[])) not between 1 and 50
+      then 'a refund names 1 to 50 lines'
+    when cardinality(p_skus) <> cardinality(p_quantities)
+      then 'p_skus and p_quantities must be equally long'
+    when exists (select from unnest(p_skus) as s (sku)
+                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
+      then 'p_skus must have 1 to 200 characters each'
+    when exists (select from unnest(p_quantities) as q (quantity)
+                  where q.quantity is null or q.quantity <= 0)
+      then 'p_quantities must be positive'
+  end;
+begin
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_refund (
+  text[], integer[], uuid, boolean, boolean) is
+  'Refuse a refund whose arguments make no sense, whatever the reservation.';
+
+-- file: procedures/internal/arguments/asked_lines.sql
+-- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
+-- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
+-- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
+-- too, where quantities alone are not as many as the lines.
+create or replace function seckill_private.asked_lines (
+  p_reservation seckill_private.reservation,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_asked seckill.reservation_result;
+  v_skus text[] := p_skus;
+begin
+  if p_skus is null and p_quantities is not null then
+    v_skus := (seckill_private.lines_of(
+      p_reservation.pool_ids, p_reservation.quantities)).skus;
+    if cardinality(v_skus) <> cardinality(p_quantities) then
+      return null;
+    end if;
+  end if;
+  select array_agg(l.sku order by l.sku collate "C"),
+         case when p_quantities is not null then array_agg(l.units order by l.sku collate "C") end
+    into v_asked.skus, v_asked.quantities
+    from (select u.sku, least(sum(u.quantity), 2147483647)::integer as units
+            from unnest(v_skus, p_quantities) as u (sku, quantity)
+           group by u.sku) as l;
+  return v_asked;
+end
+$function$;
+
+comment on function seckill_private.asked_lines (
+  seckill_private.reservation, text[], integer[]) is
+  'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
+
+-- file: procedures/internal/arguments/validate_activity.sql
+-- The years are those that every client's calendar has.
+-- Raises: SK001.
+create or replace function seckill_private.validate_activity (
+  p_name text,
+  p_starts_at timestamptz,
+  p_ends_at timestamptz,
+  p_hold_seconds integer
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.require_text('p_name', p_name);
+  if p_starts_at is null or p_ends_at is null
+     or p_starts_at < '1970-01-01 00:00:00+00' or p_ends_at > '9999-01-01 00:00:00+00' then
+    perform seckill_private.raise_error(
+      'SK001', 'p_starts_at and p_ends_at must lie between 1970 and 9999');
+  elsif p_starts_at >= p_ends_at then
+    perform seckill_private.raise_error('SK001', 'p_ends_at must be after p_starts_at');
+  elsif p_hold_seconds is null or p_hold_seconds not between 1 and 2592000 then
+    perform seckill_private.raise_error('SK001', 'p_hold_seconds must be from 1 to 2592000');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_activity (text, timestamptz, timestamptz, integer) is
+  'Refuse the settings of an activity that make no sense.';
+
+-- file: procedures/internal/arguments/validate_limit.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_limit (
+  p_activity_id bigint,
+  p_name text,
+  p_dimension text,
+  p_metric text,
+  p_window text,
+  p_maximum bigint,
+  p_sku text,
+  p_period interval,
+  p_time_zone text,
+  p_required boolean
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_seconds numeric := extract(epoch from p_period);
+begin
+  perform seckill_private.require_text('p_name', p_name);
+  perform seckill_private.require_text('p_dimension', p_dimension);
+  perform seckill_private.require_units('p_maximum', p_maximum);
+  perform seckill_private.optional_text('p_sku', p_sku);
+  if p_metric is null
+     or p_metric not in ('units', 'orders', 'open_holds', 'expired_holds') then
+    perform seckill_private.raise_error(
+      'SK001', 'p_metric must be units, orders, open_holds or expired_holds');
+  elsif p_window is null or p_window not in (
+          'order', 'hour', 'day', 'week', 'month', 'activity', 'rolling') then
+    perform seckill_private.raise_error(
+      'SK001', 'p_window must be order, hour, day, week, month, activity or rolling');
+  elsif p_metric = 'open_holds' and p_window <> 'activity'
+     or p_metric = 'expired_holds' and p_window = 'order' then
+    perform seckill_private.raise_error('SK001', 'p_window does not go with this p_metric');
+  elsif (p_period is null) = (p_window = 'rolling') then
+    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows, and only so');
+  elsif extract(year from p_period) <> 0 or extract(month from p_period) <> 0
+     or v_seconds not between 1 and 315360000 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_period must be days or shorter units, from a second to 3650 days');
+  elsif p_required is null then
+    perform seckill_private.raise_error('SK001', 'p_required must not be null');
+  elsif p_activity_id is null and p_time_zone is null
+     and p_window in ('hour', 'day', 'week', 'month') then
+    perform seckill_private.raise_error('SK001', 'p_time_zone is needed: no activity has it');
+  end if;
+  if p_time_zone is not null then
+    perform seckill_private.require_time_zone(p_time_zone);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_limit (
+  bigint, text, text, text, text, bigint, text, interval, text, boolean) is
+  'Refuse a limit that makes no sense.';
+
+-- file: procedures/internal/arguments/validate_releases.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_releases (
+  p_release_at timestamptz[],
+  p_quantities bigint[]
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release_at timestamptz;
+  v_quantity bigint;
+begin
+  if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
+     or cardinality(p_release_at) <> cardinality(p_quantities) then
+    perform seckill_private.raise_error(
+      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
+  end if;
+  foreach v_release_at in array p_release_at loop
+    if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
+       or v_release_at > '9999-01-01 00:00:00+00' then
+      perform seckill_private.raise_error('SK001', 'p_release_at must lie between 1970 and 9999');
+    end if;
+  end loop;
+  foreach v_quantity in array p_quantities loop
+    perform seckill_private.require_units('p_quantities', v_quantity);
+  end loop;
+  if cardinality(p_release_at) <> (select count(distinct r) from unnest(p_release_at) as r) then
+    perform seckill_private.raise_error('SK001', 'p_release_at has an instant twice');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
+  'Refuse a schedule of releases that makes no sense.';
+
+-- file: procedures/internal/subjects/shard.sql
+-- Bits that buyer_key does not use, so that the buyers of one shard spread over the whole key.
+create or replace function seckill_private.shard (
+  p_user_id text
+)
+  returns smallint
+  language sql
+  immutable
+  parallel safe
+return ((hashtextextended(p_user_id collate "C", 0) >> 58) & 63)::smallint;
+
+comment on function seckill_private.shard (text) is
+  'The shard of a user, 0 to 63.';
+
+-- file: procedures/internal/subjects/buyer_key.sql
+-- A narrow key that starts with the activity: its rows lie together, new ones beside each other,
+-- and an old activity can be cut off. Two users of one activity may share a key (40 bits), so
+-- whoever probes by it compares user_id too.
+create or replace function seckill_private.buyer_key (
+  p_activity_id bigint,
+  p_user_id text
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return (p_activity_id << 40)
+       | (hashtextextended(p_user_id collate "C", 0) & 1099511627775);
+
+comment on function seckill_private.buyer_key (bigint, text) is
+  'activity << 40 | 40 bits of the user''s hash: the key of all that a user did in an activity.';
+
+-- file: procedures/internal/subjects/normalize_subject.sql
+-- Nothing more than this: what a phone number or an address "really" is, the caller knows better.
+create or replace function seckill_private.normalize_subject (
+  p_value text
+)
+  returns text
+  language sql
+  stable
+  parallel safe
+return lower(btrim(normalize(p_value, NFKC), E' \t\n\r\f\x0b'));
+
+comment on function seckill_private.normalize_subject (text) is
+  'A subject''s value as it is compared: NFKC-normalised, trimmed of white space, lower case.';
+
+-- file: procedures/internal/subjects/dimension_tag.sql
 -- Not salted: names of dimensions are no secret, and limits are matched by them.
 create or replace function seckill_private.dimension_tag (
   p_dimension text
@@ -525,7 +786,7 @@ return substr(sha256(convert_to(p_dimension, 'UTF8')), 1, 4);
 comment on function seckill_private.dimension_tag (text) is
   'The 4 bytes with which the digests of a dimension begin.';
 
--- file: procedures/internal/subject_digest.sql
+-- file: procedures/internal/subjects/subject_digest.sql
 -- The first 4 bytes tell the dimension, so that a reservation's phone can be found again; the other
 -- 12 are the value's, salted: among 10^9 subjects two are alike with a chance of 10^-11. A user is
 -- taken exactly, everything else as normalize_subject says.
@@ -555,7 +816,7 @@ $function$;
 comment on function seckill_private.subject_digest (bytea, text, text) is
   'The salted digest of a subject, 16 bytes.';
 
--- file: procedures/internal/subject_digests.sql
+-- file: procedures/internal/subjects/subject_digests.sql
 -- {"phone": "…", …} as salted digests, one for each dimension.
 -- Raises: SK001 when it is not an object of texts, has more than 8 keys, or the key "user".
 create or replace function seckill_private.subject_digests (
@@ -582,7 +843,7 @@ $function$;
 comment on function seckill_private.subject_digests (jsonb) is
   'Salted digests of the subjects of a request, one for each dimension; null where it has none.';
 
--- file: procedures/internal/user_digest.sql
+-- file: procedures/internal/subjects/user_digest.sql
 -- Reservations keep the user himself; only lists of subjects keep digests of users.
 create or replace function seckill_private.user_digest (
   p_user_id text
@@ -598,7 +859,7 @@ end;
 comment on function seckill_private.user_digest (text) is
   'The digest of a user, as the lists of subjects have it.';
 
--- file: procedures/internal/digest_of.sql
+-- file: procedures/internal/subjects/digest_of.sql
 -- A digest begins with its dimension's tag (subject_digest).
 create or replace function seckill_private.digest_of (
   p_digests bytea[],
@@ -626,7 +887,201 @@ $function$;
 comment on function seckill_private.digest_of (bytea[], text) is
   'The digest of a dimension among those of a request; null where it carries none.';
 
--- file: procedures/internal/lock_key.sql
+-- file: procedures/internal/subjects/list_checks.sql
+-- Answers: not_eligible for a subject that is blocked, and for one that is not on a list which the
+-- activity requires, or that the request does not name. An emptied list therefore closes the sale.
+create or replace function seckill_private.list_checks (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[]
+)
+  returns setof seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_list text;
+  v_dimension seckill_private.list_dimension;
+  v_check seckill_private.check;
+  v_digest bytea;
+  v_listed boolean;
+begin
+  foreach v_list in array array['blocked', 'eligible'] loop
+    foreach v_dimension in array coalesce(p_sale.lists, '{}') loop
+      continue when not case v_list
+        when 'blocked' then v_dimension.blocking else v_dimension.required
+      end;
+      v_digest := case v_dimension.dimension
+        when 'user' then seckill_private.user_digest(p_user_id)
+        else seckill_private.digest_of(p_digests, v_dimension.dimension)
+      end;
+      v_listed := exists (
+        select from seckill_private.listed_subject as l
+         where l.activity_id = v_dimension.activity_id
+           and l.list = v_list
+           and l.subject = v_digest);
+      v_check := null;
+      v_check.check_name := v_list;
+      v_check.dimension := v_dimension.dimension;
+      if v_listed = (v_list = 'blocked') then
+        v_check.answer := 'not_eligible';
+        v_check.retry := 'final';
+      end if;
+      return next v_check;
+    end loop;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.list_checks (seckill_private.sale, text, bytea[]) is
+  'Whether the subjects of a request are on no list that blocks and on every list that is '
+  'required.';
+
+-- file: procedures/internal/subjects/missing_dimension.sql
+-- Does not raise the error itself: its signature, with the name of a table, would stand in the
+-- error's context.
+create or replace function seckill_private.missing_dimension (
+  p_limits seckill_private.limit_version[],
+  p_skus text[],
+  p_digests bytea[]
+)
+  returns text
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_limit seckill_private.limit_version;
+begin
+  foreach v_limit in array coalesce(p_limits, '{}') loop
+    if v_limit.dimension <> 'user' and v_limit.required
+       and (v_limit.sku is null or v_limit.sku = any (p_skus))
+       and seckill_private.digest_of(p_digests, v_limit.dimension) is null then
+      return v_limit.dimension;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
+comment on function seckill_private.missing_dimension (
+  seckill_private.limit_version[], text[], bytea[]) is
+  'A dimension that a limit on some lines requires and that a request does not name, or null.';
+
+-- file: procedures/internal/subjects/require_dimension.sql
+-- Raises: SK001.
+create or replace function seckill_private.require_dimension (
+  p_missing text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_missing is not null then
+    perform seckill_private.raise_error('SK001', 'p_subjects must have ' || quote_ident(p_missing));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_dimension (text) is
+  'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
+
+-- file: procedures/internal/subjects/note_dimension.sql
+-- Purchases look only for lists of the dimensions that are noted here.
+create or replace function seckill_private.note_dimension (
+  p_activity_id bigint,
+  p_dimension text,
+  p_list text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.list_dimension as d (activity_id, dimension, blocking)
+  values (p_activity_id, p_dimension, p_list = 'blocked')
+  on conflict (activity_id, dimension) do update
+     set blocking = true
+   where excluded.blocking
+     and not d.blocking;
+end;
+
+comment on function seckill_private.note_dimension (bigint, text, text) is
+  'Note that an activity has a list of subjects of a dimension.';
+
+-- file: procedures/internal/subjects/change_list.sql
+-- Values are digested before they are compared or stored, users too. The journal keeps how many
+-- there were, not who.
+-- Locks: the activity.
+-- Raises: SK001, SK002, SK005, SK006 (closed).
+create or replace function seckill_private.change_list (
+  p_activity_id bigint,
+  p_call text,
+  p_status text,
+  p_list text,
+  p_dimension text,
+  p_values text[],
+  p_add boolean,
+  p_actor text
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_value text;
+  v_digests bytea[];
+begin
+  perform seckill_private.require_text('p_dimension', p_dimension);
+  perform seckill_private.optional_text('p_actor', p_actor);
+  if p_values is null or cardinality(p_values) not between 1 and 10000 then
+    perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
+  end if;
+  -- Before any query has them: the context of an error would show it.
+  foreach v_value in array p_values loop
+    perform seckill_private.require_text('a value of p_values', case p_dimension
+      when 'user' then v_value else seckill_private.normalize_subject(v_value) end);
+  end loop;
+  select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
+    into v_digests
+    from unnest(p_values) as v (value)
+   cross join seckill_private.secret as s;
+  perform seckill_private.lock_activity(p_activity_id);
+  if p_add then
+    perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
+    perform seckill_private.note_rules(p_activity_id);
+    insert into seckill_private.listed_subject (activity_id, list, subject)
+    select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
+    on conflict do nothing;
+  else
+    delete from seckill_private.listed_subject as l
+     where l.activity_id = p_activity_id
+       and l.list = p_list
+       and l.subject = any (v_digests);
+  end if;
+  get diagnostics v_result.quantity = row_count;
+  v_result.status := p_status;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_result.quantity = 0;
+  if not v_result.replayed then
+    perform seckill_private.ops_record(
+      p_call, p_activity_id, null,
+      jsonb_build_object('dimension', p_dimension, 'values', v_result.quantity),
+      to_jsonb(v_result), p_actor);
+  end if;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.change_list (
+  bigint, text, text, text, text, text[], boolean, text) is
+  'Put subjects on a list of an activity (eligible, blocked), or take them off.';
+
+-- file: procedures/internal/transactions/lock_key.sql
 -- The seed is ours alone, so that advisory locks of other programs do not meet ours.
 create or replace function seckill_private.lock_key (
   p_dimension text,
@@ -641,7 +1096,7 @@ return hashtextextended((p_dimension || E'\x1f' || p_value) collate "C", 7233173
 comment on function seckill_private.lock_key (text, text) is
   'The advisory lock of a subject.';
 
--- file: procedures/internal/lock_subject.sql
+-- file: procedures/internal/transactions/lock_subject.sql
 -- All that is decided about one subject is decided under this lock, one caller at a time. The
 -- caller reads in a later statement: one that began before the lock was had would not see its last
 -- owner's work.
@@ -658,7 +1113,7 @@ return pg_advisory_xact_lock(seckill_private.lock_key(p_dimension, p_value)) is 
 comment on function seckill_private.lock_subject (text, text) is
   'Take the transaction-level advisory lock of a subject; true, always.';
 
--- file: procedures/internal/lock_buyers.sql
+-- file: procedures/internal/transactions/lock_buyers.sql
 -- The one order of users: a batch of purchases and one of payments may have the same buyers.
 -- Locks: users, ascending by their locks' keys.
 create or replace function seckill_private.lock_buyers (
@@ -682,7 +1137,7 @@ $function$;
 comment on function seckill_private.lock_buyers (text[]) is
   'Take the advisory locks of all users of a batch.';
 
--- file: procedures/internal/lock_digests.sql
+-- file: procedures/internal/transactions/lock_digests.sql
 -- The subjects of a request beside the user. One that a limit is set on is locked for this caller
 -- alone. The others are locked too, but shared: nobody waits for his neighbour at the same address,
 -- yet who decides by a limit that was set a moment ago waits for the purchases that were decided
@@ -717,7 +1172,7 @@ $function$;
 comment on function seckill_private.lock_digests (bytea[], seckill_private.limit_version[]) is
   'Take the advisory locks of a request''s subjects: exclusive where a limit is set, else shared.';
 
--- file: procedures/internal/commit_durably.sql
+-- file: procedures/internal/transactions/commit_durably.sql
 -- A session's synchronous_commit = off leaks through a pooler to whoever comes next. An answer must
 -- not rest on a commit that is not on disk, here and on a synchronous standby, so it is raised for
 -- this transaction.
@@ -733,7 +1188,7 @@ end;
 comment on function seckill_private.commit_durably () is
   'Make this transaction''s commit wait for the disk, whatever the session says.';
 
--- file: procedures/internal/begin_write.sql
+-- file: procedures/internal/transactions/begin_write.sql
 -- First step of every call that writes. One expression, which costs its caller no call.
 --
 -- Isolation: in an older snapshot a lock shows nothing of what its last owner did, and a limit of 1
@@ -753,7 +1208,7 @@ end;
 comment on function seckill_private.begin_write () is
   'Refuse any isolation but READ COMMITTED, and make this transaction''s commit durable.';
 
--- file: procedures/internal/ensure_durable.sql
+-- file: procedures/internal/transactions/ensure_durable.sql
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
 -- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
 -- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
@@ -779,7 +1234,7 @@ comment on function seckill_private.ensure_durable (timestamptz) is
   'Make sure that an answer which rests on a row written at this time rests on disk when it is '
   'given.';
 
--- file: procedures/internal/now_at.sql
+-- file: procedures/internal/transactions/now_at.sql
 -- Decisions use the greater of the clock and the latest time that the rows have seen, those of the
 -- pools and those of the user: a clock that jumps back neither reopens a window nor revives a hold.
 -- Called after the lock, in a statement of its own: now() is the time at which the transaction
@@ -809,7 +1264,61 @@ comment on function seckill_private.now_at (timestamptz, bigint[], bigint, text)
   'The instant of a decision: the clock, but never before what these pools and this user have '
   'seen.';
 
--- file: procedures/internal/find_sale.sql
+-- file: procedures/internal/transactions/lock_all_digests.sql
+-- Locks: the subjects of a batch beside its users, as lock_digests does, by the limits of all its
+-- sales.
+create or replace function seckill_private.lock_all_digests (
+  p_requests seckill_private.request[],
+  p_sales seckill_private.sale[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest
+            from unnest(p_requests) as r
+           cross join lateral unnest(r.digests) as d (digest)),
+    array(select l
+            from unnest(p_sales) as s
+           cross join lateral unnest(s.limits) as l));
+end
+$function$;
+
+comment on function seckill_private.lock_all_digests (
+  seckill_private.request[], seckill_private.sale[]) is
+  'Take the advisory locks of the subjects of a batch.';
+
+-- file: procedures/internal/transactions/now_of_rows.sql
+-- As seckill_private.now_at, for a batch: one instant for all, which none of its users and pools
+-- has yet passed.
+create or replace function seckill_private.now_of_rows (
+  p_now timestamptz,
+  p_rows seckill_private.reservation[]
+)
+  returns timestamptz
+  language sql
+  volatile
+begin atomic
+  select greatest(
+           coalesce(p_now, clock_timestamp()),
+           (select max(s.seen_at)
+              from seckill_private.pool_slot as s
+             where s.pool_id = any (array(
+                     select unnest(r.pool_ids) from unnest(p_rows) as r))),
+           (select max(greatest(o.created_at, o.resolved_at, o.refunded_at))
+              from seckill_private.reservation as o
+             where o.buyer_key = any (array(select r.buyer_key from unnest(p_rows) as r))
+               and o.user_id = any (array(select r.user_id from unnest(p_rows) as r))));
+end;
+
+comment on function seckill_private.now_of_rows (
+  timestamptz, seckill_private.reservation[]) is
+  'The instant of a batch: the clock, but never before what its pools and users have seen.';
+
+-- file: procedures/internal/activities/find_sale.sql
 -- One statement, so that the limits and the revision that a reservation records belong together.
 -- A limit of the activity stands in for the global one of its name. Limits are sorted by name.
 create or replace function seckill_private.find_sale (
@@ -866,7 +1375,7 @@ comment on function seckill_private.find_sale (bigint) is
   'An activity, the limits that apply in it and its lists, as they stand; nulls where there is '
   'none.';
 
--- file: procedures/internal/load_sale.sql
+-- file: procedures/internal/activities/load_sale.sql
 -- Raises: SK002.
 create or replace function seckill_private.load_sale (
   p_activity_id bigint
@@ -896,7 +1405,7 @@ $function$;
 comment on function seckill_private.load_sale (bigint) is
   'The same as find_sale, of an activity that must be there.';
 
--- file: procedures/internal/is_on_sale.sql
+-- file: procedures/internal/activities/is_on_sale.sql
 -- sale_status has the order in which the other answers are given.
 create or replace function seckill_private.is_on_sale (
   p_state text,
@@ -916,7 +1425,7 @@ comment on function seckill_private.is_on_sale (text, timestamptz, timestamptz, 
 grant execute on function seckill_private.is_on_sale (text, timestamptz, timestamptz, timestamptz)
    to seckill_read, seckill_app, seckill_ops;
 
--- file: procedures/internal/sale_status.sql
+-- file: procedures/internal/activities/sale_status.sql
 -- Precedence: ended, not_started, paused, on_sale.
 create or replace function seckill_private.sale_status (
   p_state text,
@@ -941,460 +1450,7 @@ comment on function seckill_private.sale_status (text, timestamptz, timestamptz,
 grant execute on function seckill_private.sale_status (text, timestamptz, timestamptz, timestamptz)
    to seckill_read, seckill_app, seckill_ops;
 
--- file: procedures/internal/pools_of_lines.sql
--- Regions are matched exactly.
-create or replace function seckill_private.pools_of_lines (
-  p_activity_id bigint,
-  p_skus text[],
-  p_region text
-)
-  returns bigint[]
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  return array(
-    select p.pool_id
-      from unnest(p_skus) with ordinality as l (sku, line)
-      left join seckill_private.pool as p
-        on p.activity_id = p_activity_id
-       and p.sku = l.sku
-       and p.region = p_region
-     order by l.line);
-end
-$function$;
-
-comment on function seckill_private.pools_of_lines (bigint, text[], text) is
-  'The pools of some skus in a region of an activity, in the order of the skus; null for one that '
-  'is not there.';
-
--- file: procedures/internal/find_pools.sql
--- Raises: SK003.
-create or replace function seckill_private.find_pools (
-  p_activity_id bigint,
-  p_skus text[],
-  p_region text
-)
-  returns bigint[]
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_ids bigint[] := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
-begin
-  if array_position(v_pool_ids, null) is not null then
-    perform seckill_private.raise_error(
-      'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
-  end if;
-  return v_pool_ids;
-end
-$function$;
-
-comment on function seckill_private.find_pools (bigint, text[], text) is
-  'The same as pools_of_lines, where each must be there.';
-
--- file: procedures/internal/find_pool.sql
--- Raises: SK003.
-create or replace function seckill_private.find_pool (
-  p_activity_id bigint,
-  p_sku text,
-  p_region text
-)
-  returns bigint
-  language sql
-  stable
-return (seckill_private.find_pools(p_activity_id, array[p_sku], p_region))[1];
-
-comment on function seckill_private.find_pool (bigint, text, text) is
-  'The pool of (activity, sku, region).';
-
--- file: procedures/internal/due_units.sql
--- Units of a pool whose holds have ended, swept or not: they count as available.
-create or replace function seckill_private.due_units (
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_now timestamptz
-)
-  returns bigint
-  language sql
-  stable
-begin atomic
-  select coalesce(sum(u.quantity), 0)::bigint
-    from seckill_private.reservation as r
-   cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
-   where r.state = 'held'
-     and (r.buyer_key >> 40) = p_activity_id
-     and r.expires_at <= p_now
-     and u.pool_id = p_pool_id;
-end;
-
-comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
-  'Units of a pool that unswept holds still count as held, though they ended by this instant.';
-
--- file: procedures/internal/first_expiry.sql
--- PL/pgSQL keeps its plan; before PostgreSQL 18 each call would plan a function of SQL anew.
--- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
--- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt
--- the planner to read every hold by the other index and sort.
-create or replace function seckill_private.first_expiry (
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_after timestamptz
-)
-  returns timestamptz
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  return (
-    select r.expires_at
-      from seckill_private.reservation as r
-     where r.state = 'held'
-       and (r.buyer_key >> 40) = p_activity_id
-       and r.expires_at > p_after
-       and p_pool_id = any (r.pool_ids)
-     order by r.expires_at
-     limit 1);
-end
-$function$;
-
-comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) is
-  'When the first hold on a pool ends that is open after an instant; null where there is none.';
-
--- file: procedures/internal/due_releases.sql
--- A release is a function of the clock: nothing has to run for it to count.
-create or replace function seckill_private.due_releases (
-  p_pool_id bigint,
-  p_now timestamptz
-)
-  returns bigint
-  language sql
-  stable
-begin atomic
-  select coalesce(sum(r.quantity), 0)::bigint
-    from seckill_private.stock_release as r
-   where r.pool_id = p_pool_id
-     and r.release_at <= p_now;
-end;
-
-comment on function seckill_private.due_releases (bigint, timestamptz) is
-  'Units of a pool whose release is due by an instant, moved or not: they count as available.';
-
--- file: procedures/internal/next_release.sql
--- Schedules are short: one row for each release that was not moved yet.
-create or replace function seckill_private.next_release (
-  p_pool_id bigint,
-  p_after timestamptz
-)
-  returns timestamptz
-  language sql
-  stable
-begin atomic
-  select min(r.release_at)
-    from seckill_private.stock_release as r
-   where r.pool_id = p_pool_id
-     and r.release_at > p_after;
-end;
-
-comment on function seckill_private.next_release (bigint, timestamptz) is
-  'When the first release of a pool after an instant is; null where none is scheduled.';
-
--- file: procedures/internal/short_pools.sql
--- By the stored counters: holds that have ended and releases that are due are not in them yet
--- (settle_short).
-create or replace function seckill_private.short_pools (
-  p_pool_ids bigint[],
-  p_quantities bigint[]
-)
-  returns bigint[]
-  language sql
-  stable
-begin atomic
-  select array_agg(l.pool_id)
-    from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
-   where l.quantity > (
-           select sum(s.available) from seckill_private.pool_slot as s where s.pool_id = l.pool_id);
-end;
-
-comment on function seckill_private.short_pools (bigint[], bigint[]) is
-  'Those of some pools whose counter of available units is too low; null where none is.';
-
--- file: procedures/internal/available_of.sql
--- A lower bound: ended holds and due releases are not in it.
-create or replace function seckill_private.available_of (
-  p_pool_ids bigint[]
-)
-  returns bigint[]
-  language sql
-  stable
-begin atomic
-  select array(
-    select (select sum(s.available)::bigint
-              from seckill_private.pool_slot as s
-             where s.pool_id = p.pool_id)
-      from unnest(p_pool_ids) with ordinality as p (pool_id, ordinal)
-     order by p.ordinal);
-end;
-
-comment on function seckill_private.available_of (bigint[]) is
-  'The stored counters of available units of some pools, in their order.';
-
--- file: procedures/internal/pool_balance.sql
--- What a pool holds at an instant: the counters, with the units of ended holds given back, to the
--- inventory where the activity is closed or the pool owes units, and due releases made. Holds and
--- releases are looked at only where one may be due.
-create or replace function seckill_private.pool_balance (
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_now timestamptz
-)
-  returns seckill.availability_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_balance seckill.availability_result;
-  v_slots record;
-  v_due bigint := 0::bigint;
-  v_lost bigint;
-  v_released bigint := 0::bigint;
-begin
-  select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
-         sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
-         min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
-         bool_or(s.closed) as closed, sum(s.owed)::bigint as owed
-    into v_slots
-    from seckill_private.pool_slot as s
-   where s.pool_id = p_pool_id;
-  if v_slots.next_expiry <= p_now then
-    v_due := seckill_private.due_units(p_activity_id, p_pool_id, p_now);
-  end if;
-  if v_slots.next_release <= p_now then
-    v_released := seckill_private.due_releases(p_pool_id, p_now);
-  end if;
-  v_lost := case when v_slots.closed then v_due else least(v_due, v_slots.owed) end;
-  v_balance.total := v_slots.total - v_lost;
-  v_balance.available := v_slots.available + v_released + v_due - v_lost;
-  v_balance.held := v_slots.held - v_due;
-  v_balance.sold := v_slots.sold;
-  v_balance.epoch := v_slots.epoch;
-  return v_balance;
-end
-$function$;
-
-comment on function seckill_private.pool_balance (bigint, bigint, timestamptz) is
-  'The units of a pool at an instant, all slots together; status is left null.';
-
--- file: procedures/internal/state_at.sql
--- A hold is worth nothing from expires_at on, swept or not.
-create or replace function seckill_private.state_at (
-  p_state text,
-  p_expires_at timestamptz,
-  p_now timestamptz
-)
-  returns text
-  language sql
-  immutable
-  parallel safe
-return case when p_state = 'held' and p_expires_at <= p_now then 'expired' else p_state end;
-
-comment on function seckill_private.state_at (text, timestamptz, timestamptz) is
-  'The state of a reservation at an instant, whether its end has been swept or not.';
-
--- file: procedures/internal/lines_of.sql
--- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up;
--- a line of which nothing is left is none.
-create or replace function seckill_private.lines_of (
-  p_pool_ids bigint[],
-  p_quantities integer[]
-)
-  returns seckill.reservation_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_lines seckill.reservation_result;
-begin
-  select min(l.region), array_agg(l.sku order by l.sku collate "C"),
-         array_agg(l.quantity order by l.sku collate "C")
-    into v_lines.region, v_lines.skus, v_lines.quantities
-    from (select p.region, p.sku, sum(u.quantity)::integer as quantity
-            from unnest(p_pool_ids, p_quantities) as u (pool_id, quantity)
-            join seckill_private.pool as p on p.pool_id = u.pool_id
-           group by p.region, p.sku
-          having sum(u.quantity) > 0) as l;
-  return v_lines;
-end
-$function$;
-
-comment on function seckill_private.lines_of (bigint[], integer[]) is
-  'Region, skus and quantities of a reservation''s units, sorted by sku; the other fields stay '
-  'null.';
-
--- file: procedures/internal/added.sql
--- Units of the lines of a reservation, line by line. Null stands for none.
-create or replace function seckill_private.added (
-  p_units integer[],
-  p_more integer[]
-)
-  returns integer[]
-  language sql
-  immutable
-  parallel safe
-return (select array_agg(coalesce(u.units, 0) + coalesce(u.more, 0) order by u.line)
-          from unnest(p_units, p_more) with ordinality as u (units, more, line));
-
-comment on function seckill_private.added (integer[], integer[]) is
-  'The sum of two parallel arrays of units; an array that is null, or too short, adds nothing.';
-
--- file: procedures/internal/remaining.sql
--- Nearly no reservation was refunded in part: those cost nothing.
-create or replace function seckill_private.remaining (
-  p_units integer[],
-  p_taken integer[]
-)
-  returns integer[]
-  language sql
-  immutable
-  parallel safe
-return case
-  when p_taken is null then p_units
-  else (select array_agg(u.units - coalesce(u.taken, 0) order by u.line)
-          from unnest(p_units, p_taken) with ordinality as u (units, taken, line))
-end;
-
-comment on function seckill_private.remaining (integer[], integer[]) is
-  'The units of each line less those that were taken from it (null: none).';
-
--- file: procedures/internal/unit_lines.sql
--- Nothing is merged here: a reservation with two slots of a pool has two lines.
-create or replace function seckill_private.unit_lines (
-  p_reservation seckill_private.reservation
-)
-  returns seckill_private.unit_line[]
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_lines seckill_private.unit_line[];
-begin
-  select array_agg(
-           row(u.pool_id, u.slot, u.quantity, p_reservation.reservation_id, p_reservation.user_id
-           )::seckill_private.unit_line)
-    into v_lines
-    from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
-      as u (pool_id, slot, quantity);
-  return v_lines;
-end
-$function$;
-
-comment on function seckill_private.unit_lines (seckill_private.reservation) is
-  'The units of a reservation, as post_movements takes them.';
-
--- file: procedures/internal/show_reservation.sql
--- Once all was refunded it reads as it was bought, as one that was cancelled does.
--- Reads only. Whether the row is on disk is the caller's business (read_reservation).
-create or replace function seckill_private.show_reservation (
-  p_reservation seckill_private.reservation,
-  p_now timestamptz
-)
-  returns seckill.reservation_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.reservation_result := seckill_private.lines_of(
-    p_reservation.pool_ids,
-    case p_reservation.state
-      when 'refunded' then p_reservation.quantities
-      else seckill_private.remaining(p_reservation.quantities, p_reservation.refunded)
-    end);
-begin
-  v_result.status :=
-    seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
-  v_result.reservation_id := p_reservation.reservation_id;
-  v_result.activity_id := seckill_private.activity_of(p_reservation.reservation_id);
-  v_result.user_id := p_reservation.user_id;
-  v_result.request_id := p_reservation.request_id;
-  v_result.expires_at := p_reservation.expires_at;
-  v_result.created_at := p_reservation.created_at;
-  v_result.resolved_at := p_reservation.resolved_at;
-  if v_result.status = 'expired' then
-    v_result.resolved_at := p_reservation.expires_at;
-  elsif v_result.status = 'refunded' then
-    v_result.resolved_at := p_reservation.refunded_at;
-  end if;
-  v_result.payment_ref := p_reservation.payment_ref;
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.show_reservation (seckill_private.reservation, timestamptz) is
-  'A reservation as its buyer sees it at an instant.';
-
--- file: procedures/internal/read_reservation.sql
--- A read is an answer, too: who is told "held" must find it again after a crash.
-create or replace function seckill_private.read_reservation (
-  p_reservation seckill_private.reservation
-)
-  returns seckill.reservation_result
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  perform seckill_private.ensure_durable(
-    greatest(
-      p_reservation.created_at, p_reservation.resolved_at, p_reservation.refunded_at));
-  return seckill_private.show_reservation(
-    p_reservation,
-    seckill_private.now_at(
-      null, p_reservation.pool_ids, seckill_private.activity_of(p_reservation.reservation_id),
-      p_reservation.user_id));
-end
-$function$;
-
-comment on function seckill_private.read_reservation (seckill_private.reservation) is
-  'A reservation as its buyer sees it now, once it is on disk.';
-
--- file: procedures/internal/ledger_of.sql
--- The ledger of an activity as one list: holds stand in the reservations, all else in movement.
-create or replace function seckill_private.ledger_of (
-  p_activity_id bigint
-)
-  returns table (
-    at timestamptz, kind text, pool_id bigint, slot smallint, version bigint, source text,
-    target text, quantity bigint, reservation_id bigint, user_id text, actor text, login text,
-    note text
-  )
-  language sql
-  stable
-begin atomic
-  select r.created_at, 'hold', u.pool_id, u.slot, u.version, 'available', 'held',
-         u.quantity::bigint, r.reservation_id, r.user_id, null, null, null
-    from seckill_private.reservation as r
-   cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
-           as u (pool_id, slot, version, quantity)
-   where r.buyer_key >= p_activity_id << 40
-     and r.buyer_key < (p_activity_id + 1) << 40
-   union all
-  select m.at, m.kind, m.pool_id, m.slot, m.version, m.source, m.target, m.quantity,
-         m.reservation_id, m.user_id, coalesce(m.actor, m.login), m.login, m.note
-    from seckill_private.movement as m
-   where m.activity_id = p_activity_id;
-end;
-
-comment on function seckill_private.ledger_of (bigint) is
-  'Every movement of units in an activity, holds included, and the events.';
-
--- file: procedures/internal/activity_at.sql
+-- file: procedures/internal/activities/activity_at.sql
 -- The row has what stands now; what stood before is in the journal of the ops calls.
 create or replace function seckill_private.activity_at (
   p_activity seckill_private.activity,
@@ -1435,7 +1491,7 @@ $function$;
 comment on function seckill_private.activity_at (seckill_private.activity, timestamptz) is
   'An activity with the state and the window that it had at an instant.';
 
--- file: procedures/internal/sale_check.sql
+-- file: procedures/internal/activities/sale_check.sql
 -- Answers: not_started, paused, ended; null while the activity is on sale.
 create or replace function seckill_private.sale_check (
   p_activity seckill_private.activity,
@@ -1472,207 +1528,335 @@ $function$;
 comment on function seckill_private.sale_check (seckill_private.activity, timestamptz) is
   'Whether an activity is on sale at an instant.';
 
--- file: procedures/internal/stock_returns.sql
--- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
---   answer sold_out can change by itself at the first of both.
--- p_next_release: no release is due before it, and none at all where it is infinity.
--- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do
---   need not be looked through then.
-create or replace function seckill_private.stock_returns (
+-- file: procedures/internal/activities/refuse_archived.sql
+-- An archived activity stands still, so that its export is whole. Who still moves something in one
+-- that is closed (a refund, a payment that came too late) holds this lock until the commit, and
+-- archiving waits for it.
+-- Locks: the activity's row, for key share: only archive_activity minds.
+-- Raises: SK008, as later, when the reservations are gone.
+create or replace function seckill_private.refuse_archived (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_archived_at timestamptz;
+begin
+  select a.archived_at into strict v_archived_at
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for key share;
+  if v_archived_at is not null then
+    perform seckill_private.raise_error(
+      'SK008', format('activity %s was archived at %s', p_activity_id,
+                      v_archived_at at time zone 'UTC'));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.refuse_archived (bigint) is
+  'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
+
+-- file: procedures/internal/activities/lock_activity.sql
+-- Ops calls about one activity go one after another. Buyers never lock its row.
+-- Locks: the activity's row, before any slot.
+-- Raises: SK001, SK002, SK005; SK006 when it is closed and p_open_only.
+create or replace function seckill_private.lock_activity (
   p_activity_id bigint,
-  p_pool_id bigint,
-  p_held bigint,
-  p_next_release timestamptz,
-  p_next_expiry timestamptz,
+  p_open_only boolean default true
+)
+  returns seckill_private.activity
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity seckill_private.activity;
+begin
+  perform seckill_private.begin_write();
+  if p_activity_id is null then
+    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
+  end if;
+  select a.* into v_activity
+    from seckill_private.activity as a
+   where a.activity_id = p_activity_id
+     for no key update;
+  if not found then
+    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  elsif p_open_only and v_activity.state = 'closed' then
+    perform seckill_private.raise_error('SK006', 'the activity is closed');
+  end if;
+  return v_activity;
+end
+$function$;
+
+comment on function seckill_private.lock_activity (bigint, boolean) is
+  'Lock an activity for an ops call.';
+
+-- file: procedures/internal/activities/ops_replay.sql
+-- Request ids of ops calls are unique across all of them. The lock makes two calls with one id take
+-- turns, so the second finds what the first wrote.
+-- Locks: the request id (advisory), before anything else.
+-- Raises: SK004 when the id stands for another call, or for other arguments.
+create or replace function seckill_private.ops_replay (
+  p_call text,
+  p_request_id uuid,
+  p_arguments jsonb
+)
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_entry seckill_private.ops_entry;
+begin
+  if p_request_id is null then
+    return null;
+  end if;
+  perform seckill_private.lock_subject('ops request', p_request_id::text);
+  select e.* into v_entry
+    from seckill_private.ops_entry as e
+   where e.request_id = p_request_id;
+  if not found then
+    return null;
+  elsif v_entry.call <> p_call or v_entry.arguments <> p_arguments then
+    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
+  end if;
+  perform seckill_private.ensure_durable(clock_timestamp());
+  return v_entry.answer;
+end
+$function$;
+
+comment on function seckill_private.ops_replay (text, uuid, jsonb) is
+  'The answer that an ops call with this request id was given before, or null.';
+
+-- file: procedures/internal/activities/ops_record.sql
+-- session_user, the login, is kept beside the actor by the column's default.
+-- Locks: none; the caller has the activity, or the request id.
+create or replace function seckill_private.ops_record (
+  p_call text,
+  p_activity_id bigint,
+  p_request_id uuid,
+  p_arguments jsonb,
+  p_answer jsonb,
+  p_actor text
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.ops_entry (
+    at, call, activity_id, request_id, arguments, answer, actor)
+  values (clock_timestamp(), p_call, p_activity_id, p_request_id, p_arguments, p_answer, p_actor);
+end;
+
+comment on function seckill_private.ops_record (text, bigint, uuid, jsonb, jsonb, text) is
+  'Write an ops call into the journal: who asked, for what, and the answer.';
+
+-- file: procedures/internal/activities/ops_repeat.sql
+-- The answer is kept as jsonb: a column of the result's type would keep that type from growing.
+create or replace function seckill_private.ops_repeat (
+  p_answer jsonb
+)
+  returns seckill.ops_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result := jsonb_populate_record(null::seckill.ops_result, p_answer);
+begin
+  v_result.replayed := true;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.ops_repeat (jsonb) is
+  'A journalled answer, marked as replayed.';
+
+-- file: procedures/internal/activities/change_state.sql
+-- An activity that is there already answers replayed, and nothing is written.
+-- Locks: the activity.
+-- Raises: SK006 when its state is not one of p_from.
+create or replace function seckill_private.change_state (
+  p_activity_id bigint,
+  p_call text,
+  p_from text[],
+  p_to text,
+  p_actor text
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+begin
+  perform seckill_private.optional_text('p_actor', p_actor);
+  v_result.status := p_to;
+  v_result.activity_id := p_activity_id;
+  v_result.replayed := v_activity.state = p_to;
+  if v_result.replayed then
+    return v_result;
+  elsif v_activity.state <> all (p_from) then
+    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
+  end if;
+  update seckill_private.activity as a
+     set state = p_to,
+         closed_at = case p_to when 'closed' then clock_timestamp() end
+   where a.activity_id = p_activity_id;
+  perform seckill_private.ops_record(
+    p_call, p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.change_state (bigint, text, text[], text, text) is
+  'Bring an activity from one of some states to another.';
+
+-- file: procedures/internal/activities/return_unsold.sql
+-- Holds live on; closed makes what they release later follow to the inventory. What was not yet
+-- released is released first.
+-- Locks: the slots of the activity ascending, then inventory rows.
+create or replace function seckill_private.return_unsold (
   p_now timestamptz,
-  out retry text,
-  out retry_at timestamptz
-)
-  returns record
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_release_at timestamptz;
-begin
-  retry := 'final';
-  if p_held > 0 then
-    retry := 'may_return';
-    retry_at := seckill_private.first_expiry(
-      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
-  end if;
-  if p_next_release < 'infinity' then
-    v_release_at := seckill_private.next_release(p_pool_id, p_now);
-    if v_release_at is not null then
-      retry := 'not_yet';
-      retry_at := least(retry_at, v_release_at);
-    end if;
-  end if;
-end
-$function$;
-
-comment on function seckill_private.stock_returns (
-  bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
-  'Whether a pool that has sold out may have units again, and when at the earliest.';
-
--- file: procedures/internal/judge_stock.sql
--- Answers: sold_out; null while the pool has the units.
--- Retry, p_next_release, p_next_expiry: stock_returns.
-create or replace function seckill_private.judge_stock (
   p_activity_id bigint,
-  p_pool_id bigint,
-  p_sku text,
-  p_quantity bigint,
-  p_balance seckill.availability_result,
-  p_next_release timestamptz,
-  p_next_expiry timestamptz,
-  p_now timestamptz
+  p_actor text
 )
-  returns seckill_private.check
+  returns bigint
   language plpgsql
-  stable
+  volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_check seckill_private.check;
-  v_returns record;
+  v_pool_ids bigint[];
+  v_lines seckill_private.unit_line[];
 begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := p_balance.held + p_balance.sold;
-  v_check.maximum := p_balance.total;
-  v_check.remaining := p_balance.available;
-  if p_balance.available >= p_quantity then
-    return v_check;
+  select array_agg(p.pool_id) into v_pool_ids
+    from seckill_private.pool as p
+   where p.activity_id = p_activity_id;
+  perform from seckill_private.pool_slot as s
+    where s.pool_id = any (v_pool_ids)
+    order by s.pool_id, s.slot
+      for update;
+  perform seckill_private.release_due(
+    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
+  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
+    into v_lines
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (v_pool_ids)
+     and s.available > 0;
+  perform seckill_private.post_movements(
+    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
+    p_actor);
+  update seckill_private.pool_slot as s
+     set closed = true
+   where s.pool_id = any (v_pool_ids);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+end
+$function$;
+
+comment on function seckill_private.return_unsold (timestamptz, bigint, text) is
+  'Give what is available in an activity back to the inventory, and shut its pools; units '
+  'returned.';
+
+-- file: procedures/internal/activities/lock_rules.sql
+-- A rule of one activity is changed under the activity's lock; a global one (null) needs none but
+-- the revision counter's, which whoever changes a limit takes.
+-- Locks: the activity. Raises: SK002, SK005, SK006 (closed).
+create or replace function seckill_private.lock_rules (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_activity_id is null then
+    perform seckill_private.begin_write();
+    perform from seckill_private.limits_revision as r for update;
+  else
+    perform seckill_private.lock_activity(p_activity_id);
   end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := p_balance.epoch;
-  v_returns := seckill_private.stock_returns(
-    p_activity_id, p_pool_id, p_balance.held, p_next_release, p_next_expiry, p_now);
-  v_check.retry := v_returns.retry;
-  v_check.retry_at := v_returns.retry_at;
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
 end
 $function$;
 
-comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz,
-  timestamptz) is
-  'Whether what a pool holds is enough for a line.';
+comment on function seckill_private.lock_rules (bigint) is
+  'Lock what stands before a change of limits: an activity, or the limits of all (null).';
 
--- file: procedures/internal/stock_check.sql
--- Answers, retry: judge_stock.
-create or replace function seckill_private.stock_check (
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_sku text,
-  p_quantity bigint,
-  p_now timestamptz
+-- file: procedures/internal/activities/newcomer_units.sql
+-- What no limit of an activity keeps a user from who has used nothing of them, whatever he orders;
+-- 0 where another subject's use counts, or a list has to be looked at. Limits on all activities are
+-- not in it (limits_revision.global_limits).
+create or replace function seckill_private.newcomer_units (
+  p_activity_id bigint
 )
-  returns seckill_private.check
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  return seckill_private.judge_stock(
-    p_activity_id, p_pool_id, p_sku, p_quantity,
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity',
-    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
-    p_now);
-end
-$function$;
-
-comment on function seckill_private.stock_check (bigint, bigint, text, bigint, timestamptz) is
-  'Whether a pool has the units of a line.';
-
--- file: procedures/internal/list_checks.sql
--- Answers: not_eligible for a subject that is blocked, and for one that is not on a list which the
--- activity requires, or that the request does not name. An emptied list therefore closes the sale.
-create or replace function seckill_private.list_checks (
-  p_sale seckill_private.sale,
-  p_user_id text,
-  p_digests bytea[]
-)
-  returns setof seckill_private.check
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_list text;
-  v_dimension seckill_private.list_dimension;
-  v_check seckill_private.check;
-  v_digest bytea;
-  v_listed boolean;
-begin
-  foreach v_list in array array['blocked', 'eligible'] loop
-    foreach v_dimension in array coalesce(p_sale.lists, '{}') loop
-      continue when not case v_list
-        when 'blocked' then v_dimension.blocking else v_dimension.required
-      end;
-      v_digest := case v_dimension.dimension
-        when 'user' then seckill_private.user_digest(p_user_id)
-        else seckill_private.digest_of(p_digests, v_dimension.dimension)
-      end;
-      v_listed := exists (
-        select from seckill_private.listed_subject as l
-         where l.activity_id = v_dimension.activity_id
-           and l.list = v_list
-           and l.subject = v_digest);
-      v_check := null;
-      v_check.check_name := v_list;
-      v_check.dimension := v_dimension.dimension;
-      if v_listed = (v_list = 'blocked') then
-        v_check.answer := 'not_eligible';
-        v_check.retry := 'final';
-      end if;
-      return next v_check;
-    end loop;
-  end loop;
-end
-$function$;
-
-comment on function seckill_private.list_checks (seckill_private.sale, text, bytea[]) is
-  'Whether the subjects of a request are on no list that blocks and on every list that is '
-  'required.';
-
--- file: procedures/internal/gate_checks.sql
--- In order of precedence: the sale, the stock of each line, the lists.
-create or replace function seckill_private.gate_checks (
-  p_sale seckill_private.sale,
-  p_user_id text,
-  p_digests bytea[],
-  p_skus text[],
-  p_quantities integer[],
-  p_pool_ids bigint[],
-  p_now timestamptz
-)
-  returns setof seckill_private.check
+  returns bigint
   language sql
   stable
 begin atomic
-  select c.*
-    from seckill_private.sale_check((p_sale).activity, p_now) as c
-   union all
-  select c.*
-    from unnest(p_skus, p_quantities, p_pool_ids) as l (sku, quantity, pool_id)
-   cross join lateral seckill_private.stock_check(
-           ((p_sale).activity).activity_id, l.pool_id, l.sku, l.quantity, p_now) as c
-   union all
-  select c.*
-    from seckill_private.list_checks(p_sale, p_user_id, p_digests) as c
-   where (p_sale).lists is not null;
+  select case
+           when exists (select from seckill_private.list_dimension as d
+                         where d.activity_id = p_activity_id)
+             then 0
+           else coalesce(
+             min(case
+                   when l.dimension <> 'user' then 0
+                   when l.metric = 'units' then l.maximum
+                 end),
+             9223372036854775807)
+         end
+    from seckill_private.limit_version as l
+   where l.activity_id = p_activity_id
+     and l.until_revision is null;
 end;
 
-comment on function seckill_private.gate_checks (
-  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
-  'What comes before the limits: is it on sale, are there units, may these subjects buy?';
+comment on function seckill_private.newcomer_units (bigint) is
+  'Units that a user without reservations in an activity may order with no look at its limits and '
+  'lists; 0: look.';
 
--- file: procedures/internal/midnight.sql
+-- file: procedures/internal/activities/note_rules.sql
+-- Whoever changes limits or lists notes here what a newcomer's purchase need not read. Where that
+-- stays, as with every block but the first, the row does too: each purchase reads it, and would go
+-- through all its versions while an old snapshot keeps them.
+-- Locks: none; the caller has the activity, or for limits on all (null) the revision counter.
+create or replace function seckill_private.note_rules (
+  p_activity_id bigint
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_activity_id is null then
+    update seckill_private.limits_revision as r
+       set global_limits = (
+             select count(*)
+               from seckill_private.limit_version as l
+              where l.activity_id is null
+                and l.until_revision is null)
+     where r.only_row;
+  else
+    update seckill_private.activity as a
+       set newcomer_units = seckill_private.newcomer_units(p_activity_id)
+     where a.activity_id = p_activity_id
+       and a.newcomer_units <> seckill_private.newcomer_units(p_activity_id);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.note_rules (bigint) is
+  'Note what stands now of an activity''s limits and lists, or of those on all activities (null).';
+
+-- file: procedures/internal/limits/midnight.sql
 -- Where clocks go back over midnight (Havana), a day begins twice: it begins at the first. Where
 -- they go forward over it, it begins when the new hour does.
 create or replace function seckill_private.midnight (
@@ -1692,7 +1876,7 @@ end;
 comment on function seckill_private.midnight (timestamp, text) is
   'The first instant of a local date in a time zone.';
 
--- file: procedures/internal/hour_of.sql
+-- file: procedures/internal/limits/hour_of.sql
 -- The last hour of a day is shorter where a clock change is no whole hour.
 create or replace function seckill_private.hour_of (
   p_time_zone text,
@@ -1716,7 +1900,7 @@ $function$;
 comment on function seckill_private.hour_of (text, timestamptz) is
   'The hour, counted from local midnight, in which an instant lies.';
 
--- file: procedures/internal/window_of.sql
+-- file: procedures/internal/limits/window_of.sql
 -- Calendar windows turn over at local midnight, weeks on Monday. The next midnight is taken in
 -- local time too: a day has 23 or 25 hours where clocks change. Hours are counted from local
 -- midnight, so that they never overlap where clocks change by less than one. An order is a
@@ -1749,7 +1933,7 @@ end;
 comment on function seckill_private.window_of (text, interval, text, timestamptz) is
   'The window of a limit (order, hour, day, week, month, activity, rolling) for an instant.';
 
--- file: procedures/internal/pools_of_sku.sql
+-- file: procedures/internal/limits/pools_of_sku.sql
 -- Null stands for every pool: a limit without a sku covers them all.
 create or replace function seckill_private.pools_of_sku (
   p_sku text,
@@ -1771,7 +1955,7 @@ end;
 comment on function seckill_private.pools_of_sku (text, bigint) is
   'The pools of a sku in one activity or in all (null); null for a null sku.';
 
--- file: procedures/internal/covered_lines.sql
+-- file: procedures/internal/limits/covered_lines.sql
 -- Apart from covered_units, so that the planner can put that one into its caller.
 create or replace function seckill_private.covered_lines (
   p_pool_ids bigint[],
@@ -1792,7 +1976,7 @@ end;
 comment on function seckill_private.covered_lines (bigint[], integer[], integer[], bigint[]) is
   'The same as covered_units, for any number of lines.';
 
--- file: procedures/internal/covered_units.sql
+-- file: procedures/internal/limits/covered_units.sql
 -- Nearly every reservation has one line, which needs no loop over a set.
 create or replace function seckill_private.covered_units (
   p_pool_ids bigint[],
@@ -1815,7 +1999,7 @@ end;
 comment on function seckill_private.covered_units (bigint[], integer[], integer[], bigint[]) is
   'Units of a reservation in some pools (null: in all) that count for limits.';
 
--- file: procedures/internal/crosses_activities.sql
+-- file: procedures/internal/limits/crosses_activities.sql
 -- "One in an activity" set for all activities means one in each of them; "one a month" does not.
 create or replace function seckill_private.crosses_activities (
   p_limit seckill_private.limit_version
@@ -1831,7 +2015,7 @@ comment on function seckill_private.crosses_activities (seckill_private.limit_ve
   'Whether a limit counts what a subject did in all activities: a global one, unless its window is '
   'the order or the activity.';
 
--- file: procedures/internal/subject_keys.sql
+-- file: procedures/internal/limits/subject_keys.sql
 -- Keys start with the activity, so what a user did in all activities takes a probe for each. An
 -- activity that was closed before the window began is passed over; 30 days more, the longest hold,
 -- for holds that ended after it was closed.
@@ -1864,7 +2048,7 @@ comment on function seckill_private.subject_keys (
   seckill_private.limit_version, bigint, text, timestamptz) is
   'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
--- file: procedures/internal/reservations_of.sql
+-- file: procedures/internal/limits/reservations_of.sql
 -- By the key for users (p_keys), by the index of digests for everything else: one of the two is
 -- null, and its half is not run. No range of buyer_key in the second: it would tempt the planner to
 -- read the whole activity by the key.
@@ -1894,7 +2078,7 @@ end;
 comment on function seckill_private.reservations_of (bigint[], text, bigint, bytea) is
   'The reservations of a user under some keys, or of another subject in an activity (null: in all).';
 
--- file: procedures/internal/counted.sql
+-- file: procedures/internal/limits/counted.sql
 -- What a reservation counts for a metric: units, orders, open_holds, expired_holds. A hold counts
 -- until it ends, swept or not; one that ended unpaid is an expired hold for ever, paid late or not.
 create or replace function seckill_private.counted (
@@ -1929,7 +2113,7 @@ comment on function seckill_private.counted (
   text, seckill_private.reservation, bigint[], timestamptz) is
   'What a reservation counts for a metric at an instant, over some pools (null: all).';
 
--- file: procedures/internal/leaves_at.sql
+-- file: procedures/internal/limits/leaves_at.sql
 -- p_excess: how much has to leave before one more purchase fits; the first to leave where nothing
 -- has to. What is in a rolling window leaves it one period after its date, an unpaid hold when it
 -- ends, if that is sooner.
@@ -1976,7 +2160,7 @@ comment on function seckill_private.leaves_at (
   bigint) is
   'When enough of what a rolling limit counts has left its window.';
 
--- file: procedures/internal/rolling_peak.sql
+-- file: procedures/internal/limits/rolling_peak.sql
 -- A late payment is dated back, into the middle of p_window: every rolling window that holds it
 -- then must have room. Each ends with a purchase, its own or a later one.
 create or replace function seckill_private.rolling_peak (
@@ -2018,7 +2202,7 @@ comment on function seckill_private.rolling_peak (
   bigint) is
   'The most that any rolling window holds which a late payment falls into, without itself.';
 
--- file: procedures/internal/limit_use_of.sql
+-- file: procedures/internal/limits/limit_use_of.sql
 -- Read from the reservations of the subject, which is exact because every writer of them holds the
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
 -- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
@@ -2089,7 +2273,7 @@ comment on function seckill_private.limit_use_of (
   tstzrange, bigint) is
   'What one subject has used of a limit in a window, in the limit''s metric.';
 
--- file: procedures/internal/wanted_lines.sql
+-- file: procedures/internal/limits/wanted_lines.sql
 -- Apart from wanted, so that the planner can put that one into its caller.
 create or replace function seckill_private.wanted_lines (
   p_limit seckill_private.limit_version,
@@ -2114,7 +2298,7 @@ comment on function seckill_private.wanted_lines (
   seckill_private.limit_version, text[], integer[]) is
   'The same as wanted, for any number of lines.';
 
--- file: procedures/internal/wanted.sql
+-- file: procedures/internal/limits/wanted.sql
 -- Orders and holds count one, however many units they have. Nearly every order has one line, which
 -- needs no loop over a set.
 create or replace function seckill_private.wanted (
@@ -2139,7 +2323,7 @@ comment on function seckill_private.wanted (
   'What an order would add to a limit''s metric: units of the covered lines, else 1; 0 where none '
   'is covered. 1 without lines (null).';
 
--- file: procedures/internal/limit_check.sql
+-- file: procedures/internal/limits/limit_check.sql
 -- A row of nulls where the limit does not cover the order: none of its lines, or a subject that the
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
@@ -2219,47 +2403,7 @@ comment on function seckill_private.limit_check (
   timestamptz, timestamptz, bigint) is
   'Whether a limit allows a purchase, and what its subject has used of it.';
 
--- file: procedures/internal/reservation_at.sql
--- The row has what became of it; each step has its instant, so what it was before can be told. What
--- was restored to the limits by then is in the refunds.
-create or replace function seckill_private.reservation_at (
-  p_reservation seckill_private.reservation,
-  p_at timestamptz
-)
-  returns seckill_private.reservation
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_row seckill_private.reservation := p_reservation;
-begin
-  if v_row.refunded_at > p_at then
-    v_row.state := 'confirmed';
-    v_row.restored := (
-      select array_agg(t.units order by t.line)
-        from (select u.line, sum(u.units)::integer as units
-                from seckill_private.refund as f
-               cross join lateral unnest(f.quantities) with ordinality as u (units, line)
-               where f.activity_id = seckill_private.activity_of(v_row.reservation_id)
-                 and f.reservation_id = v_row.reservation_id
-                 and f.restore_limits
-                 and f.at <= p_at
-               group by u.line) as t);
-  end if;
-  if v_row.state <> 'expired' and v_row.resolved_at > p_at then
-    v_row.state := 'held';
-    v_row.late_status := null;
-  end if;
-  return v_row;
-end
-$function$;
-
-comment on function seckill_private.reservation_at (
-  seckill_private.reservation, timestamptz) is
-  'A reservation as its state and what it had given back to the limits stood at an instant.';
-
--- file: procedures/internal/limits_at.sql
+-- file: procedures/internal/limits/limits_at.sql
 -- Every change of a limit is one revision and one entry of the journal, so the revision of an
 -- instant is the present one less the changes since. What applied then is found as load_sale finds
 -- it now.
@@ -2299,7 +2443,7 @@ $function$;
 comment on function seckill_private.limits_at (bigint, timestamptz) is
   'The limits that applied in an activity at an instant, sorted by name.';
 
--- file: procedures/internal/usage_at.sql
+-- file: procedures/internal/limits/usage_at.sql
 -- The same numbers as seckill_private.limit_check gives for one more purchase, of an instant of the
 -- past. Reservations of then are those of now that had been made, as they were.
 create or replace function seckill_private.usage_at (
@@ -2374,7 +2518,7 @@ comment on function seckill_private.usage_at (
   seckill_private.limit_version, seckill_private.activity, text, bytea, timestamptz) is
   'What one subject had used of a limit at an instant, and what the limit said of one more.';
 
--- file: procedures/internal/limit_checks.sql
+-- file: procedures/internal/limits/limit_checks.sql
 -- One check for each limit that covers the order, by name (load_sale sorts them).
 create or replace function seckill_private.limit_checks (
   p_sale seckill_private.sale,
@@ -2410,74 +2554,41 @@ comment on function seckill_private.limit_checks (
   seckill_private.sale, text, bytea[], text[], integer[], timestamptz, timestamptz, bigint) is
   'What the limits of an activity say of a purchase, a row for each that covers it (limit_check).';
 
--- file: procedures/internal/missing_dimension.sql
--- Does not raise the error itself: its signature, with the name of a table, would stand in the
--- error's context.
-create or replace function seckill_private.missing_dimension (
-  p_limits seckill_private.limit_version[],
-  p_skus text[],
+-- file: procedures/internal/limits/usage_checks_at.sql
+-- Raises: SK002.
+create or replace function seckill_private.usage_checks_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
   p_digests bytea[]
 )
-  returns text
+  returns setof seckill.check_result
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_limit seckill_private.limit_version;
+  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
+  v_now timestamptz := seckill_private.now_at(p_now, null, p_activity_id, p_user_id);
 begin
-  foreach v_limit in array coalesce(p_limits, '{}') loop
-    if v_limit.dimension <> 'user' and v_limit.required
-       and (v_limit.sku is null or v_limit.sku = any (p_skus))
-       and seckill_private.digest_of(p_digests, v_limit.dimension) is null then
-      return v_limit.dimension;
-    end if;
-  end loop;
-  return null;
+  return query
+    select s.*
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, null, null, v_now, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
 end
 $function$;
 
-comment on function seckill_private.missing_dimension (
-  seckill_private.limit_version[], text[], bytea[]) is
-  'A dimension that a limit on some lines requires and that a request does not name, or null.';
+comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, bytea[]) is
+  'What is used of each limit at a given instant (null: the clock); the body of '
+  'seckill.limit_usage.';
 
--- file: procedures/internal/require_dimension.sql
--- Raises: SK001.
-create or replace function seckill_private.require_dimension (
-  p_missing text
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if p_missing is not null then
-    perform seckill_private.raise_error('SK001', 'p_subjects must have ' || quote_ident(p_missing));
-  end if;
-end
-$function$;
-
-comment on function seckill_private.require_dimension (text) is
-  'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
-
--- file: procedures/internal/decide.sql
--- The first check that fails, in order of precedence, or one without answer: then every check has
--- passed, and seen_at is the latest instant at which something was done for the request's subjects.
--- Checks are made one after another, so a refusal costs only what came before it; of the limits all
--- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
--- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
--- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none
--- has used nothing of a limit that counts those alone.
-create or replace function seckill_private.decide (
+-- file: procedures/internal/limits/late_check.sql
+-- Which limits, and in which windows: limit_checks. What the subjects have done since the payment
+-- read the clock is seen, so the decision is no older than that (seen_at).
+create or replace function seckill_private.late_check (
   p_sale seckill_private.sale,
-  p_user_id text,
-  p_digests bytea[],
-  p_skus text[],
-  p_quantities integer[],
-  p_pool_ids bigint[],
-  p_is_short boolean,
-  p_is_known boolean,
+  p_reservation seckill_private.reservation,
   p_now timestamptz
 )
   returns seckill_private.check
@@ -2487,107 +2598,379 @@ create or replace function seckill_private.decide (
 as $function$
 declare
   v_check seckill_private.check;
-  v_limit seckill_private.limit_version;
-  v_limit_check seckill_private.check;
-  v_seen_at timestamptz;
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
 begin
-  if p_is_short or p_sale.lists is not null then
-    select c.* into v_check
-      from seckill_private.gate_checks(
-             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
-             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
-             p_now) as c
-     where c.answer is not null
-     limit 1;
-  elsif not seckill_private.is_on_sale(
-          (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
-  then
-    v_check := seckill_private.sale_check(p_sale.activity, p_now);
-  end if;
-  if v_check.answer is not null or p_sale.limits is null then
-    return v_check;
-  end if;
-  foreach v_limit in array p_sale.limits loop
-    continue when not p_is_known
-      and v_limit.dimension = 'user' and not seckill_private.crosses_activities(v_limit)
-      and seckill_private.wanted(v_limit, p_skus, p_quantities) <= v_limit.maximum;
-    v_limit_check := seckill_private.limit_check(
-      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now, null);
-    v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
-    if v_check.answer is null then
-      v_check := v_limit_check;
-    end if;
-  end loop;
-  v_check.seen_at := v_seen_at;
+  select min(c.answer), greatest(max(c.seen_at), p_now)
+    into v_check.answer, v_check.seen_at
+    from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
   return v_check;
 end
 $function$;
 
-comment on function seckill_private.decide (
-  seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
-  boolean, timestamptz) is
-  'The first check of a purchase that fails; its answer is null where all pass.';
+comment on function seckill_private.late_check (
+  seckill_private.sale, seckill_private.reservation, timestamptz) is
+  'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
 
--- file: procedures/internal/refusal.sql
--- Fields that the check does not have stay null.
-create or replace function seckill_private.refusal (
-  p_check seckill_private.check
+-- file: procedures/internal/limits/limit_that_counts.sql
+-- A limit on all activities counts what was bought in each of them, for as long as its window is.
+-- The last thing to count is a hold of the last moment, dated by its end (expired_holds). A day
+-- more, since days and months are those of some zone.
+create or replace function seckill_private.limit_that_counts (
+  p_activity seckill_private.activity,
+  p_now timestamptz
 )
-  returns seckill.reserve_result
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.reserve_result;
-begin
-  v_result.status := p_check.answer;
-  v_result.limit_name := p_check.limit_name;
-  v_result.sku := p_check.sku;
-  v_result.remaining := p_check.remaining;
-  v_result.epoch := p_check.epoch;
-  v_result.retry := p_check.retry;
-  v_result.retry_at := p_check.retry_at;
-  return v_result;
-end
-$function$;
+  returns text
+  language sql
+  stable
+begin atomic
+  select min(l.name)
+    from seckill_private.limit_version as l
+   where l.activity_id is null
+     and l.until_revision is null
+     and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
+     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
+         + case l.window_kind
+             when 'rolling' then l.period
+             when 'month' then interval '31 days'
+             when 'week' then interval '7 days'
+             else interval '1 day'
+           end + interval '1 day' > p_now;
+end;
 
-comment on function seckill_private.refusal (seckill_private.check) is
-  'A failed check as the answer to a purchase.';
+comment on function seckill_private.limit_that_counts (seckill_private.activity, timestamptz) is
+  'A limit on all activities that may still count what was bought in this one, or null.';
 
--- file: procedures/internal/refuse_archived.sql
--- An archived activity stands still, so that its export is whole. Who still moves something in one
--- that is closed (a refund, a payment that came too late) holds this lock until the commit, and
--- archiving waits for it.
--- Locks: the activity's row, for key share: only archive_activity minds.
--- Raises: SK008, as later, when the reservations are gone.
-create or replace function seckill_private.refuse_archived (
-  p_activity_id bigint
+-- file: procedures/internal/limits/limit_stands.sql
+-- Compared by meaning: two calls with the same arguments need no second version.
+create or replace function seckill_private.limit_stands (
+  p_limit seckill_private.limit_version
 )
-  returns void
+  returns boolean
+  language sql
+  stable
+begin atomic
+  select exists (
+    select from seckill_private.limit_version as l
+     where l.activity_id is not distinct from (p_limit).activity_id
+       and l.name = (p_limit).name
+       and l.until_revision is null
+       and (l.dimension, l.metric, l.window_kind, l.maximum, l.required)
+         = ((p_limit).dimension, (p_limit).metric, (p_limit).window_kind, (p_limit).maximum,
+            (p_limit).required)
+       and (l.sku, l.period, l.time_zone)
+         is not distinct from ((p_limit).sku, (p_limit).period, (p_limit).time_zone));
+end;
+
+comment on function seckill_private.limit_stands (seckill_private.limit_version) is
+  'Whether a limit stands exactly like this already.';
+
+-- file: procedures/internal/limits/end_limit.sql
+-- The counter's row is locked until commit: revisions become visible in their order.
+-- Locks: the revision counter.
+create or replace function seckill_private.end_limit (
+  p_activity_id bigint,
+  p_name text
+)
+  returns bigint
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_archived_at timestamptz;
+  v_revision bigint;
 begin
-  select a.archived_at into strict v_archived_at
-    from seckill_private.activity as a
-   where a.activity_id = p_activity_id
-     for key share;
-  if v_archived_at is not null then
+  update seckill_private.limits_revision as r
+     set revision = r.revision + 1
+  returning r.revision into strict v_revision;
+  update seckill_private.limit_version as l
+     set until_revision = v_revision
+   where l.activity_id is not distinct from p_activity_id
+     and l.name = p_name
+     and l.until_revision is null;
+  return v_revision;
+end
+$function$;
+
+comment on function seckill_private.end_limit (bigint, text) is
+  'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
+
+-- file: procedures/internal/stock/pools_of_lines.sql
+-- Regions are matched exactly.
+create or replace function seckill_private.pools_of_lines (
+  p_activity_id bigint,
+  p_skus text[],
+  p_region text
+)
+  returns bigint[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return array(
+    select p.pool_id
+      from unnest(p_skus) with ordinality as l (sku, line)
+      left join seckill_private.pool as p
+        on p.activity_id = p_activity_id
+       and p.sku = l.sku
+       and p.region = p_region
+     order by l.line);
+end
+$function$;
+
+comment on function seckill_private.pools_of_lines (bigint, text[], text) is
+  'The pools of some skus in a region of an activity, in the order of the skus; null for one that '
+  'is not there.';
+
+-- file: procedures/internal/stock/find_pools.sql
+-- Raises: SK003.
+create or replace function seckill_private.find_pools (
+  p_activity_id bigint,
+  p_skus text[],
+  p_region text
+)
+  returns bigint[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[] := seckill_private.pools_of_lines(p_activity_id, p_skus, p_region);
+begin
+  if array_position(v_pool_ids, null) is not null then
     perform seckill_private.raise_error(
-      'SK008', format('activity %s was archived at %s', p_activity_id,
-                      v_archived_at at time zone 'UTC'));
+      'SK003', 'activity ' || p_activity_id || ' does not sell this sku in this region');
+  end if;
+  return v_pool_ids;
+end
+$function$;
+
+comment on function seckill_private.find_pools (bigint, text[], text) is
+  'The same as pools_of_lines, where each must be there.';
+
+-- file: procedures/internal/stock/find_pool.sql
+-- Raises: SK003.
+create or replace function seckill_private.find_pool (
+  p_activity_id bigint,
+  p_sku text,
+  p_region text
+)
+  returns bigint
+  language sql
+  stable
+return (seckill_private.find_pools(p_activity_id, array[p_sku], p_region))[1];
+
+comment on function seckill_private.find_pool (bigint, text, text) is
+  'The pool of (activity, sku, region).';
+
+-- file: procedures/internal/stock/short_pools.sql
+-- By the stored counters: holds that have ended and releases that are due are not in them yet
+-- (settle_short).
+create or replace function seckill_private.short_pools (
+  p_pool_ids bigint[],
+  p_quantities bigint[]
+)
+  returns bigint[]
+  language sql
+  stable
+begin atomic
+  select array_agg(l.pool_id)
+    from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+   where l.quantity > (
+           select sum(s.available) from seckill_private.pool_slot as s where s.pool_id = l.pool_id);
+end;
+
+comment on function seckill_private.short_pools (bigint[], bigint[]) is
+  'Those of some pools whose counter of available units is too low; null where none is.';
+
+-- file: procedures/internal/stock/available_of.sql
+-- A lower bound: ended holds and due releases are not in it.
+create or replace function seckill_private.available_of (
+  p_pool_ids bigint[]
+)
+  returns bigint[]
+  language sql
+  stable
+begin atomic
+  select array(
+    select (select sum(s.available)::bigint
+              from seckill_private.pool_slot as s
+             where s.pool_id = p.pool_id)
+      from unnest(p_pool_ids) with ordinality as p (pool_id, ordinal)
+     order by p.ordinal);
+end;
+
+comment on function seckill_private.available_of (bigint[]) is
+  'The stored counters of available units of some pools, in their order.';
+
+-- file: procedures/internal/stock/pool_balance.sql
+-- What a pool holds at an instant: the counters, with the units of ended holds given back, to the
+-- inventory where the activity is closed or the pool owes units, and due releases made. Holds and
+-- releases are looked at only where one may be due.
+create or replace function seckill_private.pool_balance (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_now timestamptz
+)
+  returns seckill.availability_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_balance seckill.availability_result;
+  v_slots record;
+  v_due bigint := 0::bigint;
+  v_lost bigint;
+  v_released bigint := 0::bigint;
+begin
+  select sum(s.total)::bigint as total, sum(s.available)::bigint as available,
+         sum(s.held)::bigint as held, sum(s.sold)::bigint as sold, sum(s.epoch)::bigint as epoch,
+         min(s.next_expiry) as next_expiry, min(s.next_release) as next_release,
+         bool_or(s.closed) as closed, sum(s.owed)::bigint as owed
+    into v_slots
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id;
+  if v_slots.next_expiry <= p_now then
+    v_due := seckill_private.due_units(p_activity_id, p_pool_id, p_now);
+  end if;
+  if v_slots.next_release <= p_now then
+    v_released := seckill_private.due_releases(p_pool_id, p_now);
+  end if;
+  v_lost := case when v_slots.closed then v_due else least(v_due, v_slots.owed) end;
+  v_balance.total := v_slots.total - v_lost;
+  v_balance.available := v_slots.available + v_released + v_due - v_lost;
+  v_balance.held := v_slots.held - v_due;
+  v_balance.sold := v_slots.sold;
+  v_balance.epoch := v_slots.epoch;
+  return v_balance;
+end
+$function$;
+
+comment on function seckill_private.pool_balance (bigint, bigint, timestamptz) is
+  'The units of a pool at an instant, all slots together; status is left null.';
+
+-- file: procedures/internal/stock/stock_returns.sql
+-- Retry: not_yet while a release is scheduled, may_return while units are held, else final. The
+--   answer sold_out can change by itself at the first of both.
+-- p_next_release: no release is due before it, and none at all where it is infinity.
+-- p_next_expiry: no hold of the pool ends before it. Those of the activity's other pools that do
+--   need not be looked through then.
+create or replace function seckill_private.stock_returns (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_held bigint,
+  p_next_release timestamptz,
+  p_next_expiry timestamptz,
+  p_now timestamptz,
+  out retry text,
+  out retry_at timestamptz
+)
+  returns record
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release_at timestamptz;
+begin
+  retry := 'final';
+  if p_held > 0 then
+    retry := 'may_return';
+    retry_at := seckill_private.first_expiry(
+      p_activity_id, p_pool_id, greatest(p_now, p_next_expiry - interval '1 microsecond'));
+  end if;
+  if p_next_release < 'infinity' then
+    v_release_at := seckill_private.next_release(p_pool_id, p_now);
+    if v_release_at is not null then
+      retry := 'not_yet';
+      retry_at := least(retry_at, v_release_at);
+    end if;
   end if;
 end
 $function$;
 
-comment on function seckill_private.refuse_archived (bigint) is
-  'Refuse to change anything in an archived activity, and keep it from being archived meanwhile.';
+comment on function seckill_private.stock_returns (
+  bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
+  'Whether a pool that has sold out may have units again, and when at the earliest.';
 
--- file: procedures/internal/next_position.sql
+-- file: procedures/internal/stock/judge_stock.sql
+-- Answers: sold_out; null while the pool has the units.
+-- Retry, p_next_release, p_next_expiry: stock_returns.
+create or replace function seckill_private.judge_stock (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_balance seckill.availability_result,
+  p_next_release timestamptz,
+  p_next_expiry timestamptz,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_returns record;
+begin
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := p_balance.held + p_balance.sold;
+  v_check.maximum := p_balance.total;
+  v_check.remaining := p_balance.available;
+  if p_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_check.answer := 'sold_out';
+  v_check.epoch := p_balance.epoch;
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_pool_id, p_balance.held, p_next_release, p_next_expiry, p_now);
+  v_check.retry := v_returns.retry;
+  v_check.retry_at := v_returns.retry_at;
+  v_check.resets_at := v_check.retry_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.judge_stock (
+  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz,
+  timestamptz) is
+  'Whether what a pool holds is enough for a line.';
+
+-- file: procedures/internal/stock/stock_check.sql
+-- Answers, retry: judge_stock.
+create or replace function seckill_private.stock_check (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_sku text,
+  p_quantity bigint,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return seckill_private.judge_stock(
+    p_activity_id, p_pool_id, p_sku, p_quantity,
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
+    '-infinity',
+    (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
+    p_now);
+end
+$function$;
+
+comment on function seckill_private.stock_check (bigint, bigint, text, bigint, timestamptz) is
+  'Whether a pool has the units of a line.';
+
+-- file: procedures/internal/stock/next_position.sql
 -- The order of the feed. A transaction id alone says when a transaction began to write, not when it
 -- had the slot, so a row's position is at least that of the row before it on the slot: positions
 -- never fall from one version of a slot to the next. And a position is never below its own
@@ -2605,7 +2988,7 @@ comment on function seckill_private.next_position (bigint, bigint) is
   'The position in the feed of what this transaction moves on a slot, after what stands at '
   'p_position.';
 
--- file: procedures/internal/moved.sql
+-- file: procedures/internal/stock/moved.sql
 -- Double entry: what leaves the source arrives in the target, and no other account notices.
 create or replace function seckill_private.moved (
   p_source text,
@@ -2621,7 +3004,7 @@ return (p_target = p_account)::integer - (p_source = p_account)::integer;
 comment on function seckill_private.moved (text, text, text) is
   'What a movement of one unit from source to target does to an account: 1, 0 or -1.';
 
--- file: procedures/internal/move_inventory.sql
+-- file: procedures/internal/stock/move_inventory.sql
 -- Locks: the sku's inventory row, the last in the lock order.
 -- Raises: SK007 when fewer units are there than are taken out; SK001 when more than 10^15
 --   of one sku are received (what comes back was in there before).
@@ -2665,7 +3048,7 @@ comment on function seckill_private.move_inventory (
   'Add units to the inventory of a sku, or take them (negative), with a ledger row; what it has '
   'now.';
 
--- file: procedures/internal/require_inventory.sql
+-- file: procedures/internal/stock/require_inventory.sql
 -- Units that pay a debt come back to the inventory at once, so on balance an allocation may need
 -- fewer than it allocates; it may not allocate what is not there.
 -- Locks: the sku's inventory row, the last in the lock order.
@@ -2693,7 +3076,7 @@ $function$;
 comment on function seckill_private.require_inventory (text, bigint) is
   'Refuse a call that takes more units of a sku than the inventory has.';
 
--- file: procedures/internal/move_inventories.sql
+-- file: procedures/internal/stock/move_inventories.sql
 -- Each inventory row is locked once, however many slots of its pools gave or took units.
 -- Raises: SK007 when the inventory has too few.
 -- Locks: inventory rows ascending by sku.
@@ -2731,7 +3114,7 @@ comment on function seckill_private.move_inventories (
   timestamptz, text, bigint[], bigint[], text, text) is
   'Add to the inventory what slots gave up, and take what they were given.';
 
--- file: procedures/internal/pay_debt.sql
+-- file: procedures/internal/stock/pay_debt.sql
 -- Called with the slot locked, and the pool's first one, on which the debt stands. p_note: the kind
 -- of the movement that brought the units.
 create or replace function seckill_private.pay_debt (
@@ -2767,130 +3150,7 @@ comment on function seckill_private.pay_debt (
   'Write down that units which came back to a slot went on to the inventory, to pay what the pool '
   'owes.';
 
--- file: procedures/internal/shift_units.sql
--- Both sides stand in the ledger (kind level): what one slot gives goes to the inventory, and from
--- there to the other, in one statement; the inventory's row is not touched. All have one position
--- and one time, which none of the slots has passed, so that whoever reads the feed, or asks for the
--- stock of an instant, sees no half of it.
--- Called with the pool's slots locked.
-create or replace function seckill_private.shift_units (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_slots smallint[],
-  p_available bigint[]
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  with change as (
-    select s.slot, t.available - s.available as delta,
-           max(seckill_private.next_position(s.position, s.position_base)) over () as position,
-           greatest(p_now, max(s.seen_at) over ()) as at
-      from unnest(p_slots, p_available) as t (slot, available)
-      join seckill_private.pool_slot as s on s.pool_id = p_pool_id and s.slot = t.slot
-     where t.available <> s.available
-  ), changed as (
-    update seckill_private.pool_slot as s
-       set available = s.available + c.delta,
-           total = s.total + c.delta,
-           epoch = s.epoch + (c.delta > 0)::integer,
-           version = s.version + 1,
-           position = c.position,
-           seen_at = c.at
-      from change as c
-     where s.pool_id = p_pool_id
-       and s.slot = c.slot
-    returning s.slot, s.shard, s.version, s.position, c.delta, c.at
-  )
-  insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at)
-  select p.activity_id, c.shard, p_pool_id, c.slot, c.version, c.position, 'level',
-         case when c.delta < 0 then 'available' else 'inventory' end,
-         case when c.delta < 0 then 'inventory' else 'available' end, abs(c.delta), c.at
-    from changed as c
-    join seckill_private.pool as p on p.pool_id = p_pool_id;
-end;
-
-comment on function seckill_private.shift_units (timestamptz, bigint, smallint[], bigint[]) is
-  'Move available units between the slots of a pool until each of these has what is named here.';
-
--- file: procedures/internal/level_slots.sql
--- A slot above the pool's number of slots keeps none: there are more where the number was lowered.
--- Called with the pool's slots locked.
-create or replace function seckill_private.level_slots (
-  p_now timestamptz,
-  p_pool_id bigint
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  select seckill_private.shift_units(
-           p_now, p_pool_id, array_agg(t.slot),
-           array_agg(case
-             when t.slot < t.slots then t.units / t.slots + (t.slot < t.units % t.slots)::integer
-             else 0
-           end))
-    from (select s.slot, p.slots, sum(s.available) over ()::bigint as units
-            from seckill_private.pool as p
-            join seckill_private.pool_slot as s on s.pool_id = p.pool_id
-           where p.pool_id = p_pool_id) as t
-  having count(*) > 1;
-end;
-
-comment on function seckill_private.level_slots (timestamptz, bigint) is
-  'Spread what is available in a pool evenly over its slots.';
-
--- file: procedures/internal/gather_units.sql
--- What one slot lacks comes from those that have most. A slot that has enough is left alone.
--- p_slot: the slot that is to have them; null means the fullest. Null when the pool has too few.
--- Called with the pool's slots locked.
-create or replace function seckill_private.gather_units (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_slot smallint default null
-)
-  returns smallint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_slot smallint;
-  v_lack bigint;
-begin
-  select s.slot, p_quantity - s.available into v_slot, v_lack
-    from seckill_private.pool_slot as s
-   where s.pool_id = p_pool_id
-     and (p_slot is null or s.slot = p_slot)
-   order by s.available desc, s.slot
-   limit 1;
-  if v_lack <= 0 then
-    return v_slot;
-  elsif (seckill_private.slots_of(p_pool_id)).available < p_quantity then
-    return null;
-  end if;
-  perform seckill_private.shift_units(
-    p_now, p_pool_id, array_agg(t.slot), array_agg(t.available))
-     from (select s.slot,
-                  case
-                    when s.slot = v_slot then p_quantity
-                    else s.available - greatest(0, least(s.available, v_lack - (
-                      sum(s.available) filter (where s.slot <> v_slot) over w - s.available)))
-                  end::bigint as available
-             from seckill_private.pool_slot as s
-            where s.pool_id = p_pool_id
-           window w as (order by s.slot = v_slot, s.available desc, s.slot)) as t;
-  return v_slot;
-end
-$function$;
-
-comment on function seckill_private.gather_units (timestamptz, bigint, bigint, smallint) is
-  'Bring so many available units of a pool together in one slot; which one.';
-
--- file: procedures/internal/lock_returns.sql
+-- file: procedures/internal/stock/lock_returns.sql
 -- What a pool owes stands on its first slot, and is paid by what comes back to any. So the first
 -- slot is locked too, and as the lowest before the others: a debt that is made meanwhile
 -- (set_stock_total locks all slots) is made before or after, and not passed over. What comes back
@@ -2921,7 +3181,7 @@ $function$;
 comment on function seckill_private.lock_returns (text, seckill_private.unit_line[]) is
   'Lock the slots that units come back to (p_target: available), and the first of each pool.';
 
--- file: procedures/internal/spread_units.sql
+-- file: procedures/internal/stock/spread_units.sql
 -- The first slots have the units that are over. A pool of one slot has one line.
 create or replace function seckill_private.spread_units (
   p_pool_id bigint,
@@ -2942,7 +3202,7 @@ end;
 comment on function seckill_private.spread_units (bigint, bigint) is
   'So many units in even shares for the slots of a pool, as post_movements takes them.';
 
--- file: procedures/internal/available_lines.sql
+-- file: procedures/internal/stock/available_lines.sql
 -- Called with the pool's slots locked.
 create or replace function seckill_private.available_lines (
   p_pool_id bigint,
@@ -2964,7 +3224,7 @@ end;
 comment on function seckill_private.available_lines (bigint, bigint) is
   'Up to so many of the available units of a pool, slot by slot, as post_movements takes them.';
 
--- file: procedures/internal/post_movements.sql
+-- file: procedures/internal/stock/post_movements.sql
 -- Every movement of units but the hold itself (hold_units) goes through here: the counters of the
 -- slot and the ledger row change together, and a unit that leaves one account arrives in another.
 -- Accounts are those of the pool (available, held, sold, unreleased), inventory and written_off.
@@ -3066,44 +3326,7 @@ comment on function seckill_private.post_movements (
   timestamptz, text, text, text, seckill_private.unit_line[], text, text) is
   'Move units between the accounts of pools and the inventory, with their ledger rows.';
 
--- file: procedures/internal/lock_slots.sql
--- A statement that waited does not see the slots that were made meanwhile (set_slots, which locks
--- those that there are): then they are locked by one more look. A new slot is the pool's last, so
--- that is in order as long as no later pool is locked: one pool after another, not all in one
--- statement.
--- Locks: the slots of some pools, ascending. Whoever holds a slot already may wait only for a later
---   one.
-create or replace function seckill_private.lock_slots (
-  p_pool_ids bigint[]
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_id bigint;
-  v_locked bigint;
-begin
-  for v_pool_id in select distinct u.id from unnest(p_pool_ids) as u (id) order by u.id loop
-    loop
-      perform
-         from seckill_private.pool_slot as s
-        where s.pool_id = v_pool_id
-        order by s.slot
-          for update;
-      get diagnostics v_locked = row_count;
-      exit when v_locked = (
-        select count(*) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
-    end loop;
-  end loop;
-end
-$function$;
-
-comment on function seckill_private.lock_slots (bigint[]) is
-  'Lock the slots of some pools until the transaction ends.';
-
--- file: procedures/internal/lock_stock.sql
+-- file: procedures/internal/stock/lock_stock.sql
 -- For a call that may give units back several times: what goes on to the inventory (of a pool that
 -- is closed, or owes units) needs that row, and each time would take its own. p_sku: a row that the
 -- call needs besides, for what it puts in or takes out itself.
@@ -3134,45 +3357,7 @@ $function$;
 comment on function seckill_private.lock_stock (bigint[], text) is
   'Lock the slots of some pools, and the inventory that what comes back to them goes on to.';
 
--- file: procedures/internal/scheduled_by.sql
--- The schedule of a past instant is in the journal: the one that stood then was the last one asked
--- for.
-create or replace function seckill_private.scheduled_by (
-  p_pool_id bigint,
-  p_at timestamptz
-)
-  returns bigint
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_arguments jsonb;
-begin
-  select e.arguments into v_arguments
-    from seckill_private.pool as p
-    join seckill_private.ops_entry as e
-      on e.activity_id = p.activity_id
-     and e.call = 'schedule_release'
-     and e.arguments ->> 'sku' = p.sku
-     and e.arguments ->> 'region' = p.region
-   where p.pool_id = p_pool_id
-     and e.at <= p_at
-   order by e.entry_id desc
-   limit 1;
-  return (
-    select coalesce(sum(q.units::bigint), 0)::bigint
-      from rows from (
-             jsonb_array_elements_text(v_arguments -> 'release_at'),
-             jsonb_array_elements_text(v_arguments -> 'quantities')) as q (release_at, units)
-     where q.release_at::timestamp at time zone 'UTC' <= p_at);
-end
-$function$;
-
-comment on function seckill_private.scheduled_by (bigint, timestamptz) is
-  'Units of a pool that were to be released by an instant, by the schedule that stood then.';
-
--- file: procedures/internal/pool_at.sql
+-- file: procedures/internal/stock/pool_at.sql
 -- The ledger up to an instant. Calls that meet at a slot may read the clock in another order than
 -- they get it, so a movement counts as done when all before it were (version is their order): the
 -- books of any instant add up. Holds and releases that had ended by then and were still to be swept
@@ -3243,210 +3428,7 @@ $function$;
 comment on function seckill_private.pool_at (bigint, bigint, timestamptz, boolean) is
   'The units of a pool at an instant of the past, from the ledger; status is left null.';
 
--- file: procedures/internal/pick_due_holds.sql
--- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
--- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
--- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
--- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch
--- others, too.
--- Locks: reservations, by SKIP LOCKED.
-create or replace function seckill_private.pick_due_holds (
-  p_now timestamptz,
-  p_activity_ids bigint[],
-  p_pool_ids bigint[],
-  p_within bigint[],
-  p_limit integer,
-  p_beyond bigint[] default null
-)
-  returns seckill_private.unit_line[]
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_activity_id bigint;
-  v_due record;
-  v_keys bigint[] := array[]::bigint[];
-  v_ids bigint[] := array[]::bigint[];
-  v_lines seckill_private.unit_line[];
-begin
-  foreach v_activity_id in array p_activity_ids loop
-    exit when cardinality(v_ids) >= p_limit;
-    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
-      from (select r.buyer_key, r.reservation_id
-              from seckill_private.reservation as r
-             where r.state = 'held'
-               and (r.buyer_key >> 40) = v_activity_id
-               and r.expires_at <= p_now
-               and (p_pool_ids is null or p_pool_ids && r.pool_ids)
-               and (p_within is null or r.pool_ids <@ p_within)
-               and (p_beyond is null or not r.pool_ids <@ p_beyond)
-             order by r.expires_at
-             limit p_limit - cardinality(v_ids)
-               for update skip locked) as d;
-    v_keys := v_keys || v_due.keys;
-    v_ids := v_ids || v_due.ids;
-  end loop;
-  with expired as (
-    update seckill_private.reservation as r
-       set state = 'expired',
-           resolved_at = r.expires_at
-     where r.buyer_key = any (v_keys)
-       and r.reservation_id = any (v_ids)
-       and r.state = 'held'
-    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
-  )
-  select array_agg(row(
-           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
-    into v_lines
-    from expired as e
-   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
-  return v_lines;
-end
-$function$;
-
-comment on function seckill_private.pick_due_holds (
-  timestamptz, bigint[], bigint[], bigint[], integer, bigint[]) is
-  'Expire holds that have ended; their units, which are still to be given back.';
-
--- file: procedures/internal/pick_short.sql
--- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it
--- lacks; what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
--- Locks: due holds by SKIP LOCKED.
-create or replace function seckill_private.pick_short (
-  p_now timestamptz,
-  p_activity_ids bigint[],
-  p_pool_ids bigint[],
-  p_quantities bigint[],
-  p_within bigint[],
-  p_beyond bigint[] default null
-)
-  returns seckill_private.unit_line[]
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool record;
-  v_lines seckill_private.unit_line[];
-begin
-  for v_pool in
-    select l.pool_id, l.quantity - sum(s.available) + sum(s.owed) as lacks
-      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
-      join seckill_private.pool_slot as s on s.pool_id = l.pool_id
-     group by l.pool_id, l.quantity
-    having l.quantity > sum(s.available)
-     order by l.pool_id
-  loop
-    v_lines := v_lines || seckill_private.pick_due_holds(
-      p_now, p_activity_ids, array[v_pool.pool_id], p_within,
-      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
-  end loop;
-  return v_lines;
-end
-$function$;
-
-comment on function seckill_private.pick_short (
-  timestamptz, bigint[], bigint[], bigint[], bigint[], bigint[]) is
-  'Expire ended holds of those pools that have too few units; what is to be given back.';
-
--- file: procedures/internal/release_due.sql
--- Called with the pools' slots locked, so that a release is moved once. Releases up to p_until are
--- made: usually p_now, infinity where none is to stay.
-create or replace function seckill_private.release_due (
-  p_now timestamptz,
-  p_until timestamptz,
-  p_pool_ids bigint[],
-  p_actor text default null
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_lines seckill_private.unit_line[];
-begin
-  with released as (
-    delete from seckill_private.stock_release as r
-     where r.pool_id = any (p_pool_ids)
-       and r.release_at <= p_until
-    returning r.pool_id, r.quantity
-  ), pool as (
-    select r.pool_id, sum(r.quantity)::bigint as units
-      from released as r
-     group by r.pool_id
-  )
-  select array_agg(row(p.pool_id, 0, p.units, null, null)::seckill_private.unit_line)
-    into v_lines
-    from pool as p;
-  if v_lines is null then
-    return;
-  end if;
-  perform seckill_private.post_movements(
-    p_now, 'release', 'unreleased', 'available', v_lines, p_actor);
-  update seckill_private.pool_slot as s
-     set next_release = coalesce(
-           seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
-   where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
-     and s.slot = 0;
-  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
-end
-$function$;
-
-comment on function seckill_private.release_due (timestamptz, timestamptz, bigint[], text) is
-  'Move the releases of some pools up to an instant to what is available.';
-
--- file: procedures/internal/settle_short.sql
--- Where counters are too low for an order: give back what ended holds and due releases have, in
--- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
--- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
--- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
--- and the slots. p_sku: whose inventory the caller needs afterwards.
--- Locks: due holds by SKIP LOCKED; then the slots of the order and of those holds, and the
---   inventory of pools in debt, all at once, since the caller may come twice.
-create or replace function seckill_private.settle_short (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_ids bigint[],
-  p_quantities bigint[],
-  p_locked boolean,
-  p_sku text default null
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
-  v_lines seckill_private.unit_line[];
-begin
-  if v_short is null then
-    return;
-  end if;
-  v_lines := seckill_private.pick_short(
-    p_now, array[p_activity_id], p_pool_ids, p_quantities,
-    case when p_locked then p_pool_ids end);
-  if v_lines is null and not exists (
-       select from seckill_private.stock_release as r
-        where r.pool_id = any (v_short)
-          and r.release_at <= p_now) then
-    return;
-  elsif not p_locked then
-    perform seckill_private.lock_stock(
-      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l), p_sku);
-  end if;
-  perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
-  perform seckill_private.release_due(p_now, p_now, v_short);
-end
-$function$;
-
-comment on function seckill_private.settle_short (
-  timestamptz, bigint, bigint[], bigint[], boolean, text) is
-  'Give back what has ended or is due, where an order would lack units otherwise.';
-
--- file: procedures/internal/lock_units.sql
+-- file: procedures/internal/stock/lock_units.sql
 -- p_sku: whose inventory the caller needs afterwards.
 -- Locks: due holds by SKIP LOCKED; the slots of the pools, ascending; inventory (settle_short).
 create or replace function seckill_private.lock_units (
@@ -3477,7 +3459,7 @@ comment on function seckill_private.lock_units (
   timestamptz, bigint, bigint[], bigint[], boolean, text) is
   'Lock the slots of some pools; whether each has its units available, ended holds settled.';
 
--- file: procedures/internal/hold_units.sql
+-- file: procedures/internal/stock/hold_units.sql
 -- The purchase itself: a conditional write on the hot row, or on one of them. Nulls when it has too
 -- few units.
 -- Its ledger row is the reservation, which the caller writes with the version and the position in
@@ -3518,193 +3500,7 @@ comment on function seckill_private.hold_units (
   'Move units of a slot from available to held: the version and the position of that movement, or '
   'nulls when short.';
 
--- file: procedures/internal/take_free.sql
--- A place of one's own among the slots that have the units (p_place: any number, the same for a
--- buyer each time), then whichever of them is free, in a circle; where all are in somebody's hand,
--- the own one is waited for. A slot that had the units when it was seen and has them no longer
--- stays locked (that cannot be undone): kept is the highest of these, and from then on nobody is
--- waited for here.
--- Nulls: no slot has the units, or who has them could not be waited for (p_locked: the transaction
--- has locked slots before).
--- Locks: slots by SKIP LOCKED; one, if none was locked before.
-create or replace function seckill_private.take_free (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_expires_at timestamptz,
-  p_lines integer,
-  p_place integer,
-  p_locked boolean,
-  out slot smallint,
-  out version bigint,
-  out feed_position bigint,
-  out kept smallint
-)
-  returns record
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_open smallint[];
-  v_first integer;
-  v_hold record;
-begin
-  loop
-    v_open := array(
-      select s.slot
-        from seckill_private.pool_slot as s
-       where s.pool_id = p_pool_id
-         and s.available >= p_quantity
-       order by s.slot);
-    exit when v_open = '{}';
-    v_first := p_place % cardinality(v_open);
-    v_open := v_open[v_first + 1:] || v_open[:v_first];
-    select s.slot into slot
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id
-       and s.slot = any (v_open)
-     order by array_position(v_open, s.slot)
-     limit 1
-       for update skip locked;
-    if slot is null then
-      exit when p_locked or kept is not null;
-      slot := v_open[1];
-    end if;
-    v_hold := seckill_private.hold_units(
-      p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
-    version := v_hold.version;
-    feed_position := v_hold.feed_position;
-    exit when version is not null;
-    kept := greatest(kept, slot);
-  end loop;
-end
-$function$;
-
-comment on function seckill_private.take_free (
-  timestamptz, bigint, bigint, timestamptz, integer, integer, boolean) is
-  'Take units from one slot of a pool, if it can be had; version is null where none can.';
-
--- file: procedures/internal/lock_rest.sql
--- Below a slot that is locked already, and where the transaction may have locked any (p_locked),
--- nobody may be waited for: then all or nothing by SKIP LOCKED. Who holds no slot waits.
--- Locks: slots by SKIP LOCKED, then ascending.
-create or replace function seckill_private.lock_rest (
-  p_pool_id bigint,
-  p_kept smallint,
-  p_locked boolean
-)
-  returns boolean
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_below integer := case when p_locked then 32767 else coalesce(p_kept, 0) end;
-  v_locked bigint;
-begin
-  if v_below > 0 then
-    perform
-       from seckill_private.pool_slot as s
-      where s.pool_id = p_pool_id
-        and s.slot < v_below
-      order by s.slot
-        for update skip locked;
-    get diagnostics v_locked = row_count;
-    if v_locked < (
-         select count(*) from seckill_private.pool_slot as s
-          where s.pool_id = p_pool_id
-            and s.slot < v_below) then
-      return false;
-    end if;
-  end if;
-  if not p_locked then
-    perform seckill_private.lock_slots(array[p_pool_id]);
-  end if;
-  return true;
-end
-$function$;
-
-comment on function seckill_private.lock_rest (bigint, smallint, boolean) is
-  'Lock all slots of a pool, of which some may be locked already; false where that would have to '
-  'wait out of order.';
-
--- file: procedures/internal/take_slots.sql
--- Own slot, a free slot (take_free), then all in order. With all in hand what has ended is given
--- back, an order gets what it needs from several slots, and slots of which most have run dry are
--- levelled: while one slot has the units, none of this costs anything.
--- Where all slots together are short and nothing can be given back, nobody is waited for: a sweeper
--- may have the holds that have ended, and the slots.
--- p_kept: 0 where the first slot was tried, and so may be locked. p_locked: others may be, too.
--- Nulls: short, or a slot could not be had; the caller sees which of the two it is (take_hold), by
--- one look at all slots, which sees each unit once, whoever is just moving it.
--- Locks: slots by SKIP LOCKED, then ascending; due holds by SKIP LOCKED.
-create or replace function seckill_private.take_slots (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_expires_at timestamptz,
-  p_lines integer,
-  p_place integer,
-  p_kept smallint,
-  p_locked boolean,
-  out slot smallint,
-  out version bigint,
-  out feed_position bigint
-)
-  returns record
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_free record;
-  v_hold record;
-  v_waits boolean := not p_locked;
-begin
-  v_free := seckill_private.take_free(
-    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, p_place, p_locked);
-  if v_free.version is not null then
-    slot := v_free.slot;
-    version := v_free.version;
-    feed_position := v_free.feed_position;
-    return;
-  end if;
-  if seckill_private.short_pools(array[p_pool_id], array[p_quantity]) is not null then
-    if v_waits and v_free.kept is null then
-      perform seckill_private.settle_short(
-        p_now, p_activity_id, array[p_pool_id], array[p_quantity], p_kept is not null);
-    end if;
-    v_waits := false;
-  end if;
-  if not seckill_private.lock_rest(p_pool_id, v_free.kept, not v_waits) then
-    return;
-  end if;
-  perform seckill_private.settle_short(
-    p_now, p_activity_id, array[p_pool_id], array[p_quantity], true);
-  slot := seckill_private.gather_units(p_now, p_pool_id, p_quantity);
-  if slot is null then
-    return;
-  end if;
-  v_hold := seckill_private.hold_units(
-    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
-  version := v_hold.version;
-  feed_position := v_hold.feed_position;
-  if (select count(*) filter (where s.available >= p_quantity) * 2 < count(*)
-             and sum(s.available) >= 4 * count(*) * p_quantity
-        from seckill_private.pool_slot as s
-       where s.pool_id = p_pool_id) then
-    perform seckill_private.level_slots(p_now, p_pool_id);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.take_slots (
-  timestamptz, bigint, bigint, bigint, timestamptz, integer, integer, smallint, boolean) is
-  'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
-
--- file: procedures/internal/take_units.sql
+-- file: procedures/internal/stock/take_units.sql
 -- The units of an order, all or none; nulls when short. One pool needs no lock before its update;
 -- of several, all are locked before the first is touched. p_is_short: the counters were too low
 -- when they were read. p_slots: how many rows the pool had then (of one pool; null for several).
@@ -3782,7 +3578,7 @@ comment on function seckill_private.take_units (
   'Move the units of an order from available to held: the slots and the versions of those '
   'movements, in the order of the pools, and their position in the feed.';
 
--- file: procedures/internal/level_positions.sql
+-- file: procedures/internal/stock/level_positions.sql
 -- A reservation is one row for all of its lines, so it has one position: the last of its slots'.
 -- The others are raised to it, or what moves next on them would come before the hold.
 -- Called with the slots locked and their units taken.
@@ -3816,7 +3612,1191 @@ $function$;
 comment on function seckill_private.level_positions (bigint[], smallint[]) is
   'The position in the feed of a hold that has just taken its units from these slots.';
 
--- file: procedures/internal/refresh_next_expiry.sql
+-- file: procedures/internal/stock/ensure_pool.sql
+-- Called under the activity's lock, so nobody makes the same pool at the same time.
+create or replace function seckill_private.ensure_pool (
+  p_activity_id bigint,
+  p_sku text,
+  p_region text,
+  p_slots integer default 1
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+begin
+  select p.pool_id into v_pool_id
+    from seckill_private.pool as p
+   where p.activity_id = p_activity_id
+     and p.sku = p_sku
+     and p.region = p_region;
+  if not found then
+    insert into seckill_private.pool (activity_id, sku, region, slots)
+    values (p_activity_id, p_sku, p_region, p_slots)
+    returning pool_id into v_pool_id;
+    perform seckill_private.add_slots(v_pool_id);
+  end if;
+  return v_pool_id;
+end
+$function$;
+
+comment on function seckill_private.ensure_pool (bigint, text, text, integer) is
+  'The pool of (activity, sku, region), made empty where it is missing.';
+
+-- file: procedures/internal/stock/slots_of.sql
+-- The stored counters, all slots together: what is due is settled before they are asked for.
+create or replace function seckill_private.slots_of (
+  p_pool_id bigint
+)
+  returns seckill_private.pool_slot
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_sum seckill_private.pool_slot;
+begin
+  select sum(s.total)::bigint, sum(s.available)::bigint, sum(s.held)::bigint,
+         sum(s.sold)::bigint, sum(s.unreleased)::bigint, sum(s.owed)::bigint
+    into v_sum.total, v_sum.available, v_sum.held, v_sum.sold, v_sum.unreleased, v_sum.owed
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id;
+  v_sum.pool_id := p_pool_id;
+  return v_sum;
+end
+$function$;
+
+comment on function seckill_private.slots_of (bigint) is
+  'The counters of a pool''s slots added up; the other fields stay null.';
+
+-- file: procedures/internal/stock/settle_pool.sql
+-- Called with the slots of the activity locked: whoever has a hold in hand waits for us, so it is
+-- passed over and stays due.
+create or replace function seckill_private.settle_pool (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  loop
+    v_lines := seckill_private.pick_due_holds(
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
+    exit when v_lines is null;
+    perform seckill_private.post_movements(
+      p_now, 'expire', 'held', 'available', v_lines, p_actor);
+  end loop;
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
+end
+$function$;
+
+comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
+  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
+
+-- file: procedures/internal/stock/cut_available.sql
+-- Locks: none that the caller has not taken, and the inventory row.
+create or replace function seckill_private.cut_available (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[] :=
+    seckill_private.available_lines(p_pool_id, p_quantity);
+begin
+  perform seckill_private.post_movements(
+    p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+end
+$function$;
+
+comment on function seckill_private.cut_available (timestamptz, bigint, bigint, text, text) is
+  'Take up to so many units that are available out of a pool, to the inventory; how many.';
+
+-- file: procedures/internal/stock/cut_unreleased.sql
+-- The latest release is the first to go: what buyers were told to come soonest still comes.
+-- Locks: none that the caller has not taken, and the inventory row.
+create or replace function seckill_private.cut_unreleased (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release seckill_private.stock_release;
+  v_left bigint := least(p_quantity, (seckill_private.slots_of(p_pool_id)).unreleased);
+  v_cut bigint := v_left;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_release in
+    select f.* from seckill_private.stock_release as f
+     where f.pool_id = p_pool_id
+     order by f.release_at desc
+  loop
+    exit when v_left <= 0;
+    if v_release.quantity <= v_left then
+      delete from seckill_private.stock_release as f
+       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
+    else
+      update seckill_private.stock_release as f
+         set quantity = f.quantity - v_left
+       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
+    end if;
+    v_left := v_left - least(v_left, v_release.quantity);
+  end loop;
+  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from (select s.slot,
+                 least(s.unreleased, v_cut - (
+                   sum(s.unreleased) over (order by s.slot) - s.unreleased)) as units
+            from seckill_private.pool_slot as s
+           where s.pool_id = p_pool_id) as c
+   where c.units > 0;
+  perform seckill_private.post_movements(
+    p_now, 'cut', 'unreleased', 'inventory', v_lines, p_actor, p_note);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(p_pool_id, '-infinity'), 'infinity')
+   where s.pool_id = p_pool_id
+     and s.slot = 0
+     and v_cut > 0;
+  return v_cut;
+end
+$function$;
+
+comment on function seckill_private.cut_unreleased (timestamptz, bigint, bigint, text, text) is
+  'Take up to so many units of later releases out of a pool, to the inventory; how many.';
+
+-- file: procedures/internal/stock/revoke_holds.sql
+-- Called with all slots of the activity locked: no new hold can be made, and who has one of these
+-- in hand (a payment) waits for us and is passed over. A hold goes as a whole, with all its lines.
+-- Locks: reservations by SKIP LOCKED.
+create or replace function seckill_private.revoke_holds (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation;
+  v_rows seckill_private.reservation[];
+  v_left bigint := p_quantity;
+begin
+  for v_row in
+    select r.*
+      from seckill_private.reservation as r
+     where r.state = 'held'
+       and (r.buyer_key >> 40) = p_activity_id
+       and r.expires_at > p_now
+       and p_pool_id = any (r.pool_ids)
+     order by r.created_at desc, r.reservation_id desc
+       for update skip locked
+  loop
+    exit when v_left <= 0;
+    v_rows := v_rows || v_row;
+    v_left := v_left - (
+      select sum(l.quantity) from unnest(seckill_private.unit_lines(v_row)) as l
+       where l.pool_id = p_pool_id);
+  end loop;
+  if v_left > 0 then
+    perform seckill_private.raise_error('55P03', 'holds of this pool are being resolved');
+  end if;
+  update seckill_private.reservation as r
+     set state = 'cancelled',
+         resolved_at = p_now
+   where r.buyer_key = any (array(select v.buyer_key from unnest(v_rows) as v))
+     and r.reservation_id = any (array(select v.reservation_id from unnest(v_rows) as v))
+     and r.state = 'held';
+  perform seckill_private.post_movements(
+    p_now, 'revoke', 'held', 'available',
+    array(select l from unnest(v_rows) as v
+           cross join lateral unnest(seckill_private.unit_lines(v)) as l),
+    p_actor, p_note);
+end
+$function$;
+
+comment on function seckill_private.revoke_holds (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Cancel the newest open holds on a pool until so many of its units are free, a ledger row each.';
+
+-- file: procedures/internal/stock/owe_units.sql
+-- The debt of a pool stands on its first slot, which whoever brings units back locks before his own
+-- (lock_returns). The ledger tells of every change: debt, debt_dropped, and drain where it is paid
+-- (post_movements). In the feed a debt comes after all that moved in any slot of the pool before.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.owe_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_actor text,
+  p_note text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  with share as (
+    select s.slot, s.shard, s.owed as before, p_quantity as owed,
+           (select max(seckill_private.next_position(o.position, o.position_base))
+              from seckill_private.pool_slot as o
+             where o.pool_id = p_pool_id) as position
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_id
+       and s.slot = 0
+       and s.owed <> p_quantity
+  ), changed as (
+    update seckill_private.pool_slot as s
+       set owed = h.owed,
+           position = h.position
+      from share as h
+     where s.pool_id = p_pool_id
+       and s.slot = h.slot
+    returning h.*
+  )
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
+  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
+         case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
+         p_now, p_actor, p_note
+    from changed as c;
+end
+$function$;
+
+comment on function seckill_private.owe_units (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Set how many units of a pool go to the inventory as soon as they come back.';
+
+-- file: procedures/internal/stock/lower_total.sql
+-- Called with the slots locked and everything settled that could be. Units go in this order: those
+-- available, those of later releases (the latest first), and by mode those that are held.
+-- Raises: SK007 where the mode does not go as low; 55P03 where holds that have ended, and count as
+--   available, are in somebody's hand.
+create or replace function seckill_private.lower_total (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_total bigint,
+  p_mode text,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_slots seckill_private.pool_slot := seckill_private.slots_of(p_pool_id);
+  v_excess bigint := v_slots.total - p_total;
+  v_short bigint := v_excess - v_slots.available - v_slots.unreleased;
+  v_note text := format('%s from %s to %s', p_mode, v_slots.total, p_total);
+begin
+  -- An older debt would take what is revoked now, and more of it than has to go.
+  if p_mode <> 'drain' then
+    perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
+  end if;
+  if v_short > 0 and p_mode <> 'drain' then
+    if p_mode = 'revoke' and p_total < v_slots.sold then
+      perform seckill_private.raise_error('SK007', v_slots.sold || ' units are sold');
+    elsif seckill_private.due_units(p_activity_id, p_pool_id, p_now) > 0 then
+      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
+    elsif p_mode = 'reject' then
+      perform seckill_private.raise_error(
+        'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
+    end if;
+  end if;
+  v_excess := v_excess - seckill_private.cut_available(
+    p_now, p_pool_id, v_excess, p_actor, v_note);
+  v_excess := v_excess - seckill_private.cut_unreleased(
+    p_now, p_pool_id, v_excess, p_actor, v_note);
+  if p_mode = 'drain' then
+    perform seckill_private.owe_units(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+  elsif p_mode = 'revoke' and v_excess > 0 then
+    perform seckill_private.revoke_holds(
+      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
+    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.lower_total (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Take units out of a pool until its total is as low as the mode allows.';
+
+-- file: procedures/internal/stock/raise_total.sql
+-- Who raises the total to what the pool has, or more, has changed his mind about what it owes.
+-- Locks: none but the inventory row; the caller has the slots, and that one too where it may need
+--   others (lock_stock).
+-- Raises: SK007 when the inventory has fewer.
+create or replace function seckill_private.raise_total (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_total bigint,
+  p_mode text,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_total bigint := (seckill_private.slots_of(p_pool_id)).total;
+  v_note text := format('%s from %s to %s', p_mode, v_total, p_total);
+begin
+  perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
+  if p_total > v_total then
+    perform seckill_private.post_movements(
+      p_now, 'raise', 'inventory', 'available',
+      seckill_private.spread_units(p_pool_id, p_total - v_total),
+      p_actor, v_note);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.raise_total (
+  timestamptz, bigint, bigint, bigint, text, text) is
+  'Bring units from the inventory into a pool until its total is this.';
+
+-- file: procedures/internal/stock/set_stock_total_at.sql
+-- Holds that are settled or revoked may have units of other pools, too, and those may be in debt.
+-- Locks: the slots of the activity (its row is locked); this sku's inventory and those of pools in
+--   debt, at once; reservations by SKIP LOCKED.
+-- Raises: SK003, SK006 (another total than was expected), SK007, 55P03.
+create or replace function seckill_private.set_stock_total_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_sku text,
+  p_region text,
+  p_total bigint,
+  p_mode text,
+  p_expected_total bigint,
+  p_actor text
+)
+  returns seckill.ops_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.ops_result;
+  v_pool_id bigint := seckill_private.find_pool(p_activity_id, p_sku, p_region);
+  v_now timestamptz;
+  v_before seckill_private.pool_slot;
+  v_after seckill_private.pool_slot;
+begin
+  perform seckill_private.lock_stock(
+    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
+    p_sku);
+  v_now := seckill_private.now_at(p_now, array[v_pool_id]);
+  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
+  v_before := seckill_private.slots_of(v_pool_id);
+  if p_expected_total <> v_before.total then
+    perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
+  elsif p_total < v_before.total then
+    perform seckill_private.lower_total(
+      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
+  else
+    perform seckill_private.raise_total(
+      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
+  end if;
+  v_after := seckill_private.slots_of(v_pool_id);
+  v_result.status := 'set';
+  v_result.replayed := (v_after.total, v_after.owed) = (v_before.total, v_before.owed);
+  v_result.activity_id := p_activity_id;
+  v_result.sku := p_sku;
+  v_result.region := p_region;
+  v_result.quantity := v_after.total - v_before.total;
+  v_result.total := v_after.total;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.set_stock_total_at (
+  timestamptz, bigint, text, text, bigint, text, bigint, text) is
+  'Set the total of a pool at a given instant (null: the clock); the body of '
+  'seckill.set_stock_total.';
+
+-- file: procedures/internal/stock/move_units.sql
+-- Locks: due holds by SKIP LOCKED; slots ascending; inventory rows by sku.
+-- Raises: SK007 when fewer units are available.
+create or replace function seckill_private.move_units (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_from_pool_id bigint,
+  p_to_pool_id bigint,
+  p_quantity bigint,
+  p_actor text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
+  v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
+begin
+  if not seckill_private.lock_units(
+       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
+       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
+  end if;
+  perform seckill_private.post_movements(
+    v_now, 'move', 'available', 'inventory',
+    seckill_private.available_lines(p_from_pool_id, p_quantity), p_actor);
+  perform seckill_private.post_movements(
+    v_now, 'move', 'inventory', 'available',
+    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
+  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
+end
+$function$;
+
+comment on function seckill_private.move_units (
+  timestamptz, bigint, bigint, bigint, bigint, text) is
+  'Move available units from one pool to another of the same sku; units in the other then.';
+
+-- file: procedures/internal/slots/shift_units.sql
+-- Both sides stand in the ledger (kind level): what one slot gives goes to the inventory, and from
+-- there to the other, in one statement; the inventory's row is not touched. All have one position
+-- and one time, which none of the slots has passed, so that whoever reads the feed, or asks for the
+-- stock of an instant, sees no half of it.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.shift_units (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_slots smallint[],
+  p_available bigint[]
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  with change as (
+    select s.slot, t.available - s.available as delta,
+           max(seckill_private.next_position(s.position, s.position_base)) over () as position,
+           greatest(p_now, max(s.seen_at) over ()) as at
+      from unnest(p_slots, p_available) as t (slot, available)
+      join seckill_private.pool_slot as s on s.pool_id = p_pool_id and s.slot = t.slot
+     where t.available <> s.available
+  ), changed as (
+    update seckill_private.pool_slot as s
+       set available = s.available + c.delta,
+           total = s.total + c.delta,
+           epoch = s.epoch + (c.delta > 0)::integer,
+           version = s.version + 1,
+           position = c.position,
+           seen_at = c.at
+      from change as c
+     where s.pool_id = p_pool_id
+       and s.slot = c.slot
+    returning s.slot, s.shard, s.version, s.position, c.delta, c.at
+  )
+  insert into seckill_private.movement (
+    activity_id, shard, pool_id, slot, version, position, kind, source, target, quantity, at)
+  select p.activity_id, c.shard, p_pool_id, c.slot, c.version, c.position, 'level',
+         case when c.delta < 0 then 'available' else 'inventory' end,
+         case when c.delta < 0 then 'inventory' else 'available' end, abs(c.delta), c.at
+    from changed as c
+    join seckill_private.pool as p on p.pool_id = p_pool_id;
+end;
+
+comment on function seckill_private.shift_units (timestamptz, bigint, smallint[], bigint[]) is
+  'Move available units between the slots of a pool until each of these has what is named here.';
+
+-- file: procedures/internal/slots/level_slots.sql
+-- A slot above the pool's number of slots keeps none: there are more where the number was lowered.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.level_slots (
+  p_now timestamptz,
+  p_pool_id bigint
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  select seckill_private.shift_units(
+           p_now, p_pool_id, array_agg(t.slot),
+           array_agg(case
+             when t.slot < t.slots then t.units / t.slots + (t.slot < t.units % t.slots)::integer
+             else 0
+           end))
+    from (select s.slot, p.slots, sum(s.available) over ()::bigint as units
+            from seckill_private.pool as p
+            join seckill_private.pool_slot as s on s.pool_id = p.pool_id
+           where p.pool_id = p_pool_id) as t
+  having count(*) > 1;
+end;
+
+comment on function seckill_private.level_slots (timestamptz, bigint) is
+  'Spread what is available in a pool evenly over its slots.';
+
+-- file: procedures/internal/slots/gather_units.sql
+-- What one slot lacks comes from those that have most. A slot that has enough is left alone.
+-- p_slot: the slot that is to have them; null means the fullest. Null when the pool has too few.
+-- Called with the pool's slots locked.
+create or replace function seckill_private.gather_units (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_slot smallint default null
+)
+  returns smallint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_slot smallint;
+  v_lack bigint;
+begin
+  select s.slot, p_quantity - s.available into v_slot, v_lack
+    from seckill_private.pool_slot as s
+   where s.pool_id = p_pool_id
+     and (p_slot is null or s.slot = p_slot)
+   order by s.available desc, s.slot
+   limit 1;
+  if v_lack <= 0 then
+    return v_slot;
+  elsif (seckill_private.slots_of(p_pool_id)).available < p_quantity then
+    return null;
+  end if;
+  perform seckill_private.shift_units(
+    p_now, p_pool_id, array_agg(t.slot), array_agg(t.available))
+     from (select s.slot,
+                  case
+                    when s.slot = v_slot then p_quantity
+                    else s.available - greatest(0, least(s.available, v_lack - (
+                      sum(s.available) filter (where s.slot <> v_slot) over w - s.available)))
+                  end::bigint as available
+             from seckill_private.pool_slot as s
+            where s.pool_id = p_pool_id
+           window w as (order by s.slot = v_slot, s.available desc, s.slot)) as t;
+  return v_slot;
+end
+$function$;
+
+comment on function seckill_private.gather_units (timestamptz, bigint, bigint, smallint) is
+  'Bring so many available units of a pool together in one slot; which one.';
+
+-- file: procedures/internal/slots/lock_slots.sql
+-- A statement that waited does not see the slots that were made meanwhile (set_slots, which locks
+-- those that there are): then they are locked by one more look. A new slot is the pool's last, so
+-- that is in order as long as no later pool is locked: one pool after another, not all in one
+-- statement.
+-- Locks: the slots of some pools, ascending. Whoever holds a slot already may wait only for a later
+--   one.
+create or replace function seckill_private.lock_slots (
+  p_pool_ids bigint[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_id bigint;
+  v_locked bigint;
+begin
+  for v_pool_id in select distinct u.id from unnest(p_pool_ids) as u (id) order by u.id loop
+    loop
+      perform
+         from seckill_private.pool_slot as s
+        where s.pool_id = v_pool_id
+        order by s.slot
+          for update;
+      get diagnostics v_locked = row_count;
+      exit when v_locked = (
+        select count(*) from seckill_private.pool_slot as s where s.pool_id = v_pool_id);
+    end loop;
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.lock_slots (bigint[]) is
+  'Lock the slots of some pools until the transaction ends.';
+
+-- file: procedures/internal/slots/take_free.sql
+-- A place of one's own among the slots that have the units (p_place: any number, the same for a
+-- buyer each time), then whichever of them is free, in a circle; where all are in somebody's hand,
+-- the own one is waited for. A slot that had the units when it was seen and has them no longer
+-- stays locked (that cannot be undone): kept is the highest of these, and from then on nobody is
+-- waited for here.
+-- Nulls: no slot has the units, or who has them could not be waited for (p_locked: the transaction
+-- has locked slots before).
+-- Locks: slots by SKIP LOCKED; one, if none was locked before.
+create or replace function seckill_private.take_free (
+  p_now timestamptz,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_expires_at timestamptz,
+  p_lines integer,
+  p_place integer,
+  p_locked boolean,
+  out slot smallint,
+  out version bigint,
+  out feed_position bigint,
+  out kept smallint
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_open smallint[];
+  v_first integer;
+  v_hold record;
+begin
+  loop
+    v_open := array(
+      select s.slot
+        from seckill_private.pool_slot as s
+       where s.pool_id = p_pool_id
+         and s.available >= p_quantity
+       order by s.slot);
+    exit when v_open = '{}';
+    v_first := p_place % cardinality(v_open);
+    v_open := v_open[v_first + 1:] || v_open[:v_first];
+    select s.slot into slot
+      from seckill_private.pool_slot as s
+     where s.pool_id = p_pool_id
+       and s.slot = any (v_open)
+     order by array_position(v_open, s.slot)
+     limit 1
+       for update skip locked;
+    if slot is null then
+      exit when p_locked or kept is not null;
+      slot := v_open[1];
+    end if;
+    v_hold := seckill_private.hold_units(
+      p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
+    version := v_hold.version;
+    feed_position := v_hold.feed_position;
+    exit when version is not null;
+    kept := greatest(kept, slot);
+  end loop;
+end
+$function$;
+
+comment on function seckill_private.take_free (
+  timestamptz, bigint, bigint, timestamptz, integer, integer, boolean) is
+  'Take units from one slot of a pool, if it can be had; version is null where none can.';
+
+-- file: procedures/internal/slots/lock_rest.sql
+-- Below a slot that is locked already, and where the transaction may have locked any (p_locked),
+-- nobody may be waited for: then all or nothing by SKIP LOCKED. Who holds no slot waits.
+-- Locks: slots by SKIP LOCKED, then ascending.
+create or replace function seckill_private.lock_rest (
+  p_pool_id bigint,
+  p_kept smallint,
+  p_locked boolean
+)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_below integer := case when p_locked then 32767 else coalesce(p_kept, 0) end;
+  v_locked bigint;
+begin
+  if v_below > 0 then
+    perform
+       from seckill_private.pool_slot as s
+      where s.pool_id = p_pool_id
+        and s.slot < v_below
+      order by s.slot
+        for update skip locked;
+    get diagnostics v_locked = row_count;
+    if v_locked < (
+         select count(*) from seckill_private.pool_slot as s
+          where s.pool_id = p_pool_id
+            and s.slot < v_below) then
+      return false;
+    end if;
+  end if;
+  if not p_locked then
+    perform seckill_private.lock_slots(array[p_pool_id]);
+  end if;
+  return true;
+end
+$function$;
+
+comment on function seckill_private.lock_rest (bigint, smallint, boolean) is
+  'Lock all slots of a pool, of which some may be locked already; false where that would have to '
+  'wait out of order.';
+
+-- file: procedures/internal/slots/take_slots.sql
+-- Own slot, a free slot (take_free), then all in order. With all in hand what has ended is given
+-- back, an order gets what it needs from several slots, and slots of which most have run dry are
+-- levelled: while one slot has the units, none of this costs anything.
+-- Where all slots together are short and nothing can be given back, nobody is waited for: a sweeper
+-- may have the holds that have ended, and the slots.
+-- p_kept: 0 where the first slot was tried, and so may be locked. p_locked: others may be, too.
+-- Nulls: short, or a slot could not be had; the caller sees which of the two it is (take_hold), by
+-- one look at all slots, which sees each unit once, whoever is just moving it.
+-- Locks: slots by SKIP LOCKED, then ascending; due holds by SKIP LOCKED.
+create or replace function seckill_private.take_slots (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_quantity bigint,
+  p_expires_at timestamptz,
+  p_lines integer,
+  p_place integer,
+  p_kept smallint,
+  p_locked boolean,
+  out slot smallint,
+  out version bigint,
+  out feed_position bigint
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_free record;
+  v_hold record;
+  v_waits boolean := not p_locked;
+begin
+  v_free := seckill_private.take_free(
+    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, p_place, p_locked);
+  if v_free.version is not null then
+    slot := v_free.slot;
+    version := v_free.version;
+    feed_position := v_free.feed_position;
+    return;
+  end if;
+  if seckill_private.short_pools(array[p_pool_id], array[p_quantity]) is not null then
+    if v_waits and v_free.kept is null then
+      perform seckill_private.settle_short(
+        p_now, p_activity_id, array[p_pool_id], array[p_quantity], p_kept is not null);
+    end if;
+    v_waits := false;
+  end if;
+  if not seckill_private.lock_rest(p_pool_id, v_free.kept, not v_waits) then
+    return;
+  end if;
+  perform seckill_private.settle_short(
+    p_now, p_activity_id, array[p_pool_id], array[p_quantity], true);
+  slot := seckill_private.gather_units(p_now, p_pool_id, p_quantity);
+  if slot is null then
+    return;
+  end if;
+  v_hold := seckill_private.hold_units(
+    p_now, p_pool_id, p_quantity, p_expires_at, p_lines, slot);
+  version := v_hold.version;
+  feed_position := v_hold.feed_position;
+  if (select count(*) filter (where s.available >= p_quantity) * 2 < count(*)
+             and sum(s.available) >= 4 * count(*) * p_quantity
+        from seckill_private.pool_slot as s
+       where s.pool_id = p_pool_id) then
+    perform seckill_private.level_slots(p_now, p_pool_id);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.take_slots (
+  timestamptz, bigint, bigint, bigint, timestamptz, integer, integer, smallint, boolean) is
+  'Take units from a pool of several slots: the slot, the version and the position, or nulls.';
+
+-- file: procedures/internal/slots/add_slots.sql
+-- A slot is never taken away: its ledger stays, and units come back to it.
+create or replace function seckill_private.add_slots (
+  p_pool_id bigint
+)
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
+  select p.pool_id, n.slot, n.slot, f.position_base
+    from seckill_private.pool as p
+   cross join lateral generate_series(0, p.slots - 1) as n (slot)
+   cross join seckill_private.feed as f
+   where p.pool_id = p_pool_id
+     and not exists (
+       select from seckill_private.pool_slot as s
+        where s.pool_id = p_pool_id and s.slot = n.slot);
+  update seckill_private.pool as p
+     set slot_rows = p.slots
+   where p.pool_id = p_pool_id
+     and p.slot_rows < p.slots;
+end;
+
+comment on function seckill_private.add_slots (bigint) is
+  'Make the slots that a pool is to have and has not.';
+
+-- file: procedures/internal/returns/due_units.sql
+-- Units of a pool whose holds have ended, swept or not: they count as available.
+create or replace function seckill_private.due_units (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_now timestamptz
+)
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select coalesce(sum(u.quantity), 0)::bigint
+    from seckill_private.reservation as r
+   cross join lateral unnest(r.pool_ids, r.quantities) as u (pool_id, quantity)
+   where r.state = 'held'
+     and (r.buyer_key >> 40) = p_activity_id
+     and r.expires_at <= p_now
+     and u.pool_id = p_pool_id;
+end;
+
+comment on function seckill_private.due_units (bigint, bigint, timestamptz) is
+  'Units of a pool that unswept holds still count as held, though they ended by this instant.';
+
+-- file: procedures/internal/returns/first_expiry.sql
+-- PL/pgSQL keeps its plan; before PostgreSQL 18 each call would plan a function of SQL anew.
+-- By the index of open holds (reservation_due): the first that touches the pool ends the search. No
+-- range of buyer_key here, in due_units and pick_due_holds: it would prune partitions, and tempt
+-- the planner to read every hold by the other index and sort.
+create or replace function seckill_private.first_expiry (
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_after timestamptz
+)
+  returns timestamptz
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return (
+    select r.expires_at
+      from seckill_private.reservation as r
+     where r.state = 'held'
+       and (r.buyer_key >> 40) = p_activity_id
+       and r.expires_at > p_after
+       and p_pool_id = any (r.pool_ids)
+     order by r.expires_at
+     limit 1);
+end
+$function$;
+
+comment on function seckill_private.first_expiry (bigint, bigint, timestamptz) is
+  'When the first hold on a pool ends that is open after an instant; null where there is none.';
+
+-- file: procedures/internal/returns/due_releases.sql
+-- A release is a function of the clock: nothing has to run for it to count.
+create or replace function seckill_private.due_releases (
+  p_pool_id bigint,
+  p_now timestamptz
+)
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select coalesce(sum(r.quantity), 0)::bigint
+    from seckill_private.stock_release as r
+   where r.pool_id = p_pool_id
+     and r.release_at <= p_now;
+end;
+
+comment on function seckill_private.due_releases (bigint, timestamptz) is
+  'Units of a pool whose release is due by an instant, moved or not: they count as available.';
+
+-- file: procedures/internal/returns/next_release.sql
+-- Schedules are short: one row for each release that was not moved yet.
+create or replace function seckill_private.next_release (
+  p_pool_id bigint,
+  p_after timestamptz
+)
+  returns timestamptz
+  language sql
+  stable
+begin atomic
+  select min(r.release_at)
+    from seckill_private.stock_release as r
+   where r.pool_id = p_pool_id
+     and r.release_at > p_after;
+end;
+
+comment on function seckill_private.next_release (bigint, timestamptz) is
+  'When the first release of a pool after an instant is; null where none is scheduled.';
+
+-- file: procedures/internal/returns/scheduled_by.sql
+-- The schedule of a past instant is in the journal: the one that stood then was the last one asked
+-- for.
+create or replace function seckill_private.scheduled_by (
+  p_pool_id bigint,
+  p_at timestamptz
+)
+  returns bigint
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_arguments jsonb;
+begin
+  select e.arguments into v_arguments
+    from seckill_private.pool as p
+    join seckill_private.ops_entry as e
+      on e.activity_id = p.activity_id
+     and e.call = 'schedule_release'
+     and e.arguments ->> 'sku' = p.sku
+     and e.arguments ->> 'region' = p.region
+   where p.pool_id = p_pool_id
+     and e.at <= p_at
+   order by e.entry_id desc
+   limit 1;
+  return (
+    select coalesce(sum(q.units::bigint), 0)::bigint
+      from rows from (
+             jsonb_array_elements_text(v_arguments -> 'release_at'),
+             jsonb_array_elements_text(v_arguments -> 'quantities')) as q (release_at, units)
+     where q.release_at::timestamp at time zone 'UTC' <= p_at);
+end
+$function$;
+
+comment on function seckill_private.scheduled_by (bigint, timestamptz) is
+  'Units of a pool that were to be released by an instant, by the schedule that stood then.';
+
+-- file: procedures/internal/returns/pick_due_holds.sql
+-- Marks up to p_limit ended holds of some activities as expired, oldest first, and returns their
+-- units, which the caller gives back (post_movements). Sweepers and buyers may do so side by side:
+-- each passes over what another has in hand. p_pool_ids: only holds that touch one of these pools
+-- (null: all). p_within: only holds that touch no other pool. p_beyond: only holds that touch
+-- others, too.
+-- Locks: reservations, by SKIP LOCKED.
+create or replace function seckill_private.pick_due_holds (
+  p_now timestamptz,
+  p_activity_ids bigint[],
+  p_pool_ids bigint[],
+  p_within bigint[],
+  p_limit integer,
+  p_beyond bigint[] default null
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_activity_id bigint;
+  v_due record;
+  v_keys bigint[] := array[]::bigint[];
+  v_ids bigint[] := array[]::bigint[];
+  v_lines seckill_private.unit_line[];
+begin
+  foreach v_activity_id in array p_activity_ids loop
+    exit when cardinality(v_ids) >= p_limit;
+    select array_agg(d.buyer_key) as keys, array_agg(d.reservation_id) as ids into v_due
+      from (select r.buyer_key, r.reservation_id
+              from seckill_private.reservation as r
+             where r.state = 'held'
+               and (r.buyer_key >> 40) = v_activity_id
+               and r.expires_at <= p_now
+               and (p_pool_ids is null or p_pool_ids && r.pool_ids)
+               and (p_within is null or r.pool_ids <@ p_within)
+               and (p_beyond is null or not r.pool_ids <@ p_beyond)
+             order by r.expires_at
+             limit p_limit - cardinality(v_ids)
+               for update skip locked) as d;
+    v_keys := v_keys || v_due.keys;
+    v_ids := v_ids || v_due.ids;
+  end loop;
+  with expired as (
+    update seckill_private.reservation as r
+       set state = 'expired',
+           resolved_at = r.expires_at
+     where r.buyer_key = any (v_keys)
+       and r.reservation_id = any (v_ids)
+       and r.state = 'held'
+    returning r.reservation_id, r.user_id, r.pool_ids, r.slots, r.quantities
+  )
+  select array_agg(row(
+           u.pool_id, u.slot, u.quantity, e.reservation_id, e.user_id)::seckill_private.unit_line)
+    into v_lines
+    from expired as e
+   cross join lateral unnest(e.pool_ids, e.slots, e.quantities) as u (pool_id, slot, quantity);
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.pick_due_holds (
+  timestamptz, bigint[], bigint[], bigint[], integer, bigint[]) is
+  'Expire holds that have ended; their units, which are still to be given back.';
+
+-- file: procedures/internal/returns/pick_short.sql
+-- Every hold that is picked for a pool has a unit of it at least, so as many are enough as it
+-- lacks; what the pool owes takes the first that come back. p_within, p_beyond: see pick_due_holds.
+-- Locks: due holds by SKIP LOCKED.
+create or replace function seckill_private.pick_short (
+  p_now timestamptz,
+  p_activity_ids bigint[],
+  p_pool_ids bigint[],
+  p_quantities bigint[],
+  p_within bigint[],
+  p_beyond bigint[] default null
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool record;
+  v_lines seckill_private.unit_line[];
+begin
+  for v_pool in
+    select l.pool_id, l.quantity - sum(s.available) + sum(s.owed) as lacks
+      from unnest(p_pool_ids, p_quantities) as l (pool_id, quantity)
+      join seckill_private.pool_slot as s on s.pool_id = l.pool_id
+     group by l.pool_id, l.quantity
+    having l.quantity > sum(s.available)
+     order by l.pool_id
+  loop
+    v_lines := v_lines || seckill_private.pick_due_holds(
+      p_now, p_activity_ids, array[v_pool.pool_id], p_within,
+      least(greatest(v_pool.lacks, 100), 10000)::integer, p_beyond);
+  end loop;
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.pick_short (
+  timestamptz, bigint[], bigint[], bigint[], bigint[], bigint[]) is
+  'Expire ended holds of those pools that have too few units; what is to be given back.';
+
+-- file: procedures/internal/returns/release_due.sql
+-- Called with the pools' slots locked, so that a release is moved once. Releases up to p_until are
+-- made: usually p_now, infinity where none is to stay.
+create or replace function seckill_private.release_due (
+  p_now timestamptz,
+  p_until timestamptz,
+  p_pool_ids bigint[],
+  p_actor text default null
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  with released as (
+    delete from seckill_private.stock_release as r
+     where r.pool_id = any (p_pool_ids)
+       and r.release_at <= p_until
+    returning r.pool_id, r.quantity
+  ), pool as (
+    select r.pool_id, sum(r.quantity)::bigint as units
+      from released as r
+     group by r.pool_id
+  )
+  select array_agg(row(p.pool_id, 0, p.units, null, null)::seckill_private.unit_line)
+    into v_lines
+    from pool as p;
+  if v_lines is null then
+    return;
+  end if;
+  perform seckill_private.post_movements(
+    p_now, 'release', 'unreleased', 'available', v_lines, p_actor);
+  update seckill_private.pool_slot as s
+     set next_release = coalesce(
+           seckill_private.next_release(s.pool_id, '-infinity'), 'infinity')
+   where s.pool_id in (select l.pool_id from unnest(v_lines) as l)
+     and s.slot = 0;
+  perform seckill_private.level_slots(p_now, l.pool_id) from unnest(v_lines) as l;
+end
+$function$;
+
+comment on function seckill_private.release_due (timestamptz, timestamptz, bigint[], text) is
+  'Move the releases of some pools up to an instant to what is available.';
+
+-- file: procedures/internal/returns/settle_short.sql
+-- Where counters are too low for an order: give back what ended holds and due releases have, in
+-- the pools that are short. p_locked: the caller has locked the pools' slots; then only holds
+-- that touch no other pool are taken, since a lock on a lower slot may not be waited for any
+-- more. Where there is nothing to settle, nothing is waited for: a sweeper may have the holds
+-- and the slots. p_sku: whose inventory the caller needs afterwards.
+-- Locks: due holds by SKIP LOCKED; then the slots of the order and of those holds, and the
+--   inventory of pools in debt, all at once, since the caller may come twice.
+create or replace function seckill_private.settle_short (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_ids bigint[],
+  p_quantities bigint[],
+  p_locked boolean,
+  p_sku text default null
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_short bigint[] := seckill_private.short_pools(p_pool_ids, p_quantities);
+  v_lines seckill_private.unit_line[];
+begin
+  if v_short is null then
+    return;
+  end if;
+  v_lines := seckill_private.pick_short(
+    p_now, array[p_activity_id], p_pool_ids, p_quantities,
+    case when p_locked then p_pool_ids end);
+  if v_lines is null and not exists (
+       select from seckill_private.stock_release as r
+        where r.pool_id = any (v_short)
+          and r.release_at <= p_now) then
+    return;
+  elsif not p_locked then
+    perform seckill_private.lock_stock(
+      p_pool_ids || array(select l.pool_id from unnest(v_lines) as l), p_sku);
+  end if;
+  perform seckill_private.post_movements(p_now, 'expire', 'held', 'available', v_lines);
+  perform seckill_private.release_due(p_now, p_now, v_short);
+end
+$function$;
+
+comment on function seckill_private.settle_short (
+  timestamptz, bigint, bigint[], bigint[], boolean, text) is
+  'Give back what has ended or is due, where an order would lack units otherwise.';
+
+-- file: procedures/internal/returns/refresh_next_expiry.sql
 -- next_expiry is only a lower bound: the hold it stood for may have been paid. Once a sweep has
 -- passed, it is set to what is true. The slot is locked first and read again in a later statement,
 -- since a hold that was taken in between would be missed otherwise.
@@ -3857,7 +4837,7 @@ $function$;
 comment on function seckill_private.refresh_next_expiry (timestamptz, bigint[]) is
   'Set next_expiry of the slots of some activities to the end of their first open hold.';
 
--- file: procedures/internal/free_activities.sql
+-- file: procedures/internal/returns/free_activities.sql
 -- Which of some activities nobody is buying in at this instant: no slot of their pools that are due
 -- is locked. Found out by locking them, and undone at once, so that nothing is held back while the
 -- caller picks its holds.
@@ -3908,7 +4888,7 @@ $function$;
 comment on function seckill_private.free_activities (timestamptz, bigint[]) is
   'Those of some activities none of whose due slots is locked at this instant.';
 
--- file: procedures/internal/expire_due_at.sql
+-- file: procedures/internal/returns/expire_due_at.sql
 -- Only activities with a slot that is due are looked at: next_expiry or next_release has passed.
 -- Releases that are due are made too. Sales in which nobody buys at this instant are swept first,
 -- all together. Only where they have nothing to do, it waits for a sale that somebody buys in, and
@@ -3972,7 +4952,327 @@ $function$;
 comment on function seckill_private.expire_due_at (timestamptz, integer, text) is
   'Settle up to p_limit ended holds of all activities; the body of seckill.expire_due.';
 
--- file: procedures/internal/same_request.sql
+-- file: procedures/internal/returns/releases_stand.sql
+-- Compared as a set: two calls with the same releases need no second schedule.
+create or replace function seckill_private.releases_stand (
+  p_pool_id bigint,
+  p_release_at timestamptz[],
+  p_quantities bigint[]
+)
+  returns boolean
+  language sql
+  stable
+begin atomic
+  select not exists (
+    (select r.release_at, r.quantity
+       from seckill_private.stock_release as r
+      where r.pool_id = p_pool_id)
+    except
+    select u.release_at, u.quantity
+      from unnest(p_release_at, p_quantities) as u (release_at, quantity))
+   and cardinality(p_release_at) = (
+     select count(*) from seckill_private.stock_release as r where r.pool_id = p_pool_id);
+end;
+
+comment on function seckill_private.releases_stand (bigint, timestamptz[], bigint[]) is
+  'Whether the schedule of a pool is this one already.';
+
+-- file: procedures/internal/returns/set_releases.sql
+-- What the old schedule kept back becomes available first; then the new one takes its units. A new
+-- release that is due already is made at once. What waits for its release is all in slot 0.
+-- Locks: due holds by SKIP LOCKED; the pool's slots.
+-- Raises: SK007 when fewer units are available.
+create or replace function seckill_private.set_releases (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_release_at timestamptz[],
+  p_quantities bigint[],
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_now timestamptz := seckill_private.now_at(p_now, array[p_pool_id]);
+  v_units bigint := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
+begin
+  perform seckill_private.settle_short(
+    v_now, p_activity_id, array[p_pool_id], array[v_units], false);
+  perform seckill_private.lock_slots(array[p_pool_id]);
+  perform seckill_private.release_due(v_now, 'infinity', array[p_pool_id], p_actor);
+  perform seckill_private.settle_short(
+    v_now, p_activity_id, array[p_pool_id], array[v_units], true);
+  if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
+    perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
+  elsif v_units > 0 then
+    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
+    perform seckill_private.post_movements(
+      v_now, 'schedule', 'available', 'unreleased',
+      array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
+    insert into seckill_private.stock_release (pool_id, release_at, quantity)
+    select p_pool_id, u.release_at, u.quantity
+      from unnest(p_release_at, p_quantities) as u (release_at, quantity);
+    update seckill_private.pool_slot as s
+       set next_release = seckill_private.next_release(p_pool_id, '-infinity')
+     where s.pool_id = p_pool_id
+       and s.slot = 0;
+    perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
+    perform seckill_private.level_slots(v_now, p_pool_id);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.set_releases (
+  timestamptz, bigint, bigint, timestamptz[], bigint[], text) is
+  'Replace the schedule of releases of a pool.';
+
+-- file: procedures/internal/reservations/activity_of.sql
+-- The reverse of next_reservation_id.
+create or replace function seckill_private.activity_of (
+  p_reservation_id bigint
+)
+  returns bigint
+  language sql
+  immutable
+  parallel safe
+return p_reservation_id >> 36;
+
+comment on function seckill_private.activity_of (bigint) is
+  'The activity of a reservation id.';
+
+-- file: procedures/internal/reservations/next_reservation_id.sql
+-- The id carries its activity, so that a reservation is found through buyer_key and needs no index
+-- of its own. 36 bits of number keep ids below 2^53, exact in JSON, for 131,000 activities.
+create or replace function seckill_private.next_reservation_id (
+  p_activity_id bigint
+)
+  returns bigint
+  language sql
+  volatile
+return (p_activity_id << 36) | nextval('seckill_private.reservation_number'::regclass);
+
+comment on function seckill_private.next_reservation_id (bigint) is
+  'A new reservation id: activity << 36 | number.';
+
+-- file: procedures/internal/reservations/state_at.sql
+-- A hold is worth nothing from expires_at on, swept or not.
+create or replace function seckill_private.state_at (
+  p_state text,
+  p_expires_at timestamptz,
+  p_now timestamptz
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case when p_state = 'held' and p_expires_at <= p_now then 'expired' else p_state end;
+
+comment on function seckill_private.state_at (text, timestamptz, timestamptz) is
+  'The state of a reservation at an instant, whether its end has been swept or not.';
+
+-- file: procedures/internal/reservations/lines_of.sql
+-- A reservation remembers pools and slots; people think in skus. Slots of one pool are added up;
+-- a line of which nothing is left is none.
+create or replace function seckill_private.lines_of (
+  p_pool_ids bigint[],
+  p_quantities integer[]
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill.reservation_result;
+begin
+  select min(l.region), array_agg(l.sku order by l.sku collate "C"),
+         array_agg(l.quantity order by l.sku collate "C")
+    into v_lines.region, v_lines.skus, v_lines.quantities
+    from (select p.region, p.sku, sum(u.quantity)::integer as quantity
+            from unnest(p_pool_ids, p_quantities) as u (pool_id, quantity)
+            join seckill_private.pool as p on p.pool_id = u.pool_id
+           group by p.region, p.sku
+          having sum(u.quantity) > 0) as l;
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.lines_of (bigint[], integer[]) is
+  'Region, skus and quantities of a reservation''s units, sorted by sku; the other fields stay '
+  'null.';
+
+-- file: procedures/internal/reservations/added.sql
+-- Units of the lines of a reservation, line by line. Null stands for none.
+create or replace function seckill_private.added (
+  p_units integer[],
+  p_more integer[]
+)
+  returns integer[]
+  language sql
+  immutable
+  parallel safe
+return (select array_agg(coalesce(u.units, 0) + coalesce(u.more, 0) order by u.line)
+          from unnest(p_units, p_more) with ordinality as u (units, more, line));
+
+comment on function seckill_private.added (integer[], integer[]) is
+  'The sum of two parallel arrays of units; an array that is null, or too short, adds nothing.';
+
+-- file: procedures/internal/reservations/remaining.sql
+-- Nearly no reservation was refunded in part: those cost nothing.
+create or replace function seckill_private.remaining (
+  p_units integer[],
+  p_taken integer[]
+)
+  returns integer[]
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_taken is null then p_units
+  else (select array_agg(u.units - coalesce(u.taken, 0) order by u.line)
+          from unnest(p_units, p_taken) with ordinality as u (units, taken, line))
+end;
+
+comment on function seckill_private.remaining (integer[], integer[]) is
+  'The units of each line less those that were taken from it (null: none).';
+
+-- file: procedures/internal/reservations/unit_lines.sql
+-- Nothing is merged here: a reservation with two slots of a pool has two lines.
+create or replace function seckill_private.unit_lines (
+  p_reservation seckill_private.reservation
+)
+  returns seckill_private.unit_line[]
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  select array_agg(
+           row(u.pool_id, u.slot, u.quantity, p_reservation.reservation_id, p_reservation.user_id
+           )::seckill_private.unit_line)
+    into v_lines
+    from unnest(p_reservation.pool_ids, p_reservation.slots, p_reservation.quantities)
+      as u (pool_id, slot, quantity);
+  return v_lines;
+end
+$function$;
+
+comment on function seckill_private.unit_lines (seckill_private.reservation) is
+  'The units of a reservation, as post_movements takes them.';
+
+-- file: procedures/internal/reservations/show_reservation.sql
+-- Once all was refunded it reads as it was bought, as one that was cancelled does.
+-- Reads only. Whether the row is on disk is the caller's business (read_reservation).
+create or replace function seckill_private.show_reservation (
+  p_reservation seckill_private.reservation,
+  p_now timestamptz
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reservation_result := seckill_private.lines_of(
+    p_reservation.pool_ids,
+    case p_reservation.state
+      when 'refunded' then p_reservation.quantities
+      else seckill_private.remaining(p_reservation.quantities, p_reservation.refunded)
+    end);
+begin
+  v_result.status :=
+    seckill_private.state_at(p_reservation.state, p_reservation.expires_at, p_now);
+  v_result.reservation_id := p_reservation.reservation_id;
+  v_result.activity_id := seckill_private.activity_of(p_reservation.reservation_id);
+  v_result.user_id := p_reservation.user_id;
+  v_result.request_id := p_reservation.request_id;
+  v_result.expires_at := p_reservation.expires_at;
+  v_result.created_at := p_reservation.created_at;
+  v_result.resolved_at := p_reservation.resolved_at;
+  if v_result.status = 'expired' then
+    v_result.resolved_at := p_reservation.expires_at;
+  elsif v_result.status = 'refunded' then
+    v_result.resolved_at := p_reservation.refunded_at;
+  end if;
+  v_result.payment_ref := p_reservation.payment_ref;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.show_reservation (seckill_private.reservation, timestamptz) is
+  'A reservation as its buyer sees it at an instant.';
+
+-- file: procedures/internal/reservations/read_reservation.sql
+-- A read is an answer, too: who is told "held" must find it again after a crash.
+create or replace function seckill_private.read_reservation (
+  p_reservation seckill_private.reservation
+)
+  returns seckill.reservation_result
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.ensure_durable(
+    greatest(
+      p_reservation.created_at, p_reservation.resolved_at, p_reservation.refunded_at));
+  return seckill_private.show_reservation(
+    p_reservation,
+    seckill_private.now_at(
+      null, p_reservation.pool_ids, seckill_private.activity_of(p_reservation.reservation_id),
+      p_reservation.user_id));
+end
+$function$;
+
+comment on function seckill_private.read_reservation (seckill_private.reservation) is
+  'A reservation as its buyer sees it now, once it is on disk.';
+
+-- file: procedures/internal/reservations/reservation_at.sql
+-- The row has what became of it; each step has its instant, so what it was before can be told. What
+-- was restored to the limits by then is in the refunds.
+create or replace function seckill_private.reservation_at (
+  p_reservation seckill_private.reservation,
+  p_at timestamptz
+)
+  returns seckill_private.reservation
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row seckill_private.reservation := p_reservation;
+begin
+  if v_row.refunded_at > p_at then
+    v_row.state := 'confirmed';
+    v_row.restored := (
+      select array_agg(t.units order by t.line)
+        from (select u.line, sum(u.units)::integer as units
+                from seckill_private.refund as f
+               cross join lateral unnest(f.quantities) with ordinality as u (units, line)
+               where f.activity_id = seckill_private.activity_of(v_row.reservation_id)
+                 and f.reservation_id = v_row.reservation_id
+                 and f.restore_limits
+                 and f.at <= p_at
+               group by u.line) as t);
+  end if;
+  if v_row.state <> 'expired' and v_row.resolved_at > p_at then
+    v_row.state := 'held';
+    v_row.late_status := null;
+  end if;
+  return v_row;
+end
+$function$;
+
+comment on function seckill_private.reservation_at (
+  seckill_private.reservation, timestamptz) is
+  'A reservation as its state and what it had given back to the limits stood at an instant.';
+
+-- file: procedures/internal/reservations/same_request.sql
 -- Subjects are not compared: a phone number corrected between two tries is still the same purchase.
 create or replace function seckill_private.same_request (
   p_reservation seckill_private.reservation,
@@ -3999,7 +5299,7 @@ comment on function seckill_private.same_request (
   seckill_private.reservation, text, text[], integer[]) is
   'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
 
--- file: procedures/internal/request_row.sql
+-- file: procedures/internal/reservations/request_row.sql
 -- Two users of one activity may share a key and a shard: who finds them beforehand can ask for both
 -- under one request id, which stands for one reservation. So the row may be another user's, and
 -- then this one's request conflicts with it (SK004).
@@ -4028,7 +5328,7 @@ $function$;
 comment on function seckill_private.request_row (bigint, text, uuid) is
   'The reservation that a request led to; a row of nulls where there is none.';
 
--- file: procedures/internal/find_request.sql
+-- file: procedures/internal/reservations/find_request.sql
 -- Raises: SK004 when the request id stands for another region or other lines.
 create or replace function seckill_private.find_request (
   p_activity_id bigint,
@@ -4059,7 +5359,7 @@ $function$;
 comment on function seckill_private.find_request (bigint, text, uuid, text, text[], integer[]) is
   'The reservation that a request of these lines led to; a row of nulls where there is none.';
 
--- file: procedures/internal/replay.sql
+-- file: procedures/internal/reservations/replay.sql
 -- Who asks again gets what was answered, once that is on disk.
 create or replace function seckill_private.replay (
   p_reservation seckill_private.reservation,
@@ -4087,7 +5387,7 @@ $function$;
 comment on function seckill_private.replay (seckill_private.reservation, timestamptz) is
   'The answer to a request id that was answered before.';
 
--- file: procedures/internal/answer_again.sql
+-- file: procedures/internal/reservations/answer_again.sql
 -- Errors: SK004 where the request id stands for another region or other lines.
 create or replace function seckill_private.answer_again (
   p_now timestamptz,
@@ -4122,7 +5422,133 @@ comment on function seckill_private.answer_again (
   timestamptz, bigint, text, uuid, text, text[], integer[]) is
   'The answer to a request id that the buyer has used before; a row of nulls where he has not.';
 
--- file: procedures/internal/enter_queue.sql
+-- file: procedures/internal/purchases/gate_checks.sql
+-- In order of precedence: the sale, the stock of each line, the lists.
+create or replace function seckill_private.gate_checks (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
+  p_pool_ids bigint[],
+  p_now timestamptz
+)
+  returns setof seckill_private.check
+  language sql
+  stable
+begin atomic
+  select c.*
+    from seckill_private.sale_check((p_sale).activity, p_now) as c
+   union all
+  select c.*
+    from unnest(p_skus, p_quantities, p_pool_ids) as l (sku, quantity, pool_id)
+   cross join lateral seckill_private.stock_check(
+           ((p_sale).activity).activity_id, l.pool_id, l.sku, l.quantity, p_now) as c
+   union all
+  select c.*
+    from seckill_private.list_checks(p_sale, p_user_id, p_digests) as c
+   where (p_sale).lists is not null;
+end;
+
+comment on function seckill_private.gate_checks (
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], timestamptz) is
+  'What comes before the limits: is it on sale, are there units, may these subjects buy?';
+
+-- file: procedures/internal/purchases/decide.sql
+-- The first check that fails, in order of precedence, or one without answer: then every check has
+-- passed, and seen_at is the latest instant at which something was done for the request's subjects.
+-- Checks are made one after another, so a refusal costs only what came before it; of the limits all
+-- are made. Stock is looked at closely only where the counters were too low (p_is_short): they are
+-- a lower bound, and else every purchase would add up all holds that have ended while a sweep is
+-- behind. p_is_known: the user may have reservations in the activity (look_at_line). Who has none
+-- has used nothing of a limit that counts those alone.
+create or replace function seckill_private.decide (
+  p_sale seckill_private.sale,
+  p_user_id text,
+  p_digests bytea[],
+  p_skus text[],
+  p_quantities integer[],
+  p_pool_ids bigint[],
+  p_is_short boolean,
+  p_is_known boolean,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_limit seckill_private.limit_version;
+  v_limit_check seckill_private.check;
+  v_seen_at timestamptz;
+begin
+  if p_is_short or p_sale.lists is not null then
+    select c.* into v_check
+      from seckill_private.gate_checks(
+             p_sale, p_user_id, p_digests, case when p_is_short then p_skus end,
+             case when p_is_short then p_quantities end, case when p_is_short then p_pool_ids end,
+             p_now) as c
+     where c.answer is not null
+     limit 1;
+  elsif not seckill_private.is_on_sale(
+          (p_sale.activity).state, (p_sale.activity).starts_at, (p_sale.activity).ends_at, p_now)
+  then
+    v_check := seckill_private.sale_check(p_sale.activity, p_now);
+  end if;
+  if v_check.answer is not null or p_sale.limits is null then
+    return v_check;
+  end if;
+  foreach v_limit in array p_sale.limits loop
+    continue when not p_is_known
+      and v_limit.dimension = 'user' and not seckill_private.crosses_activities(v_limit)
+      and seckill_private.wanted(v_limit, p_skus, p_quantities) <= v_limit.maximum;
+    v_limit_check := seckill_private.limit_check(
+      v_limit, p_sale.activity, p_user_id, p_digests, p_skus, p_quantities, p_now, p_now, null);
+    v_seen_at := greatest(v_seen_at, v_limit_check.seen_at);
+    if v_check.answer is null then
+      v_check := v_limit_check;
+    end if;
+  end loop;
+  v_check.seen_at := v_seen_at;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.decide (
+  seckill_private.sale, text, bytea[], text[], integer[], bigint[], boolean,
+  boolean, timestamptz) is
+  'The first check of a purchase that fails; its answer is null where all pass.';
+
+-- file: procedures/internal/purchases/refusal.sql
+-- Fields that the check does not have stay null.
+create or replace function seckill_private.refusal (
+  p_check seckill_private.check
+)
+  returns seckill.reserve_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := p_check.answer;
+  v_result.limit_name := p_check.limit_name;
+  v_result.sku := p_check.sku;
+  v_result.remaining := p_check.remaining;
+  v_result.epoch := p_check.epoch;
+  v_result.retry := p_check.retry;
+  v_result.retry_at := p_check.retry_at;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.refusal (seckill_private.check) is
+  'A failed check as the answer to a purchase.';
+
+-- file: procedures/internal/purchases/enter_queue.sql
 -- A pool's queue has max_waiting places, and one for each who may be served at once (its slots); a
 -- place is an advisory lock, had until the transaction ends and never waited for. Callers begin to
 -- look at different places, so that a queue that is not full costs one look. An order of several
@@ -4161,7 +5587,7 @@ comment on function seckill_private.enter_queue (bigint[], integer, integer) is
   'Take a place in the queue of each pool; false where one is full. p_max_waiting: null for no '
   'bound.';
 
--- file: procedures/internal/write_hold.sql
+-- file: procedures/internal/purchases/write_hold.sql
 -- The reservation, which is the ledger row of its hold.
 create or replace function seckill_private.write_hold (
   p_now timestamptz,
@@ -4204,7 +5630,7 @@ comment on function seckill_private.write_hold (
   seckill_private.taken, bytea[]) is
   'Write the reservation of units that were taken, and give the answer held.';
 
--- file: procedures/internal/take_hold.sql
+-- file: procedures/internal/purchases/take_hold.sql
 -- Take the units and write the reservation. A purchase that lacks units takes holds that have ended
 -- and releases that are due first. When it is still short while there should be enough, somebody
 -- else has those in hand: that is busy, not sold_out. So is a pool whose queue is full.
@@ -4278,63 +5704,7 @@ comment on function seckill_private.take_hold (
   bytea[], boolean, integer, boolean) is
   'Take units that were there a moment ago and write the reservation: held, sold_out or busy.';
 
--- file: procedures/internal/request_error.sql
--- As reserve_batch shows it. A single call raises the error instead (raise_request_error).
-create or replace function seckill_private.request_error (
-  p_sqlstate text
-)
-  returns seckill.reserve_result
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.reserve_result;
-begin
-  v_result.status := 'error';
-  v_result.error_code := p_sqlstate;
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.request_error (text) is
-  'An error of the caller as the answer to his request.';
-
--- file: procedures/internal/raise_request_error.sql
--- Raises: the error of reserve_one that p_sqlstate names, with its detail.
-create or replace function seckill_private.raise_request_error (
-  p_sqlstate text,
-  p_activity_id bigint,
-  p_skus text[],
-  p_request_id uuid,
-  p_region text,
-  p_digests bytea[]
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  case p_sqlstate
-    when 'SK001' then
-      perform seckill_private.require_dimension(seckill_private.missing_dimension(
-        (seckill_private.load_sale(p_activity_id)).limits, p_skus, p_digests));
-    when 'SK002' then
-      perform seckill_private.load_sale(p_activity_id);
-    when 'SK003' then
-      perform seckill_private.find_pools(p_activity_id, p_skus, p_region);
-    else
-      perform seckill_private.raise_error(p_sqlstate, 'request ' || p_request_id);
-  end case;
-end
-$function$;
-
-comment on function seckill_private.raise_request_error (
-  text, bigint, text[], uuid, text, bytea[]) is
-  'Raise what reserve_one answered as an error.';
-
--- file: procedures/internal/look_at_line.sql
+-- file: procedures/internal/purchases/look_at_line.sql
 -- What a purchase of one sku starts from, in one look: the sale, the pool, its counters, and
 -- whether the buyer is known, that is, has any reservation in the activity. Who is not has used
 -- nothing of the limits that count it, has seen nothing, and has asked for nothing before. Another
@@ -4393,7 +5763,7 @@ comment on function seckill_private.look_at_line (bigint, text, text, text) is
   'A sale, the pool of one sku in it, and whether the buyer has reservations there; a row of nulls '
   'where there is no such pool.';
 
--- file: procedures/internal/answer_newcomer.sql
+-- file: procedures/internal/purchases/answer_newcomer.sql
 -- In the first second nearly every call comes from a user who has nothing in the sale yet, and
 -- after it nearly every one is refused. Both are answered from the first look, where it shows that
 -- nothing comes before sold_out or held: no earlier request, no error, the sale is on, no limit or
@@ -4473,7 +5843,7 @@ comment on function seckill_private.answer_newcomer (
   'The answer to a user without reservations where it is certain at one look, sold_out or held, '
   'else a row of nulls.';
 
--- file: procedures/internal/reserve_one.sql
+-- file: procedures/internal/purchases/reserve_one.sql
 -- The whole decision "may this buyer have these units?". Lines are merged and sorted by sku.
 -- p_locked: the transaction has the slots of these pools, so no lower one may be waited for.
 -- p_sale: as a batch read it when it locked the subjects of all its requests. A limit that was set
@@ -4582,7 +5952,7 @@ comment on function seckill_private.reserve_one (
   'Reserve the lines of an order for one buyer at a given instant (null: the clock). p_locked: the '
   'transaction holds slots already.';
 
--- file: procedures/internal/reserve_at.sql
+-- file: procedures/internal/purchases/reserve_at.sql
 -- Precedence, locks, refusals: reserve_one, of which this is the form that raises.
 -- Raises: SK001 (a limit's dimension is missing), SK002, SK003, SK004.
 create or replace function seckill_private.reserve_at (
@@ -4617,7 +5987,97 @@ comment on function seckill_private.reserve_at (
   timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
   'The body of seckill.reserve and seckill.reserve_lines, at a given instant (null: the clock).';
 
--- file: procedures/internal/read_requests.sql
+-- file: procedures/internal/purchases/show_check.sql
+-- resets_at of a limit is its window's, as in seckill.limit_usage_at; of any other check when its
+-- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left
+-- out.
+create or replace function seckill_private.show_check (
+  p_check seckill_private.check
+)
+  returns seckill.check_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.check_result;
+begin
+  v_result.status := case when p_check.answer is null then 'pass' else 'fail' end;
+  v_result.check_name := p_check.check_name;
+  v_result.limit_name := p_check.limit_name;
+  v_result.dimension := p_check.dimension;
+  v_result.used := p_check.used;
+  v_result.maximum := p_check.maximum;
+  v_result.remaining := p_check.remaining;
+  v_result.resets_at := case when p_check.check_name = 'limit'
+    then p_check.resets_at else p_check.retry_at
+  end;
+  v_result.retry := p_check.retry;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.show_check (seckill_private.check) is
+  'A check as seckill.explain shows it.';
+
+-- file: procedures/internal/purchases/explain_at.sql
+-- The checks of reserve_at, all of them and in their order; nothing is locked. A request that was
+-- answered before is not checked again.
+-- Raises: as reserve_at.
+create or replace function seckill_private.explain_at (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_user_id text,
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[]
+)
+  returns setof seckill.check_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
+  v_row seckill_private.reservation := seckill_private.find_request(
+    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
+  v_pool_ids bigint[];
+  v_now timestamptz;
+begin
+  if v_row.reservation_id is not null then
+    v_check.check_name := 'replay';
+    return next seckill_private.show_check(v_check);
+    return;
+  end if;
+  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
+  perform seckill_private.require_dimension(
+    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
+  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
+  v_now := greatest(v_now, (
+    select max(c.seen_at)
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c));
+  return query
+    select s.*
+      from seckill_private.gate_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+  return query
+    select s.*
+      from seckill_private.limit_checks(
+             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c
+     cross join lateral seckill_private.show_check(c) as s;
+end
+$function$;
+
+comment on function seckill_private.explain_at (
+  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
+  'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
+
+-- file: procedures/internal/batches/read_requests.sql
 -- Parallel arrays as requests, with what is wrong with each and its pool, where it has one.
 create or replace function seckill_private.read_requests (
   p_activity_ids bigint[],
@@ -4668,7 +6128,7 @@ comment on function seckill_private.read_requests (
   bigint[], text[], text[], integer[], uuid[], text[], jsonb[]) is
   'The requests of a batch.';
 
--- file: procedures/internal/sales_of.sql
+-- file: procedures/internal/batches/sales_of.sql
 -- An activity that does not exist is not among them.
 create or replace function seckill_private.sales_of (
   p_requests seckill_private.request[]
@@ -4692,34 +6152,7 @@ $function$;
 comment on function seckill_private.sales_of (seckill_private.request[]) is
   'The sales that the requests of a batch are about.';
 
--- file: procedures/internal/lock_all_digests.sql
--- Locks: the subjects of a batch beside its users, as lock_digests does, by the limits of all its
--- sales.
-create or replace function seckill_private.lock_all_digests (
-  p_requests seckill_private.request[],
-  p_sales seckill_private.sale[]
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  perform seckill_private.lock_digests(
-    array(select distinct d.digest
-            from unnest(p_requests) as r
-           cross join lateral unnest(r.digests) as d (digest)),
-    array(select l
-            from unnest(p_sales) as s
-           cross join lateral unnest(s.limits) as l));
-end
-$function$;
-
-comment on function seckill_private.lock_all_digests (
-  seckill_private.request[], seckill_private.sale[]) is
-  'Take the advisory locks of the subjects of a batch.';
-
--- file: procedures/internal/pools_of_batch.sql
+-- file: procedures/internal/batches/pools_of_batch.sql
 -- Where a pool has too few for all that ask, those ended holds are given back that have units of
 -- other pools, too: that can be done only while no slot is locked. Others are when they are needed.
 -- Locks: due holds by SKIP LOCKED; the slots of the pools and of those holds, and the inventory
@@ -4786,7 +6219,7 @@ $function$;
 comment on function seckill_private.pools_of_batch (timestamptz, seckill_private.request[]) is
   'The pools of a batch, ascending: what is available in each, and the instant of the decision.';
 
--- file: procedures/internal/mark_within.sql
+-- file: procedures/internal/batches/mark_within.sql
 -- The same use as limit_use_of counts, for all requests of a batch in one statement. p_known:
 -- whether the user has reservations in the activity, and whether there is a look worth its time.
 -- "offset 0" keeps the planner from working out a digest wherever it is used.
@@ -4856,7 +6289,7 @@ comment on function seckill_private.mark_within (
   seckill_private.activity, timestamptz) is
   'Leave those requests of a batch marked as plain for which a limit has room.';
 
--- file: procedures/internal/mark_plain.sql
+-- file: procedures/internal/batches/mark_plain.sql
 -- Finds, with one look for the whole batch, the requests of a sale that may be granted while
 -- their pool has the units: it is on sale, has no lists, nothing is known of the request id, no
 -- other request of the batch has the same user, limited subject or request id, no row has seen a
@@ -4938,7 +6371,7 @@ comment on function seckill_private.mark_plain (
   'Mark the requests of a batch that nothing but want of units can refuse; p_plain: those of other '
   'sales that are marked.';
 
--- file: procedures/internal/grant_plain.sql
+-- file: procedures/internal/batches/grant_plain.sql
 -- The holds of some requests of a batch, each pool's with one update of one slot. What is not in
 -- the answer had too few units left in its pool after all, or its queue was full, or its slots were
 -- in others' hands. p_clock is what tests pass; null means the clock. p_locked: the transaction may
@@ -5020,7 +6453,7 @@ comment on function seckill_private.grant_plain (
   timestamptz, timestamptz, seckill_private.request[], seckill_private.sale[], boolean) is
   'Take the units of plain requests and write their reservations; the answers.';
 
--- file: procedures/internal/settle_batch.sql
+-- file: procedures/internal/batches/settle_batch.sql
 -- Grants what is pending, then decides one by one what was short after all, and the request that
 -- made it necessary.
 create or replace function seckill_private.settle_batch (
@@ -5075,7 +6508,7 @@ comment on function seckill_private.settle_batch (
   seckill_private.sale[], boolean) is
   'The answers to the pending requests of a batch and to the one after them.';
 
--- file: procedures/internal/reserve_batch_at.sql
+-- file: procedures/internal/batches/reserve_batch_at.sql
 -- The requests of a batch, answered as if they had come one after another in their order. A request
 -- that only want of units can refuse (mark_plain) waits until the next one that has to be looked at
 -- by itself, or the end; then all that wait are granted with one update of each slot (grant_plain).
@@ -5165,126 +6598,7 @@ comment on function seckill_private.reserve_batch_at (timestamptz, seckill_priva
   'Reserve a batch of requests at a given instant (null: the clock); the body of '
   'seckill.reserve_batch.';
 
--- file: procedures/internal/show_check.sql
--- resets_at of a limit is its window's, as in seckill.limit_usage_at; of any other check when its
--- answer can first change by itself. What only the decision needs (sku, epoch, seen_at) is left
--- out.
-create or replace function seckill_private.show_check (
-  p_check seckill_private.check
-)
-  returns seckill.check_result
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.check_result;
-begin
-  v_result.status := case when p_check.answer is null then 'pass' else 'fail' end;
-  v_result.check_name := p_check.check_name;
-  v_result.limit_name := p_check.limit_name;
-  v_result.dimension := p_check.dimension;
-  v_result.used := p_check.used;
-  v_result.maximum := p_check.maximum;
-  v_result.remaining := p_check.remaining;
-  v_result.resets_at := case when p_check.check_name = 'limit'
-    then p_check.resets_at else p_check.retry_at
-  end;
-  v_result.retry := p_check.retry;
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.show_check (seckill_private.check) is
-  'A check as seckill.explain shows it.';
-
--- file: procedures/internal/explain_at.sql
--- The checks of reserve_at, all of them and in their order; nothing is locked. A request that was
--- answered before is not checked again.
--- Raises: as reserve_at.
-create or replace function seckill_private.explain_at (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_user_id text,
-  p_skus text[],
-  p_quantities integer[],
-  p_request_id uuid,
-  p_region text,
-  p_digests bytea[]
-)
-  returns setof seckill.check_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_check seckill_private.check;
-  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
-  v_row seckill_private.reservation := seckill_private.find_request(
-    p_activity_id, p_user_id, p_request_id, p_region, p_skus, p_quantities);
-  v_pool_ids bigint[];
-  v_now timestamptz;
-begin
-  if v_row.reservation_id is not null then
-    v_check.check_name := 'replay';
-    return next seckill_private.show_check(v_check);
-    return;
-  end if;
-  v_pool_ids := seckill_private.find_pools(p_activity_id, p_skus, p_region);
-  perform seckill_private.require_dimension(
-    seckill_private.missing_dimension(v_sale.limits, p_skus, p_digests));
-  v_now := seckill_private.now_at(p_now, v_pool_ids, p_activity_id, p_user_id);
-  v_now := greatest(v_now, (
-    select max(c.seen_at)
-      from seckill_private.limit_checks(
-             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c));
-  return query
-    select s.*
-      from seckill_private.gate_checks(
-             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_pool_ids, v_now) as c
-     cross join lateral seckill_private.show_check(c) as s;
-  return query
-    select s.*
-      from seckill_private.limit_checks(
-             v_sale, p_user_id, p_digests, p_skus, p_quantities, v_now, v_now) as c
-     cross join lateral seckill_private.show_check(c) as s;
-end
-$function$;
-
-comment on function seckill_private.explain_at (
-  timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
-  'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
-
--- file: procedures/internal/usage_checks_at.sql
--- Raises: SK002.
-create or replace function seckill_private.usage_checks_at (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_user_id text,
-  p_digests bytea[]
-)
-  returns setof seckill.check_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_sale seckill_private.sale := seckill_private.load_sale(p_activity_id);
-  v_now timestamptz := seckill_private.now_at(p_now, null, p_activity_id, p_user_id);
-begin
-  return query
-    select s.*
-      from seckill_private.limit_checks(
-             v_sale, p_user_id, p_digests, null, null, v_now, v_now) as c
-     cross join lateral seckill_private.show_check(c) as s;
-end
-$function$;
-
-comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, bytea[]) is
-  'What is used of each limit at a given instant (null: the clock); the body of '
-  'seckill.limit_usage.';
-
--- file: procedures/internal/lock_reservation.sql
+-- file: procedures/internal/payments/lock_reservation.sql
 -- Locks: the user, then the reservation's row.
 -- Raises: SK001, SK005; SK008 also for a reservation of another user, which looks the same, and in
 -- an archived activity, where none is held any more.
@@ -5327,7 +6641,7 @@ $function$;
 comment on function seckill_private.lock_reservation (text, bigint) is
   'Lock a reservation of this user, and the user, for a call that may resolve it.';
 
--- file: procedures/internal/resolve_reservation.sql
+-- file: procedures/internal/payments/resolve_reservation.sql
 -- One step of a reservation's life: its state changes and its units move, once. The guard on the
 -- old state is what makes it once, should the lock before it ever be forgotten.
 -- Locks: none but post_movements': slots ascending, then inventory rows by sku; the caller has the
@@ -5369,7 +6683,7 @@ comment on function seckill_private.resolve_reservation (
   timestamptz, seckill_private.reservation, text, text, text, text, text) is
   'Bring a locked reservation to a state and move its units; the row as it is then.';
 
--- file: procedures/internal/settle_reservation.sql
+-- file: procedures/internal/payments/settle_reservation.sql
 -- What a sweeper would have done already. Called with the reservation's row locked.
 create or replace function seckill_private.settle_reservation (
   p_now timestamptz,
@@ -5393,7 +6707,7 @@ comment on function seckill_private.settle_reservation (
   timestamptz, seckill_private.reservation) is
   'Expire a locked reservation if its hold has ended; the row as it is then.';
 
--- file: procedures/internal/record_event.sql
+-- file: procedures/internal/payments/record_event.sql
 -- Locks: the activity's row, for key share. Raises: SK008 when the activity is archived.
 -- Events stand in the ledger beside the movements, so that one feed tells all of a reservation.
 create or replace function seckill_private.record_event (
@@ -5423,7 +6737,7 @@ comment on function seckill_private.record_event (
   'Write into the ledger what happened to a reservation without moving a unit, a line for each '
   'pool.';
 
--- file: procedures/internal/record_payment.sql
+-- file: procedures/internal/payments/record_payment.sql
 -- True when this payment was recorded before: a repeated call writes no second event.
 create or replace function seckill_private.record_payment (
   p_now timestamptz,
@@ -5455,7 +6769,7 @@ comment on function seckill_private.record_payment (
   timestamptz, seckill_private.reservation, text, text) is
   'Leave an event for a payment that bought nothing, once; whether it was there already.';
 
--- file: procedures/internal/lock_available.sql
+-- file: procedures/internal/payments/lock_available.sql
 -- Short of units while somebody else is settling ended holds is no answer, since late_sold_out is
 -- final: that is an error, and the caller asks again.
 -- Raises: 55P03.
@@ -5494,38 +6808,7 @@ comment on function seckill_private.lock_available (
   timestamptz, bigint, seckill_private.reservation) is
   'Lock the slots of a reservation; whether they have its units available once more.';
 
--- file: procedures/internal/late_check.sql
--- Which limits, and in which windows: limit_checks. What the subjects have done since the payment
--- read the clock is seen, so the decision is no older than that (seen_at).
-create or replace function seckill_private.late_check (
-  p_sale seckill_private.sale,
-  p_reservation seckill_private.reservation,
-  p_now timestamptz
-)
-  returns seckill_private.check
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_check seckill_private.check;
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-begin
-  select min(c.answer), greatest(max(c.seen_at), p_now)
-    into v_check.answer, v_check.seen_at
-    from seckill_private.limit_checks(
-           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
-           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
-  return v_check;
-end
-$function$;
-
-comment on function seckill_private.late_check (
-  seckill_private.sale, seckill_private.reservation, timestamptz) is
-  'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
-
--- file: procedures/internal/confirm_late.sql
+-- file: procedures/internal/payments/confirm_late.sql
 -- A payment that came after the hold had ended: the units are taken again if stock and limits
 -- allow, in this order. Otherwise the refusal is final, and an event asks for the buyer's money to
 -- be returned. A closed pool has nothing available, so late payments end with the activity. Only
@@ -5588,7 +6871,7 @@ comment on function seckill_private.confirm_late (
   timestamptz, seckill_private.sale, seckill_private.reservation, text) is
   'Decide a payment for an expired reservation: confirmed, late_sold_out or late_limit_exceeded.';
 
--- file: procedures/internal/confirm_locked.sql
+-- file: procedures/internal/payments/confirm_locked.sql
 -- Answers: see seckill.confirm. A hold that has ended without being swept is settled first, so that
 -- the books show both steps.
 -- Locks: slots ascending, and where the hold has ended all those of the activity at once, and the
@@ -5655,7 +6938,7 @@ comment on function seckill_private.confirm_locked (
   timestamptz, seckill_private.sale, seckill_private.reservation, text) is
   'Decide a payment for a reservation that the caller has locked.';
 
--- file: procedures/internal/confirm_at.sql
+-- file: procedures/internal/payments/confirm_at.sql
 -- The other subjects of the reservation are locked before the clock is read, as a purchase does:
 -- else somebody who shares one could take the hold for ended while it is being paid.
 -- Locks: lock_reservation; the subjects of the reservation (only its buyer's calls wait for its
@@ -5687,34 +6970,7 @@ $function$;
 comment on function seckill_private.confirm_at (timestamptz, text, bigint, text) is
   'Confirm a reservation at a given instant (null: the clock); the body of seckill.confirm.';
 
--- file: procedures/internal/now_of_rows.sql
--- As seckill_private.now_at, for a batch: one instant for all, which none of its users and pools
--- has yet passed.
-create or replace function seckill_private.now_of_rows (
-  p_now timestamptz,
-  p_rows seckill_private.reservation[]
-)
-  returns timestamptz
-  language sql
-  volatile
-begin atomic
-  select greatest(
-           coalesce(p_now, clock_timestamp()),
-           (select max(s.seen_at)
-              from seckill_private.pool_slot as s
-             where s.pool_id = any (array(
-                     select unnest(r.pool_ids) from unnest(p_rows) as r))),
-           (select max(greatest(o.created_at, o.resolved_at, o.refunded_at))
-              from seckill_private.reservation as o
-             where o.buyer_key = any (array(select r.buyer_key from unnest(p_rows) as r))
-               and o.user_id = any (array(select r.user_id from unnest(p_rows) as r))));
-end;
-
-comment on function seckill_private.now_of_rows (
-  timestamptz, seckill_private.reservation[]) is
-  'The instant of a batch: the clock, but never before what its pools and users have seen.';
-
--- file: procedures/internal/lock_reservations.sql
+-- file: procedures/internal/payments/lock_reservations.sql
 -- For a batch, all locks are taken before the first payment is judged, each kind in its order, so
 -- that no two batches, and no batch and no single call, wait for each other in a circle. A payment
 -- that may be late takes whatever units its activity has, and may settle ended holds of any of its
@@ -5789,28 +7045,7 @@ comment on function seckill_private.lock_reservations (text[], bigint[], timesta
   'Lock the reservations of a batch, their users and their stock; the rows that there are, and the '
   'sales of those that may be late.';
 
--- file: procedures/internal/fault_in_payment.sql
--- What seckill.confirm would raise for its arguments; in a batch it is the row's own answer.
-create or replace function seckill_private.fault_in_payment (
-  p_user_id text,
-  p_reservation_id bigint,
-  p_payment_ref text
-)
-  returns text
-  language sql
-  immutable
-  parallel safe
-return case
-  when p_reservation_id is null
-    or coalesce(length(p_user_id), 0) not between 1 and 200
-    or length(p_payment_ref) not between 1 and 200
-    then 'SK001'
-end;
-
-comment on function seckill_private.fault_in_payment (text, bigint, text) is
-  'SK001 for a payment whose arguments make no sense, else null.';
-
--- file: procedures/internal/confirm_held.sql
+-- file: procedures/internal/payments/confirm_held.sql
 -- The payments that came in time, all at once: a slot that is updated once for each of five hundred
 -- takes thirty times as long.
 -- Locks: none that lock_reservations has not taken.
@@ -5850,7 +7085,7 @@ comment on function seckill_private.confirm_held (
   timestamptz, seckill_private.reservation[], text[]) is
   'Confirm locked holds that have not ended, each with its payment.';
 
--- file: procedures/internal/confirm_batch_at.sql
+-- file: procedures/internal/payments/confirm_batch_at.sql
 -- The payments that come in time change nothing that the others depend on (a unit that was held
 -- counts the same when it is sold), so they are done at once, and the others after them, in order.
 -- Which they are is found in memory: the first payment of a row that is held and has not ended.
@@ -5925,7 +7160,7 @@ comment on function seckill_private.confirm_batch_at (
   'Confirm many reservations at a given instant (null: the clock); the body of '
   'seckill.confirm_batch.';
 
--- file: procedures/internal/cancel_at.sql
+-- file: procedures/internal/payments/cancel_at.sql
 -- Answers: see seckill.cancel.
 -- Locks: lock_reservation, then slots ascending.
 create or replace function seckill_private.cancel_at (
@@ -5962,91 +7197,7 @@ $function$;
 comment on function seckill_private.cancel_at (timestamptz, text, bigint, text) is
   'Cancel a reservation at a given instant (null: the clock); the body of seckill.cancel.';
 
--- file: procedures/internal/validate_refund.sql
--- Naming lines or quantities makes a refund partial, and a partial one needs a request id: without
--- it nobody could tell a second refund of one unit from a repeat of the first.
--- Raises: SK001.
-create or replace function seckill_private.validate_refund (
-  p_skus text[],
-  p_quantities integer[],
-  p_request_id uuid,
-  p_restock boolean,
-  p_restore_limits boolean
-)
-  returns void
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_fault text := case
-    when p_restock is null then 'p_restock must not be null'
-    when p_restore_limits is null then 'p_restore_limits must not be null'
-    when p_skus is null and p_quantities is null then null
-    when p_request_id is null then 'a partial refund needs p_request_id'
-    when cardinality(coalesce(p_skus, p_quantities::text[])) not between 1 and 50
-      then 'a refund names 1 to 50 lines'
-    when cardinality(p_skus) <> cardinality(p_quantities)
-      then 'p_skus and p_quantities must be equally long'
-    when exists (select from unnest(p_skus) as s (sku)
-                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
-      then 'p_skus must have 1 to 200 characters each'
-    when exists (select from unnest(p_quantities) as q (quantity)
-                  where q.quantity is null or q.quantity <= 0)
-      then 'p_quantities must be positive'
-  end;
-begin
-  if v_fault is not null then
-    perform seckill_private.raise_error('SK001', v_fault);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.validate_refund (
-  text[], integer[], uuid, boolean, boolean) is
-  'Refuse a refund whose arguments make no sense, whatever the reservation.';
-
--- file: procedures/internal/asked_lines.sql
--- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
--- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
--- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
--- too, where quantities alone are not as many as the lines.
-create or replace function seckill_private.asked_lines (
-  p_reservation seckill_private.reservation,
-  p_skus text[],
-  p_quantities integer[]
-)
-  returns seckill.reservation_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_asked seckill.reservation_result;
-  v_skus text[] := p_skus;
-begin
-  if p_skus is null and p_quantities is not null then
-    v_skus := (seckill_private.lines_of(
-      p_reservation.pool_ids, p_reservation.quantities)).skus;
-    if cardinality(v_skus) <> cardinality(p_quantities) then
-      return null;
-    end if;
-  end if;
-  select array_agg(l.sku order by l.sku collate "C"),
-         case when p_quantities is not null then array_agg(l.units order by l.sku collate "C") end
-    into v_asked.skus, v_asked.quantities
-    from (select u.sku, least(sum(u.quantity), 2147483647)::integer as units
-            from unnest(v_skus, p_quantities) as u (sku, quantity)
-           group by u.sku) as l;
-  return v_asked;
-end
-$function$;
-
-comment on function seckill_private.asked_lines (
-  seckill_private.reservation, text[], integer[]) is
-  'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
-
--- file: procedures/internal/refund_units.sql
+-- file: procedures/internal/payments/refund_units.sql
 -- A sku may have several lines, one for each slot: units are taken from the first that has some.
 -- Null when a line has fewer left, or is not in the reservation.
 create or replace function seckill_private.refund_units (
@@ -6095,7 +7246,7 @@ comment on function seckill_private.refund_units (
   seckill_private.reservation, text[], integer[]) is
   'How many units of each line of a reservation a refund takes; null when too few remain.';
 
--- file: procedures/internal/find_refund.sql
+-- file: procedures/internal/payments/find_refund.sql
 -- Called with the reservation's row locked, so a call that came first is seen.
 create or replace function seckill_private.find_refund (
   p_reservation_id bigint,
@@ -6121,7 +7272,7 @@ $function$;
 comment on function seckill_private.find_refund (bigint, uuid) is
   'The refund of a reservation that this request id led to, or null.';
 
--- file: procedures/internal/take_refund.sql
+-- file: procedures/internal/payments/take_refund.sql
 -- The units leave "sold", once: the guard on the state makes it so, should the lock before it ever
 -- be forgotten. What is not restocked leaves the pool for good. resolved_at stays when it was paid.
 -- Locks: slots ascending, inventory rows where the pool is closed or owes units.
@@ -6186,7 +7337,7 @@ comment on function seckill_private.take_refund (
   boolean) is
   'Refund units of a locked, confirmed reservation, and remember the answer.';
 
--- file: procedures/internal/refund_at.sql
+-- file: procedures/internal/payments/refund_at.sql
 -- Answers: see seckill.refund. A repeat is found by its request id; to ask again for all, with any
 -- id or none, when nothing is left is a repeat too.
 -- Locks: lock_reservation, then slots ascending, then inventory rows.
@@ -6252,156 +7403,246 @@ comment on function seckill_private.refund_at (
   timestamptz, text, bigint, text[], integer[], uuid, boolean, boolean) is
   'Refund a reservation at a given instant (null: the clock); the body of seckill.refund.';
 
--- file: procedures/internal/lock_activity.sql
--- Ops calls about one activity go one after another. Buyers never lock its row.
--- Locks: the activity's row, before any slot.
--- Raises: SK001, SK002, SK005; SK006 when it is closed and p_open_only.
-create or replace function seckill_private.lock_activity (
-  p_activity_id bigint,
-  p_open_only boolean default true
+-- file: procedures/internal/history/ledger_of.sql
+-- The ledger of an activity as one list: holds stand in the reservations, all else in movement.
+create or replace function seckill_private.ledger_of (
+  p_activity_id bigint
 )
-  returns seckill_private.activity
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_activity seckill_private.activity;
-begin
-  perform seckill_private.begin_write();
-  if p_activity_id is null then
-    perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
-  end if;
-  select a.* into v_activity
-    from seckill_private.activity as a
-   where a.activity_id = p_activity_id
-     for no key update;
-  if not found then
-    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
-  elsif p_open_only and v_activity.state = 'closed' then
-    perform seckill_private.raise_error('SK006', 'the activity is closed');
-  end if;
-  return v_activity;
-end
-$function$;
-
-comment on function seckill_private.lock_activity (bigint, boolean) is
-  'Lock an activity for an ops call.';
-
--- file: procedures/internal/ops_replay.sql
--- Request ids of ops calls are unique across all of them. The lock makes two calls with one id take
--- turns, so the second finds what the first wrote.
--- Locks: the request id (advisory), before anything else.
--- Raises: SK004 when the id stands for another call, or for other arguments.
-create or replace function seckill_private.ops_replay (
-  p_call text,
-  p_request_id uuid,
-  p_arguments jsonb
-)
-  returns jsonb
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_entry seckill_private.ops_entry;
-begin
-  if p_request_id is null then
-    return null;
-  end if;
-  perform seckill_private.lock_subject('ops request', p_request_id::text);
-  select e.* into v_entry
-    from seckill_private.ops_entry as e
-   where e.request_id = p_request_id;
-  if not found then
-    return null;
-  elsif v_entry.call <> p_call or v_entry.arguments <> p_arguments then
-    perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
-  end if;
-  perform seckill_private.ensure_durable(clock_timestamp());
-  return v_entry.answer;
-end
-$function$;
-
-comment on function seckill_private.ops_replay (text, uuid, jsonb) is
-  'The answer that an ops call with this request id was given before, or null.';
-
--- file: procedures/internal/ops_record.sql
--- session_user, the login, is kept beside the actor by the column's default.
--- Locks: none; the caller has the activity, or the request id.
-create or replace function seckill_private.ops_record (
-  p_call text,
-  p_activity_id bigint,
-  p_request_id uuid,
-  p_arguments jsonb,
-  p_answer jsonb,
-  p_actor text
-)
-  returns void
+  returns table (
+    at timestamptz, kind text, pool_id bigint, slot smallint, version bigint, source text,
+    target text, quantity bigint, reservation_id bigint, user_id text, actor text, login text,
+    note text
+  )
   language sql
-  volatile
+  stable
 begin atomic
-  insert into seckill_private.ops_entry (
-    at, call, activity_id, request_id, arguments, answer, actor)
-  values (clock_timestamp(), p_call, p_activity_id, p_request_id, p_arguments, p_answer, p_actor);
+  select r.created_at, 'hold', u.pool_id, u.slot, u.version, 'available', 'held',
+         u.quantity::bigint, r.reservation_id, r.user_id, null, null, null
+    from seckill_private.reservation as r
+   cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+           as u (pool_id, slot, version, quantity)
+   where r.buyer_key >= p_activity_id << 40
+     and r.buyer_key < (p_activity_id + 1) << 40
+   union all
+  select m.at, m.kind, m.pool_id, m.slot, m.version, m.source, m.target, m.quantity,
+         m.reservation_id, m.user_id, coalesce(m.actor, m.login), m.login, m.note
+    from seckill_private.movement as m
+   where m.activity_id = p_activity_id;
 end;
 
-comment on function seckill_private.ops_record (text, bigint, uuid, jsonb, jsonb, text) is
-  'Write an ops call into the journal: who asked, for what, and the answer.';
+comment on function seckill_private.ledger_of (bigint) is
+  'Every movement of units in an activity, holds included, and the events.';
 
--- file: procedures/internal/ops_repeat.sql
--- The answer is kept as jsonb: a column of the result's type would keep that type from growing.
-create or replace function seckill_private.ops_repeat (
-  p_answer jsonb
+-- file: procedures/internal/history/sees_buyers.sql
+-- The role that the session acts as: inside a definer function current_user is the owner.
+create or replace function seckill_private.sees_buyers ()
+  returns boolean
+  language sql
+  stable
+return (select pg_has_role(c.role, 'seckill_read', 'usage')
+               or pg_has_role(c.role, 'seckill_ops', 'usage')
+          from (select coalesce(
+                         nullif(current_setting('role'), 'none'), session_user::text)::name as role
+               ) as c);
+
+comment on function seckill_private.sees_buyers () is
+  'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
+
+-- file: procedures/internal/history/feed_cursor.sql
+-- generation.drops.position.pool.slot.version.event: what seckill_private.feed_place reads again.
+create or replace function seckill_private.feed_cursor (
+  p_feed seckill_private.feed,
+  p_place seckill_private.feed_place
 )
-  returns seckill.ops_result
+  returns text
+  language sql
+  immutable
+return concat_ws(
+  '.', (p_feed).generation, (p_feed).drops, (p_place).position, (p_place).pool_id, (p_place).slot,
+  case when (p_place).event_id = 0 then (p_place).version::text else 'e' end, (p_place).event_id);
+
+comment on function seckill_private.feed_cursor (
+  seckill_private.feed, seckill_private.feed_place) is
+  'A place in the feed as changes hands it out; opaque to its caller.';
+
+-- file: procedures/internal/history/feed_place.sql
+-- The reverse of feed_cursor; null is the place before everything.
+-- A cursor that is older than the last drop of an archived activity, and stands before a row that
+-- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
+-- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
+create or replace function seckill_private.feed_place (
+  p_feed seckill_private.feed,
+  p_cursor text
+)
+  returns seckill_private.feed_place
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.ops_result := jsonb_populate_record(null::seckill.ops_result, p_answer);
+  v_place seckill_private.feed_place;
+  v_parts text[];
 begin
-  v_result.replayed := true;
-  return v_result;
+  if p_cursor is null then
+    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
+  end if;
+  v_parts := regexp_match(
+    p_cursor,
+    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
+  if v_parts is null then
+    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
+  elsif v_parts[1] <> p_feed.generation then
+    perform seckill_private.raise_error(
+      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
+  end if;
+  v_place.position := v_parts[3];
+  v_place.pool_id := v_parts[4];
+  v_place.slot := v_parts[5];
+  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
+  v_place.event_id := v_parts[7];
+  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+    perform seckill_private.raise_error(
+      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
+      'archive, and begin anew');
+  end if;
+  return v_place;
 end
 $function$;
 
-comment on function seckill_private.ops_repeat (jsonb) is
-  'A journalled answer, marked as replayed.';
+comment on function seckill_private.feed_place (seckill_private.feed, text) is
+  'The place in the feed that a cursor stands for.';
 
--- file: procedures/internal/validate_activity.sql
--- The years are those that every client's calendar has.
--- Raises: SK001.
-create or replace function seckill_private.validate_activity (
-  p_name text,
-  p_starts_at timestamptz,
-  p_ends_at timestamptz,
-  p_hold_seconds integer
-)
+-- file: procedures/internal/history/feed_horizon.sql
+-- Transactions with a lower id have all ended, in this snapshot and in every later one, so no row
+-- can come in below. Ids are the cluster's: a writer in another database counts, a reader does not.
+create or replace function seckill_private.feed_horizon ()
+  returns bigint
+  language sql
+  stable
+begin atomic
+  select f.position_base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    from seckill_private.feed as f;
+end;
+
+comment on function seckill_private.feed_horizon () is
+  'The position below which the feed is complete.';
+
+-- file: procedures/internal/history/rebase_feed.sql
+-- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump)
+-- meets ids that are lower than the positions it brought along: then new ones are put above all of
+-- those, and cursors of before end, since rows that were written before anybody called changes here
+-- may stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
+-- Locks: the slots' table and the ledger against writers, once in the life of a cluster.
+create or replace function seckill_private.rebase_feed ()
   returns void
   language plpgsql
-  stable
+  volatile
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_system_identifier bigint := (select c.system_identifier from pg_control_system() as c);
+  v_last bigint;
 begin
-  perform seckill_private.require_text('p_name', p_name);
-  if p_starts_at is null or p_ends_at is null
-     or p_starts_at < '1970-01-01 00:00:00+00' or p_ends_at > '9999-01-01 00:00:00+00' then
+  if pg_is_in_recovery() then
     perform seckill_private.raise_error(
-      'SK001', 'p_starts_at and p_ends_at must lie between 1970 and 9999');
-  elsif p_starts_at >= p_ends_at then
-    perform seckill_private.raise_error('SK001', 'p_ends_at must be after p_starts_at');
-  elsif p_hold_seconds is null or p_hold_seconds not between 1 and 2592000 then
-    perform seckill_private.raise_error('SK001', 'p_hold_seconds must be from 1 to 2592000');
+      'SK006', 'the database was restored: call changes once on its primary');
+  end if;
+  lock table seckill_private.pool_slot, seckill_private.movement, seckill_private.reservation
+    in share mode;
+  perform from seckill_private.feed as f
+    where f.system_identifier <> v_system_identifier
+      for update;
+  if not found then
+    return;
+  end if;
+  select greatest(
+           (select max(s.position) from seckill_private.pool_slot as s),
+           (select max(m.position) from seckill_private.movement as m),
+           (select max(r.position) from seckill_private.reservation as r))
+    into v_last;
+  update seckill_private.feed as f
+     set system_identifier = v_system_identifier;
+  if v_last >= seckill_private.feed_horizon() then
+    update seckill_private.feed as f
+       set position_base = v_last,
+           generation = left(gen_random_uuid()::text, 8);
+    update seckill_private.pool_slot as s
+       set position_base = v_last;
   end if;
 end
 $function$;
 
-comment on function seckill_private.validate_activity (text, timestamptz, timestamptz, integer) is
-  'Refuse the settings of an activity that make no sense.';
+comment on function seckill_private.rebase_feed () is
+  'Put the positions to come above those that a restored database brought along.';
 
--- file: procedures/internal/ensure_partition.sql
+-- file: procedures/internal/history/feed_rows.sql
+-- The rows of the ledger after a place and below the horizon, in the order of the feed: by
+-- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
+-- sorted together, hence "with ties". An event has no version and follows the movements of its
+-- position.
+-- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
+-- that lost them afterwards could come out empty, which means that one has caught up.
+-- Read through the index on position, whatever the statistics say: changes switches everything else
+-- off.
+create or replace function seckill_private.feed_rows (
+  p_after seckill_private.feed_place,
+  p_horizon bigint,
+  p_limit integer
+)
+  returns table (
+    place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
+    reservation_id bigint, user_id text, actor text, login text, note text,
+    source text, target text
+  )
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return query
+    with hold as (
+      select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
+             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
+             null::text, null::text, 'available', 'held'
+        from seckill_private.reservation as r
+       cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
+               as u (pool_id, slot, version, quantity)
+       where r.position >= p_after.position
+         and r.position < p_horizon
+         and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
+       order by r.position
+       fetch first p_limit rows with ties
+    ), other as (
+      select row(m.position, m.pool_id, m.slot, e.version, e.event_id
+             )::seckill_private.feed_place as place,
+             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
+             m.login, m.note, m.source, m.target
+        from seckill_private.movement as m
+       cross join lateral (
+               select coalesce(m.version, 9223372036854775807) as version,
+                      case when m.version is null then m.movement_id else 0 end as event_id) as e
+       where m.position >= p_after.position
+         and m.position < p_horizon
+         and (m.position, m.pool_id, m.slot, e.version, e.event_id)
+             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
+         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
+       order by m.position
+       fetch first p_limit rows with ties
+    )
+    select h.* from hold as h
+     union all
+    select o.* from other as o
+     order by place
+     limit p_limit;
+end
+$function$;
+
+comment on function seckill_private.feed_rows (seckill_private.feed_place, bigint, integer) is
+  'Up to p_limit rows of the ledger after a place in the feed and below a position.';
+
+-- file: procedures/internal/archive/ensure_partition.sql
 -- The rows of 64 activities lie in one partition, which is cut off when they are all over: that
 -- neither scans nor bloats the tables of those that run. One partition for each activity would be
 -- simpler, but a plan locks every partition there is: with 64 of them a probe takes three times as
@@ -6456,7 +7697,7 @@ $function$;
 comment on function seckill_private.ensure_partition (bigint) is
   'Make sure that there are partitions for the rows of an activity.';
 
--- file: procedures/internal/drop_partition.sql
+-- file: procedures/internal/archive/drop_partition.sql
 -- When nobody needs any of its 64 activities, the whole partition goes: no row is read, and nothing
 -- is left to vacuum. The table's files go after the locks.
 -- Locks: the activities, against a new one of this block; ACCESS EXCLUSIVE on the parents, for
@@ -6495,7 +7736,7 @@ $function$;
 comment on function seckill_private.drop_partition (bigint) is
   'Drop the partitions of an activity where all of their activities are dropped; whether they are.';
 
--- file: procedures/internal/delete_activity.sql
+-- file: procedures/internal/archive/delete_activity.sql
 -- Up to p_limit rows of a dropped activity, along their keys: nothing of another activity is read.
 -- 0 when nothing is left. Nobody waits for these rows, and no lock on a table is taken that others
 -- would notice.
@@ -6563,36 +7804,7 @@ $function$;
 comment on function seckill_private.delete_activity (bigint, integer) is
   'Delete some of the rows of a dropped activity; how many.';
 
--- file: procedures/internal/limit_that_counts.sql
--- A limit on all activities counts what was bought in each of them, for as long as its window is.
--- The last thing to count is a hold of the last moment, dated by its end (expired_holds). A day
--- more, since days and months are those of some zone.
-create or replace function seckill_private.limit_that_counts (
-  p_activity seckill_private.activity,
-  p_now timestamptz
-)
-  returns text
-  language sql
-  stable
-begin atomic
-  select min(l.name)
-    from seckill_private.limit_version as l
-   where l.activity_id is null
-     and l.until_revision is null
-     and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
-     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
-         + case l.window_kind
-             when 'rolling' then l.period
-             when 'month' then interval '31 days'
-             when 'week' then interval '7 days'
-             else interval '1 day'
-           end + interval '1 day' > p_now;
-end;
-
-comment on function seckill_private.limit_that_counts (seckill_private.activity, timestamptz) is
-  'A limit on all activities that may still count what was bought in this one, or null.';
-
--- file: procedures/internal/archived_part.sql
+-- file: procedures/internal/archive/archived_part.sql
 -- The parts with a few rows, each in one page. Of the inventory's ledger it is a copy: the original
 -- stays.
 create or replace function seckill_private.archived_part (
@@ -6632,7 +7844,7 @@ end;
 comment on function seckill_private.archived_part (bigint, text) is
   'The rows of an activity in one of the small tables.';
 
--- file: procedures/internal/archived_page.sql
+-- file: procedures/internal/archive/archived_page.sql
 -- The parts that may have millions of rows, page by page along their keys.
 create or replace function seckill_private.archived_page (
   p_activity_id bigint,
@@ -6691,1219 +7903,7 @@ $function$;
 comment on function seckill_private.archived_page (bigint, text, text, integer) is
   'A page of the reservations, movements, refunds or listed subjects of an activity.';
 
--- file: procedures/internal/add_slots.sql
--- A slot is never taken away: its ledger stays, and units come back to it.
-create or replace function seckill_private.add_slots (
-  p_pool_id bigint
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  insert into seckill_private.pool_slot (pool_id, slot, shard, position_base)
-  select p.pool_id, n.slot, n.slot, f.position_base
-    from seckill_private.pool as p
-   cross join lateral generate_series(0, p.slots - 1) as n (slot)
-   cross join seckill_private.feed as f
-   where p.pool_id = p_pool_id
-     and not exists (
-       select from seckill_private.pool_slot as s
-        where s.pool_id = p_pool_id and s.slot = n.slot);
-  update seckill_private.pool as p
-     set slot_rows = p.slots
-   where p.pool_id = p_pool_id
-     and p.slot_rows < p.slots;
-end;
-
-comment on function seckill_private.add_slots (bigint) is
-  'Make the slots that a pool is to have and has not.';
-
--- file: procedures/internal/ensure_pool.sql
--- Called under the activity's lock, so nobody makes the same pool at the same time.
-create or replace function seckill_private.ensure_pool (
-  p_activity_id bigint,
-  p_sku text,
-  p_region text,
-  p_slots integer default 1
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_id bigint;
-begin
-  select p.pool_id into v_pool_id
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id
-     and p.sku = p_sku
-     and p.region = p_region;
-  if not found then
-    insert into seckill_private.pool (activity_id, sku, region, slots)
-    values (p_activity_id, p_sku, p_region, p_slots)
-    returning pool_id into v_pool_id;
-    perform seckill_private.add_slots(v_pool_id);
-  end if;
-  return v_pool_id;
-end
-$function$;
-
-comment on function seckill_private.ensure_pool (bigint, text, text, integer) is
-  'The pool of (activity, sku, region), made empty where it is missing.';
-
--- file: procedures/internal/change_state.sql
--- An activity that is there already answers replayed, and nothing is written.
--- Locks: the activity.
--- Raises: SK006 when its state is not one of p_from.
-create or replace function seckill_private.change_state (
-  p_activity_id bigint,
-  p_call text,
-  p_from text[],
-  p_to text,
-  p_actor text
-)
-  returns seckill.ops_result
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.ops_result;
-  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
-begin
-  perform seckill_private.optional_text('p_actor', p_actor);
-  v_result.status := p_to;
-  v_result.activity_id := p_activity_id;
-  v_result.replayed := v_activity.state = p_to;
-  if v_result.replayed then
-    return v_result;
-  elsif v_activity.state <> all (p_from) then
-    perform seckill_private.raise_error('SK006', 'the activity is ' || v_activity.state);
-  end if;
-  update seckill_private.activity as a
-     set state = p_to,
-         closed_at = case p_to when 'closed' then clock_timestamp() end
-   where a.activity_id = p_activity_id;
-  perform seckill_private.ops_record(
-    p_call, p_activity_id, null, '{}', to_jsonb(v_result), p_actor);
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.change_state (bigint, text, text[], text, text) is
-  'Bring an activity from one of some states to another.';
-
--- file: procedures/internal/return_unsold.sql
--- Holds live on; closed makes what they release later follow to the inventory. What was not yet
--- released is released first.
--- Locks: the slots of the activity ascending, then inventory rows.
-create or replace function seckill_private.return_unsold (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_actor text
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_ids bigint[];
-  v_lines seckill_private.unit_line[];
-begin
-  select array_agg(p.pool_id) into v_pool_ids
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id;
-  perform from seckill_private.pool_slot as s
-    where s.pool_id = any (v_pool_ids)
-    order by s.pool_id, s.slot
-      for update;
-  perform seckill_private.release_due(
-    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
-  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
-    into v_lines
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (v_pool_ids)
-     and s.available > 0;
-  perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
-    p_actor);
-  update seckill_private.pool_slot as s
-     set closed = true
-   where s.pool_id = any (v_pool_ids);
-  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
-end
-$function$;
-
-comment on function seckill_private.return_unsold (timestamptz, bigint, text) is
-  'Give what is available in an activity back to the inventory, and shut its pools; units '
-  'returned.';
-
--- file: procedures/internal/lock_rules.sql
--- A rule of one activity is changed under the activity's lock; a global one (null) needs none but
--- the revision counter's, which whoever changes a limit takes.
--- Locks: the activity. Raises: SK002, SK005, SK006 (closed).
-create or replace function seckill_private.lock_rules (
-  p_activity_id bigint
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if p_activity_id is null then
-    perform seckill_private.begin_write();
-    perform from seckill_private.limits_revision as r for update;
-  else
-    perform seckill_private.lock_activity(p_activity_id);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.lock_rules (bigint) is
-  'Lock what stands before a change of limits: an activity, or the limits of all (null).';
-
--- file: procedures/internal/slots_of.sql
--- The stored counters, all slots together: what is due is settled before they are asked for.
-create or replace function seckill_private.slots_of (
-  p_pool_id bigint
-)
-  returns seckill_private.pool_slot
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_sum seckill_private.pool_slot;
-begin
-  select sum(s.total)::bigint, sum(s.available)::bigint, sum(s.held)::bigint,
-         sum(s.sold)::bigint, sum(s.unreleased)::bigint, sum(s.owed)::bigint
-    into v_sum.total, v_sum.available, v_sum.held, v_sum.sold, v_sum.unreleased, v_sum.owed
-    from seckill_private.pool_slot as s
-   where s.pool_id = p_pool_id;
-  v_sum.pool_id := p_pool_id;
-  return v_sum;
-end
-$function$;
-
-comment on function seckill_private.slots_of (bigint) is
-  'The counters of a pool''s slots added up; the other fields stay null.';
-
--- file: procedures/internal/settle_pool.sql
--- Called with the slots of the activity locked: whoever has a hold in hand waits for us, so it is
--- passed over and stays due.
-create or replace function seckill_private.settle_pool (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_actor text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_lines seckill_private.unit_line[];
-begin
-  loop
-    v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
-    exit when v_lines is null;
-    perform seckill_private.post_movements(
-      p_now, 'expire', 'held', 'available', v_lines, p_actor);
-  end loop;
-  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
-end
-$function$;
-
-comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
-  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
-
--- file: procedures/internal/cut_available.sql
--- Locks: none that the caller has not taken, and the inventory row.
-create or replace function seckill_private.cut_available (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_actor text,
-  p_note text
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_lines seckill_private.unit_line[] :=
-    seckill_private.available_lines(p_pool_id, p_quantity);
-begin
-  perform seckill_private.post_movements(
-    p_now, 'cut', 'available', 'inventory', v_lines, p_actor, p_note);
-  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
-end
-$function$;
-
-comment on function seckill_private.cut_available (timestamptz, bigint, bigint, text, text) is
-  'Take up to so many units that are available out of a pool, to the inventory; how many.';
-
--- file: procedures/internal/cut_unreleased.sql
--- The latest release is the first to go: what buyers were told to come soonest still comes.
--- Locks: none that the caller has not taken, and the inventory row.
-create or replace function seckill_private.cut_unreleased (
-  p_now timestamptz,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_actor text,
-  p_note text
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_release seckill_private.stock_release;
-  v_left bigint := least(p_quantity, (seckill_private.slots_of(p_pool_id)).unreleased);
-  v_cut bigint := v_left;
-  v_lines seckill_private.unit_line[];
-begin
-  for v_release in
-    select f.* from seckill_private.stock_release as f
-     where f.pool_id = p_pool_id
-     order by f.release_at desc
-  loop
-    exit when v_left <= 0;
-    if v_release.quantity <= v_left then
-      delete from seckill_private.stock_release as f
-       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
-    else
-      update seckill_private.stock_release as f
-         set quantity = f.quantity - v_left
-       where f.pool_id = p_pool_id and f.release_at = v_release.release_at;
-    end if;
-    v_left := v_left - least(v_left, v_release.quantity);
-  end loop;
-  select array_agg(row(p_pool_id, c.slot, c.units, null, null)::seckill_private.unit_line)
-    into v_lines
-    from (select s.slot,
-                 least(s.unreleased, v_cut - (
-                   sum(s.unreleased) over (order by s.slot) - s.unreleased)) as units
-            from seckill_private.pool_slot as s
-           where s.pool_id = p_pool_id) as c
-   where c.units > 0;
-  perform seckill_private.post_movements(
-    p_now, 'cut', 'unreleased', 'inventory', v_lines, p_actor, p_note);
-  update seckill_private.pool_slot as s
-     set next_release = coalesce(
-           seckill_private.next_release(p_pool_id, '-infinity'), 'infinity')
-   where s.pool_id = p_pool_id
-     and s.slot = 0
-     and v_cut > 0;
-  return v_cut;
-end
-$function$;
-
-comment on function seckill_private.cut_unreleased (timestamptz, bigint, bigint, text, text) is
-  'Take up to so many units of later releases out of a pool, to the inventory; how many.';
-
--- file: procedures/internal/revoke_holds.sql
--- Called with all slots of the activity locked: no new hold can be made, and who has one of these
--- in hand (a payment) waits for us and is passed over. A hold goes as a whole, with all its lines.
--- Locks: reservations by SKIP LOCKED.
-create or replace function seckill_private.revoke_holds (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_actor text,
-  p_note text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_row seckill_private.reservation;
-  v_rows seckill_private.reservation[];
-  v_left bigint := p_quantity;
-begin
-  for v_row in
-    select r.*
-      from seckill_private.reservation as r
-     where r.state = 'held'
-       and (r.buyer_key >> 40) = p_activity_id
-       and r.expires_at > p_now
-       and p_pool_id = any (r.pool_ids)
-     order by r.created_at desc, r.reservation_id desc
-       for update skip locked
-  loop
-    exit when v_left <= 0;
-    v_rows := v_rows || v_row;
-    v_left := v_left - (
-      select sum(l.quantity) from unnest(seckill_private.unit_lines(v_row)) as l
-       where l.pool_id = p_pool_id);
-  end loop;
-  if v_left > 0 then
-    perform seckill_private.raise_error('55P03', 'holds of this pool are being resolved');
-  end if;
-  update seckill_private.reservation as r
-     set state = 'cancelled',
-         resolved_at = p_now
-   where r.buyer_key = any (array(select v.buyer_key from unnest(v_rows) as v))
-     and r.reservation_id = any (array(select v.reservation_id from unnest(v_rows) as v))
-     and r.state = 'held';
-  perform seckill_private.post_movements(
-    p_now, 'revoke', 'held', 'available',
-    array(select l from unnest(v_rows) as v
-           cross join lateral unnest(seckill_private.unit_lines(v)) as l),
-    p_actor, p_note);
-end
-$function$;
-
-comment on function seckill_private.revoke_holds (
-  timestamptz, bigint, bigint, bigint, text, text) is
-  'Cancel the newest open holds on a pool until so many of its units are free, a ledger row each.';
-
--- file: procedures/internal/owe_units.sql
--- The debt of a pool stands on its first slot, which whoever brings units back locks before his own
--- (lock_returns). The ledger tells of every change: debt, debt_dropped, and drain where it is paid
--- (post_movements). In the feed a debt comes after all that moved in any slot of the pool before.
--- Called with the pool's slots locked.
-create or replace function seckill_private.owe_units (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_quantity bigint,
-  p_actor text,
-  p_note text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  with share as (
-    select s.slot, s.shard, s.owed as before, p_quantity as owed,
-           (select max(seckill_private.next_position(o.position, o.position_base))
-              from seckill_private.pool_slot as o
-             where o.pool_id = p_pool_id) as position
-      from seckill_private.pool_slot as s
-     where s.pool_id = p_pool_id
-       and s.slot = 0
-       and s.owed <> p_quantity
-  ), changed as (
-    update seckill_private.pool_slot as s
-       set owed = h.owed,
-           position = h.position
-      from share as h
-     where s.pool_id = p_pool_id
-       and s.slot = h.slot
-    returning h.*
-  )
-  insert into seckill_private.movement (
-    activity_id, shard, pool_id, slot, position, kind, quantity, at, actor, note)
-  select p_activity_id, c.shard, p_pool_id, c.slot, c.position,
-         case when c.owed > c.before then 'debt' else 'debt_dropped' end, abs(c.owed - c.before),
-         p_now, p_actor, p_note
-    from changed as c;
-end
-$function$;
-
-comment on function seckill_private.owe_units (
-  timestamptz, bigint, bigint, bigint, text, text) is
-  'Set how many units of a pool go to the inventory as soon as they come back.';
-
--- file: procedures/internal/lower_total.sql
--- Called with the slots locked and everything settled that could be. Units go in this order: those
--- available, those of later releases (the latest first), and by mode those that are held.
--- Raises: SK007 where the mode does not go as low; 55P03 where holds that have ended, and count as
---   available, are in somebody's hand.
-create or replace function seckill_private.lower_total (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_total bigint,
-  p_mode text,
-  p_actor text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_slots seckill_private.pool_slot := seckill_private.slots_of(p_pool_id);
-  v_excess bigint := v_slots.total - p_total;
-  v_short bigint := v_excess - v_slots.available - v_slots.unreleased;
-  v_note text := format('%s from %s to %s', p_mode, v_slots.total, p_total);
-begin
-  -- An older debt would take what is revoked now, and more of it than has to go.
-  if p_mode <> 'drain' then
-    perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
-  end if;
-  if v_short > 0 and p_mode <> 'drain' then
-    if p_mode = 'revoke' and p_total < v_slots.sold then
-      perform seckill_private.raise_error('SK007', v_slots.sold || ' units are sold');
-    elsif seckill_private.due_units(p_activity_id, p_pool_id, p_now) > 0 then
-      perform seckill_private.raise_error('55P03', 'holds that have ended are being settled');
-    elsif p_mode = 'reject' then
-      perform seckill_private.raise_error(
-        'SK007', v_slots.held + v_slots.sold || ' units are held or sold');
-    end if;
-  end if;
-  v_excess := v_excess - seckill_private.cut_available(
-    p_now, p_pool_id, v_excess, p_actor, v_note);
-  v_excess := v_excess - seckill_private.cut_unreleased(
-    p_now, p_pool_id, v_excess, p_actor, v_note);
-  if p_mode = 'drain' then
-    perform seckill_private.owe_units(
-      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
-  elsif p_mode = 'revoke' and v_excess > 0 then
-    perform seckill_private.revoke_holds(
-      p_now, p_activity_id, p_pool_id, v_excess, p_actor, v_note);
-    perform seckill_private.cut_available(p_now, p_pool_id, v_excess, p_actor, v_note);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.lower_total (
-  timestamptz, bigint, bigint, bigint, text, text) is
-  'Take units out of a pool until its total is as low as the mode allows.';
-
--- file: procedures/internal/raise_total.sql
--- Who raises the total to what the pool has, or more, has changed his mind about what it owes.
--- Locks: none but the inventory row; the caller has the slots, and that one too where it may need
---   others (lock_stock).
--- Raises: SK007 when the inventory has fewer.
-create or replace function seckill_private.raise_total (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_total bigint,
-  p_mode text,
-  p_actor text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_total bigint := (seckill_private.slots_of(p_pool_id)).total;
-  v_note text := format('%s from %s to %s', p_mode, v_total, p_total);
-begin
-  perform seckill_private.owe_units(p_now, p_activity_id, p_pool_id, 0, p_actor, v_note);
-  if p_total > v_total then
-    perform seckill_private.post_movements(
-      p_now, 'raise', 'inventory', 'available',
-      seckill_private.spread_units(p_pool_id, p_total - v_total),
-      p_actor, v_note);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.raise_total (
-  timestamptz, bigint, bigint, bigint, text, text) is
-  'Bring units from the inventory into a pool until its total is this.';
-
--- file: procedures/internal/set_stock_total_at.sql
--- Holds that are settled or revoked may have units of other pools, too, and those may be in debt.
--- Locks: the slots of the activity (its row is locked); this sku's inventory and those of pools in
---   debt, at once; reservations by SKIP LOCKED.
--- Raises: SK003, SK006 (another total than was expected), SK007, 55P03.
-create or replace function seckill_private.set_stock_total_at (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_sku text,
-  p_region text,
-  p_total bigint,
-  p_mode text,
-  p_expected_total bigint,
-  p_actor text
-)
-  returns seckill.ops_result
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.ops_result;
-  v_pool_id bigint := seckill_private.find_pool(p_activity_id, p_sku, p_region);
-  v_now timestamptz;
-  v_before seckill_private.pool_slot;
-  v_after seckill_private.pool_slot;
-begin
-  perform seckill_private.lock_stock(
-    array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
-    p_sku);
-  v_now := seckill_private.now_at(p_now, array[v_pool_id]);
-  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
-  v_before := seckill_private.slots_of(v_pool_id);
-  if p_expected_total <> v_before.total then
-    perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
-  elsif p_total < v_before.total then
-    perform seckill_private.lower_total(
-      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
-  else
-    perform seckill_private.raise_total(
-      v_now, p_activity_id, v_pool_id, p_total, p_mode, p_actor);
-  end if;
-  v_after := seckill_private.slots_of(v_pool_id);
-  v_result.status := 'set';
-  v_result.replayed := (v_after.total, v_after.owed) = (v_before.total, v_before.owed);
-  v_result.activity_id := p_activity_id;
-  v_result.sku := p_sku;
-  v_result.region := p_region;
-  v_result.quantity := v_after.total - v_before.total;
-  v_result.total := v_after.total;
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.set_stock_total_at (
-  timestamptz, bigint, text, text, bigint, text, bigint, text) is
-  'Set the total of a pool at a given instant (null: the clock); the body of '
-  'seckill.set_stock_total.';
-
--- file: procedures/internal/validate_limit.sql
--- Raises: SK001.
-create or replace function seckill_private.validate_limit (
-  p_activity_id bigint,
-  p_name text,
-  p_dimension text,
-  p_metric text,
-  p_window text,
-  p_maximum bigint,
-  p_sku text,
-  p_period interval,
-  p_time_zone text,
-  p_required boolean
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_seconds numeric := extract(epoch from p_period);
-begin
-  perform seckill_private.require_text('p_name', p_name);
-  perform seckill_private.require_text('p_dimension', p_dimension);
-  perform seckill_private.require_units('p_maximum', p_maximum);
-  perform seckill_private.optional_text('p_sku', p_sku);
-  if p_metric is null
-     or p_metric not in ('units', 'orders', 'open_holds', 'expired_holds') then
-    perform seckill_private.raise_error(
-      'SK001', 'p_metric must be units, orders, open_holds or expired_holds');
-  elsif p_window is null or p_window not in (
-          'order', 'hour', 'day', 'week', 'month', 'activity', 'rolling') then
-    perform seckill_private.raise_error(
-      'SK001', 'p_window must be order, hour, day, week, month, activity or rolling');
-  elsif p_metric = 'open_holds' and p_window <> 'activity'
-     or p_metric = 'expired_holds' and p_window = 'order' then
-    perform seckill_private.raise_error('SK001', 'p_window does not go with this p_metric');
-  elsif (p_period is null) = (p_window = 'rolling') then
-    perform seckill_private.raise_error('SK001', 'p_period goes with rolling windows, and only so');
-  elsif extract(year from p_period) <> 0 or extract(month from p_period) <> 0
-     or v_seconds not between 1 and 315360000 then
-    perform seckill_private.raise_error(
-      'SK001', 'p_period must be days or shorter units, from a second to 3650 days');
-  elsif p_required is null then
-    perform seckill_private.raise_error('SK001', 'p_required must not be null');
-  elsif p_activity_id is null and p_time_zone is null
-     and p_window in ('hour', 'day', 'week', 'month') then
-    perform seckill_private.raise_error('SK001', 'p_time_zone is needed: no activity has it');
-  end if;
-  if p_time_zone is not null then
-    perform seckill_private.require_time_zone(p_time_zone);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.validate_limit (
-  bigint, text, text, text, text, bigint, text, interval, text, boolean) is
-  'Refuse a limit that makes no sense.';
-
--- file: procedures/internal/limit_stands.sql
--- Compared by meaning: two calls with the same arguments need no second version.
-create or replace function seckill_private.limit_stands (
-  p_limit seckill_private.limit_version
-)
-  returns boolean
-  language sql
-  stable
-begin atomic
-  select exists (
-    select from seckill_private.limit_version as l
-     where l.activity_id is not distinct from (p_limit).activity_id
-       and l.name = (p_limit).name
-       and l.until_revision is null
-       and (l.dimension, l.metric, l.window_kind, l.maximum, l.required)
-         = ((p_limit).dimension, (p_limit).metric, (p_limit).window_kind, (p_limit).maximum,
-            (p_limit).required)
-       and (l.sku, l.period, l.time_zone)
-         is not distinct from ((p_limit).sku, (p_limit).period, (p_limit).time_zone));
-end;
-
-comment on function seckill_private.limit_stands (seckill_private.limit_version) is
-  'Whether a limit stands exactly like this already.';
-
--- file: procedures/internal/end_limit.sql
--- The counter's row is locked until commit: revisions become visible in their order.
--- Locks: the revision counter.
-create or replace function seckill_private.end_limit (
-  p_activity_id bigint,
-  p_name text
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_revision bigint;
-begin
-  update seckill_private.limits_revision as r
-     set revision = r.revision + 1
-  returning r.revision into strict v_revision;
-  update seckill_private.limit_version as l
-     set until_revision = v_revision
-   where l.activity_id is not distinct from p_activity_id
-     and l.name = p_name
-     and l.until_revision is null;
-  return v_revision;
-end
-$function$;
-
-comment on function seckill_private.end_limit (bigint, text) is
-  'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
-
--- file: procedures/internal/newcomer_units.sql
--- What no limit of an activity keeps a user from who has used nothing of them, whatever he orders;
--- 0 where another subject's use counts, or a list has to be looked at. Limits on all activities are
--- not in it (limits_revision.global_limits).
-create or replace function seckill_private.newcomer_units (
-  p_activity_id bigint
-)
-  returns bigint
-  language sql
-  stable
-begin atomic
-  select case
-           when exists (select from seckill_private.list_dimension as d
-                         where d.activity_id = p_activity_id)
-             then 0
-           else coalesce(
-             min(case
-                   when l.dimension <> 'user' then 0
-                   when l.metric = 'units' then l.maximum
-                 end),
-             9223372036854775807)
-         end
-    from seckill_private.limit_version as l
-   where l.activity_id = p_activity_id
-     and l.until_revision is null;
-end;
-
-comment on function seckill_private.newcomer_units (bigint) is
-  'Units that a user without reservations in an activity may order with no look at its limits and '
-  'lists; 0: look.';
-
--- file: procedures/internal/note_rules.sql
--- Whoever changes limits or lists notes here what a newcomer's purchase need not read. Where that
--- stays, as with every block but the first, the row does too: each purchase reads it, and would go
--- through all its versions while an old snapshot keeps them.
--- Locks: none; the caller has the activity, or for limits on all (null) the revision counter.
-create or replace function seckill_private.note_rules (
-  p_activity_id bigint
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if p_activity_id is null then
-    update seckill_private.limits_revision as r
-       set global_limits = (
-             select count(*)
-               from seckill_private.limit_version as l
-              where l.activity_id is null
-                and l.until_revision is null)
-     where r.only_row;
-  else
-    update seckill_private.activity as a
-       set newcomer_units = seckill_private.newcomer_units(p_activity_id)
-     where a.activity_id = p_activity_id
-       and a.newcomer_units <> seckill_private.newcomer_units(p_activity_id);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.note_rules (bigint) is
-  'Note what stands now of an activity''s limits and lists, or of those on all activities (null).';
-
--- file: procedures/internal/note_dimension.sql
--- Purchases look only for lists of the dimensions that are noted here.
-create or replace function seckill_private.note_dimension (
-  p_activity_id bigint,
-  p_dimension text,
-  p_list text
-)
-  returns void
-  language sql
-  volatile
-begin atomic
-  insert into seckill_private.list_dimension as d (activity_id, dimension, blocking)
-  values (p_activity_id, p_dimension, p_list = 'blocked')
-  on conflict (activity_id, dimension) do update
-     set blocking = true
-   where excluded.blocking
-     and not d.blocking;
-end;
-
-comment on function seckill_private.note_dimension (bigint, text, text) is
-  'Note that an activity has a list of subjects of a dimension.';
-
--- file: procedures/internal/change_list.sql
--- Values are digested before they are compared or stored, users too. The journal keeps how many
--- there were, not who.
--- Locks: the activity.
--- Raises: SK001, SK002, SK005, SK006 (closed).
-create or replace function seckill_private.change_list (
-  p_activity_id bigint,
-  p_call text,
-  p_status text,
-  p_list text,
-  p_dimension text,
-  p_values text[],
-  p_add boolean,
-  p_actor text
-)
-  returns seckill.ops_result
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.ops_result;
-  v_value text;
-  v_digests bytea[];
-begin
-  perform seckill_private.require_text('p_dimension', p_dimension);
-  perform seckill_private.optional_text('p_actor', p_actor);
-  if p_values is null or cardinality(p_values) not between 1 and 10000 then
-    perform seckill_private.raise_error('SK001', 'p_values must have 1 to 10000 values');
-  end if;
-  -- Before any query has them: the context of an error would show it.
-  foreach v_value in array p_values loop
-    perform seckill_private.require_text('a value of p_values', case p_dimension
-      when 'user' then v_value else seckill_private.normalize_subject(v_value) end);
-  end loop;
-  select array_agg(distinct seckill_private.subject_digest(s.salt, p_dimension, v.value))
-    into v_digests
-    from unnest(p_values) as v (value)
-   cross join seckill_private.secret as s;
-  perform seckill_private.lock_activity(p_activity_id);
-  if p_add then
-    perform seckill_private.note_dimension(p_activity_id, p_dimension, p_list);
-    perform seckill_private.note_rules(p_activity_id);
-    insert into seckill_private.listed_subject (activity_id, list, subject)
-    select p_activity_id, p_list, d.digest from unnest(v_digests) as d (digest)
-    on conflict do nothing;
-  else
-    delete from seckill_private.listed_subject as l
-     where l.activity_id = p_activity_id
-       and l.list = p_list
-       and l.subject = any (v_digests);
-  end if;
-  get diagnostics v_result.quantity = row_count;
-  v_result.status := p_status;
-  v_result.activity_id := p_activity_id;
-  v_result.replayed := v_result.quantity = 0;
-  if not v_result.replayed then
-    perform seckill_private.ops_record(
-      p_call, p_activity_id, null,
-      jsonb_build_object('dimension', p_dimension, 'values', v_result.quantity),
-      to_jsonb(v_result), p_actor);
-  end if;
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.change_list (
-  bigint, text, text, text, text, text[], boolean, text) is
-  'Put subjects on a list of an activity (eligible, blocked), or take them off.';
-
--- file: procedures/internal/move_units.sql
--- Locks: due holds by SKIP LOCKED; slots ascending; inventory rows by sku.
--- Raises: SK007 when fewer units are available.
-create or replace function seckill_private.move_units (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_from_pool_id bigint,
-  p_to_pool_id bigint,
-  p_quantity bigint,
-  p_actor text
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_ids bigint[] := array[p_from_pool_id, p_to_pool_id];
-  v_now timestamptz := seckill_private.now_at(p_now, v_pool_ids);
-begin
-  if not seckill_private.lock_units(
-       v_now, p_activity_id, v_pool_ids, array[p_quantity, 0], false,
-       (select p.sku from seckill_private.pool as p where p.pool_id = p_from_pool_id)) then
-    perform seckill_private.raise_error('SK007', 'fewer than ' || p_quantity || ' are available');
-  end if;
-  perform seckill_private.post_movements(
-    v_now, 'move', 'available', 'inventory',
-    seckill_private.available_lines(p_from_pool_id, p_quantity), p_actor);
-  perform seckill_private.post_movements(
-    v_now, 'move', 'inventory', 'available',
-    seckill_private.spread_units(p_to_pool_id, p_quantity), p_actor);
-  return (seckill_private.pool_balance(p_activity_id, p_to_pool_id, v_now)).total;
-end
-$function$;
-
-comment on function seckill_private.move_units (
-  timestamptz, bigint, bigint, bigint, bigint, text) is
-  'Move available units from one pool to another of the same sku; units in the other then.';
-
--- file: procedures/internal/validate_releases.sql
--- Raises: SK001.
-create or replace function seckill_private.validate_releases (
-  p_release_at timestamptz[],
-  p_quantities bigint[]
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_release_at timestamptz;
-  v_quantity bigint;
-begin
-  if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
-     or cardinality(p_release_at) <> cardinality(p_quantities) then
-    perform seckill_private.raise_error(
-      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
-  end if;
-  foreach v_release_at in array p_release_at loop
-    if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
-       or v_release_at > '9999-01-01 00:00:00+00' then
-      perform seckill_private.raise_error('SK001', 'p_release_at must lie between 1970 and 9999');
-    end if;
-  end loop;
-  foreach v_quantity in array p_quantities loop
-    perform seckill_private.require_units('p_quantities', v_quantity);
-  end loop;
-  if cardinality(p_release_at) <> (select count(distinct r) from unnest(p_release_at) as r) then
-    perform seckill_private.raise_error('SK001', 'p_release_at has an instant twice');
-  end if;
-end
-$function$;
-
-comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
-  'Refuse a schedule of releases that makes no sense.';
-
--- file: procedures/internal/releases_stand.sql
--- Compared as a set: two calls with the same releases need no second schedule.
-create or replace function seckill_private.releases_stand (
-  p_pool_id bigint,
-  p_release_at timestamptz[],
-  p_quantities bigint[]
-)
-  returns boolean
-  language sql
-  stable
-begin atomic
-  select not exists (
-    (select r.release_at, r.quantity
-       from seckill_private.stock_release as r
-      where r.pool_id = p_pool_id)
-    except
-    select u.release_at, u.quantity
-      from unnest(p_release_at, p_quantities) as u (release_at, quantity))
-   and cardinality(p_release_at) = (
-     select count(*) from seckill_private.stock_release as r where r.pool_id = p_pool_id);
-end;
-
-comment on function seckill_private.releases_stand (bigint, timestamptz[], bigint[]) is
-  'Whether the schedule of a pool is this one already.';
-
--- file: procedures/internal/set_releases.sql
--- What the old schedule kept back becomes available first; then the new one takes its units. A new
--- release that is due already is made at once. What waits for its release is all in slot 0.
--- Locks: due holds by SKIP LOCKED; the pool's slots.
--- Raises: SK007 when fewer units are available.
-create or replace function seckill_private.set_releases (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_release_at timestamptz[],
-  p_quantities bigint[],
-  p_actor text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_now timestamptz := seckill_private.now_at(p_now, array[p_pool_id]);
-  v_units bigint := (select coalesce(sum(q), 0)::bigint from unnest(p_quantities) as q);
-begin
-  perform seckill_private.settle_short(
-    v_now, p_activity_id, array[p_pool_id], array[v_units], false);
-  perform seckill_private.lock_slots(array[p_pool_id]);
-  perform seckill_private.release_due(v_now, 'infinity', array[p_pool_id], p_actor);
-  perform seckill_private.settle_short(
-    v_now, p_activity_id, array[p_pool_id], array[v_units], true);
-  if seckill_private.short_pools(array[p_pool_id], array[v_units]) is not null then
-    perform seckill_private.raise_error('SK007', 'fewer than ' || v_units || ' are available');
-  elsif v_units > 0 then
-    perform seckill_private.gather_units(v_now, p_pool_id, v_units, 0::smallint);
-    perform seckill_private.post_movements(
-      v_now, 'schedule', 'available', 'unreleased',
-      array[row(p_pool_id, 0, v_units, null, null)::seckill_private.unit_line], p_actor);
-    insert into seckill_private.stock_release (pool_id, release_at, quantity)
-    select p_pool_id, u.release_at, u.quantity
-      from unnest(p_release_at, p_quantities) as u (release_at, quantity);
-    update seckill_private.pool_slot as s
-       set next_release = seckill_private.next_release(p_pool_id, '-infinity')
-     where s.pool_id = p_pool_id
-       and s.slot = 0;
-    perform seckill_private.release_due(v_now, v_now, array[p_pool_id], p_actor);
-    perform seckill_private.level_slots(v_now, p_pool_id);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.set_releases (
-  timestamptz, bigint, bigint, timestamptz[], bigint[], text) is
-  'Replace the schedule of releases of a pool.';
-
--- file: procedures/internal/sees_buyers.sql
--- The role that the session acts as: inside a definer function current_user is the owner.
-create or replace function seckill_private.sees_buyers ()
-  returns boolean
-  language sql
-  stable
-return (select pg_has_role(c.role, 'seckill_read', 'usage')
-               or pg_has_role(c.role, 'seckill_ops', 'usage')
-          from (select coalesce(
-                         nullif(current_setting('role'), 'none'), session_user::text)::name as role
-               ) as c);
-
-comment on function seckill_private.sees_buyers () is
-  'Whether the caller may see who bought: a member of seckill_read or seckill_ops.';
-
--- file: procedures/internal/feed_cursor.sql
--- generation.drops.position.pool.slot.version.event: what seckill_private.feed_place reads again.
-create or replace function seckill_private.feed_cursor (
-  p_feed seckill_private.feed,
-  p_place seckill_private.feed_place
-)
-  returns text
-  language sql
-  immutable
-return concat_ws(
-  '.', (p_feed).generation, (p_feed).drops, (p_place).position, (p_place).pool_id, (p_place).slot,
-  case when (p_place).event_id = 0 then (p_place).version::text else 'e' end, (p_place).event_id);
-
-comment on function seckill_private.feed_cursor (
-  seckill_private.feed, seckill_private.feed_place) is
-  'A place in the feed as changes hands it out; opaque to its caller.';
-
--- file: procedures/internal/feed_place.sql
--- The reverse of feed_cursor; null is the place before everything.
--- A cursor that is older than the last drop of an archived activity, and stands before a row that
--- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
--- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
-create or replace function seckill_private.feed_place (
-  p_feed seckill_private.feed,
-  p_cursor text
-)
-  returns seckill_private.feed_place
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_place seckill_private.feed_place;
-  v_parts text[];
-begin
-  if p_cursor is null then
-    return row(0, 0, 0, 0, 0)::seckill_private.feed_place;
-  end if;
-  v_parts := regexp_match(
-    p_cursor,
-    '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
-  if v_parts is null then
-    perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_feed.generation then
-    perform seckill_private.raise_error(
-      'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
-  end if;
-  v_place.position := v_parts[3];
-  v_place.pool_id := v_parts[4];
-  v_place.slot := v_parts[5];
-  v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
-  v_place.event_id := v_parts[7];
-  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
-    perform seckill_private.raise_error(
-      'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
-      'archive, and begin anew');
-  end if;
-  return v_place;
-end
-$function$;
-
-comment on function seckill_private.feed_place (seckill_private.feed, text) is
-  'The place in the feed that a cursor stands for.';
-
--- file: procedures/internal/feed_horizon.sql
--- Transactions with a lower id have all ended, in this snapshot and in every later one, so no row
--- can come in below. Ids are the cluster's: a writer in another database counts, a reader does not.
-create or replace function seckill_private.feed_horizon ()
-  returns bigint
-  language sql
-  stable
-begin atomic
-  select f.position_base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-    from seckill_private.feed as f;
-end;
-
-comment on function seckill_private.feed_horizon () is
-  'The position below which the feed is complete.';
-
--- file: procedures/internal/rebase_feed.sql
--- Transaction ids belong to a cluster. A database that was restored into another one (pg_dump)
--- meets ids that are lower than the positions it brought along: then new ones are put above all of
--- those, and cursors of before end, since rows that were written before anybody called changes here
--- may stand anywhere. Where ids go on (pg_upgrade) nothing but the cluster's name changes.
--- Locks: the slots' table and the ledger against writers, once in the life of a cluster.
-create or replace function seckill_private.rebase_feed ()
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_system_identifier bigint := (select c.system_identifier from pg_control_system() as c);
-  v_last bigint;
-begin
-  if pg_is_in_recovery() then
-    perform seckill_private.raise_error(
-      'SK006', 'the database was restored: call changes once on its primary');
-  end if;
-  lock table seckill_private.pool_slot, seckill_private.movement, seckill_private.reservation
-    in share mode;
-  perform from seckill_private.feed as f
-    where f.system_identifier <> v_system_identifier
-      for update;
-  if not found then
-    return;
-  end if;
-  select greatest(
-           (select max(s.position) from seckill_private.pool_slot as s),
-           (select max(m.position) from seckill_private.movement as m),
-           (select max(r.position) from seckill_private.reservation as r))
-    into v_last;
-  update seckill_private.feed as f
-     set system_identifier = v_system_identifier;
-  if v_last >= seckill_private.feed_horizon() then
-    update seckill_private.feed as f
-       set position_base = v_last,
-           generation = left(gen_random_uuid()::text, 8);
-    update seckill_private.pool_slot as s
-       set position_base = v_last;
-  end if;
-end
-$function$;
-
-comment on function seckill_private.rebase_feed () is
-  'Put the positions to come above those that a restored database brought along.';
-
--- file: procedures/internal/feed_rows.sql
--- The rows of the ledger after a place and below the horizon, in the order of the feed: by
--- position, then slot by slot in the order of versions. Rows of one position (a sweep, a batch) are
--- sorted together, hence "with ties". An event has no version and follows the movements of its
--- position.
--- Rows of an activity that is being dropped have no pool any more and are passed over here: a page
--- that lost them afterwards could come out empty, which means that one has caught up.
--- Read through the index on position, whatever the statistics say: changes switches everything else
--- off.
-create or replace function seckill_private.feed_rows (
-  p_after seckill_private.feed_place,
-  p_horizon bigint,
-  p_limit integer
-)
-  returns table (
-    place seckill_private.feed_place, at timestamptz, kind text, quantity bigint,
-    reservation_id bigint, user_id text, actor text, login text, note text,
-    source text, target text
-  )
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  return query
-    with hold as (
-      select row(r.position, u.pool_id, u.slot, u.version, 0)::seckill_private.feed_place as place,
-             r.created_at, 'hold', u.quantity::bigint, r.reservation_id, r.user_id, null::text,
-             null::text, null::text, 'available', 'held'
-        from seckill_private.reservation as r
-       cross join lateral unnest(r.pool_ids, r.slots, r.versions, r.quantities)
-               as u (pool_id, slot, version, quantity)
-       where r.position >= p_after.position
-         and r.position < p_horizon
-         and (r.position, u.pool_id, u.slot, u.version, 0::bigint)
-             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
-         and (select true from seckill_private.pool as p where p.pool_id = u.pool_id)
-       order by r.position
-       fetch first p_limit rows with ties
-    ), other as (
-      select row(m.position, m.pool_id, m.slot, e.version, e.event_id
-             )::seckill_private.feed_place as place,
-             m.at, m.kind, m.quantity, m.reservation_id, m.user_id, coalesce(m.actor, m.login),
-             m.login, m.note, m.source, m.target
-        from seckill_private.movement as m
-       cross join lateral (
-               select coalesce(m.version, 9223372036854775807) as version,
-                      case when m.version is null then m.movement_id else 0 end as event_id) as e
-       where m.position >= p_after.position
-         and m.position < p_horizon
-         and (m.position, m.pool_id, m.slot, e.version, e.event_id)
-             > (p_after.position, p_after.pool_id, p_after.slot, p_after.version, p_after.event_id)
-         and (select true from seckill_private.pool as p where p.pool_id = m.pool_id)
-       order by m.position
-       fetch first p_limit rows with ties
-    )
-    select h.* from hold as h
-     union all
-    select o.* from other as o
-     order by place
-     limit p_limit;
-end
-$function$;
-
-comment on function seckill_private.feed_rows (seckill_private.feed_place, bigint, integer) is
-  'Up to p_limit rows of the ledger after a place in the feed and below a position.';
-
--- file: procedures/internal/check_slots.sql
+-- file: procedures/internal/proofs/check_slots.sql
 -- I1: no counter below zero, total = available + held + sold + unreleased, and nothing is available
 -- in a pool while units are owed. I2: every counter is the sum of its ledger rows (what is owed: of
 -- debt, less debt_dropped and drain, in all slots together, since the first one has the debt),
@@ -7985,7 +7985,7 @@ end;
 comment on function seckill_private.check_slots (bigint) is
   'Counters of an activity that break I1, or I2 against its ledger.';
 
--- file: procedures/internal/check_inventory.sql
+-- file: procedures/internal/proofs/check_inventory.sql
 -- I2 for the inventory: its balance is the sum of its ledger, and that ledger and the pools' agree
 -- on what went from one to the other.
 create or replace function seckill_private.check_inventory (
@@ -8030,7 +8030,7 @@ end;
 comment on function seckill_private.check_inventory (bigint) is
   'Inventory rows of an activity''s skus that break I2.';
 
--- file: procedures/internal/check_reservations.sql
+-- file: procedures/internal/proofs/check_reservations.sql
 -- I4: the steps in the ledger are those that lead to the state, each once and for all of the units;
 -- the steps expected are derived from the state and the refunds, not listed. What a reservation has
 -- as refunded and restored is the sum of its refunds.
@@ -8112,7 +8112,7 @@ end;
 comment on function seckill_private.check_reservations (bigint) is
   'Reservations whose steps in the ledger break I4 or I7.';
 
--- file: procedures/internal/use_events.sql
+-- file: procedures/internal/proofs/use_events.sql
 -- A purchase adds at created_at; a hold gives back when it ends or is cancelled, and a late
 -- payment takes again: then that is what is judged, since the reservation recorded its revision
 -- anew. A hold that ended unpaid is one expired hold from its end on; the purchases in between
@@ -8157,7 +8157,7 @@ comment on function seckill_private.use_events (
   seckill_private.limit_version, seckill_private.reservation, bigint) is
   'What one reservation does to the use of a limit, as events in time.';
 
--- file: procedures/internal/limit_events.sql
+-- file: procedures/internal/proofs/limit_events.sql
 -- What the purchases under each limit of an activity added to its use, and took back, as events
 -- in time: judged are the purchases of this activity that the limit applied to, as it stood at
 -- the revision which they recorded. Purchases before a limit was set count, and are not judged.
@@ -8241,7 +8241,7 @@ end;
 comment on function seckill_private.limit_events (bigint) is
   'How the use of each limit of an activity went up and down, for check_limits.';
 
--- file: procedures/internal/check_rules.sql
+-- file: procedures/internal/proofs/check_rules.sql
 -- I3: what a newcomer's purchase does not read is noted as it stands (note_rules).
 create or replace function seckill_private.check_rules (
   p_activity_id bigint
@@ -8269,7 +8269,7 @@ end;
 comment on function seckill_private.check_rules (bigint) is
   'What is noted of an activity''s limits and lists for newcomers, where it is not what stands.';
 
--- file: procedures/internal/check_limits.sql
+-- file: procedures/internal/proofs/check_limits.sql
 -- I3: at each purchase, use in its window, itself included, was within the limits of the
 -- revision that it recorded. At one instant what is given back comes first, then decisions in
 -- the order of their revisions: one that was made under later limits was made later. An expired
@@ -8371,7 +8371,7 @@ $function$;
 
 comment on function seckill.reserve (bigint, text, text, integer, uuid, text, jsonb) is
   'Reserve units of a sku for a user until a hold ends. p_quantity: units. p_request_id: made by '
-  'the caller before the first try; a repeat gives the same answer (replayed) and takes nothing. '
+  'the caller before the first try; a repeat of what was held is that reservation (replayed). '
   'p_region: matched exactly. p_subjects: {"phone": "…", …}, whom limits and lists may be about '
   'beside the user; stored as salted digests only. Answers, highest precedence first: the earlier '
   'answer; ended, not_started, paused; sold_out; not_eligible; limit_exceeded; busy (nothing was '
@@ -8547,10 +8547,11 @@ $function$;
 comment on procedure seckill.reserve_now (
   bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
   text, text, bigint, bigint, text, timestamptz, text) is
-  'reserve for callers in autocommit: call seckill.reserve_now(…) with its arguments, and the row '
-  'it returns has its fields. It lets the next buyer have the row before its own commit is on '
-  'disk, and answers only once it is. Cannot run inside a transaction block, a multi-statement '
-  'string or a pipeline (2D000). Leave out the arguments without p_. Raises as reserve.';
+  'reserve as a procedure, for callers in autocommit: call seckill.reserve_now(1, ''ann'', ''phone'', 1, '
+  'gen_random_uuid()). The row that comes back has the fields of reserve_result: they are the '
+  'parameters without p_, for which nothing is passed. The next buyer gets the pool''s row before '
+  'this purchase is on disk; the answer comes after. Inside a transaction block, a multi-statement '
+  'string or a pipeline: 2D000. Raises as reserve.';
 grant execute on procedure seckill.reserve_now (
   bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
   text, text, bigint, bigint, text, timestamptz, text) to seckill_app;
@@ -8653,8 +8654,8 @@ comment on function seckill.confirm (text, bigint, text) is
   'Record that a reservation was paid: its units are sold. p_payment_ref: the payment, if there is '
   'one. Answers: confirmed (late: the hold had ended, and the units were taken again); '
   'late_sold_out or late_limit_exceeded (the hold had ended, and stock or limit have gone to '
-  'another purchase: refund the buyer; final); cancelled; duplicate_payment (confirmed before, '
-  'with another payment_ref or none). late_sold_out, late_limit_exceeded and duplicate_payment '
+  'another purchase: refund the buyer; final); cancelled; refunded; duplicate_payment (confirmed '
+  'before, with another payment_ref or none). late_sold_out, late_limit_exceeded and duplicate_payment '
   'leave an event in the ledger. A repeat gives the same answer, replayed; so does one without a '
   'payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of waiting, or when others '
   'are just settling the units that a late payment needs: nothing happened, try again.';
@@ -8685,8 +8686,9 @@ $function$;
 
 comment on function seckill.cancel (text, bigint, text) is
   'Give a hold back: its units are available again at once. Answers: cancelled; confirmed (too '
-  'late, it was paid); expired (the hold had ended). A repeat gives the same answer, replayed. '
-  'Raises SK001, SK005, SK008.';
+  'late, it was paid); expired (the hold had ended); refunded. A repeat gives the same answer; '
+  'replayed where it was cancelled before. Raises SK001, SK005, SK008; 55P03 after five '
+  'seconds of waiting, when nothing happened.';
 grant execute on function seckill.cancel (text, bigint, text) to seckill_app;
 
 -- file: procedures/buying/refund.sql

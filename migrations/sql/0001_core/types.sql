@@ -22,9 +22,9 @@ create type seckill.reserve_result as (
 );
 comment on type seckill.reserve_result is
   'Answer of reserve. status: held, not_started, paused, ended, sold_out, not_eligible, '
-  'limit_exceeded, busy. '
+  'limit_exceeded, busy; in a batch also error, with its SQLSTATE in error_code. '
   'ordinal: position in a batch, else 1. state: what became of the reservation (held, confirmed, '
-  'cancelled, expired). limit_name: the limit that refused. sku, remaining, epoch: what is sold '
+  'cancelled, expired, refunded). limit_name: the limit that refused. sku, remaining, epoch: what is sold '
   'out, units left of it, age of that answer. remaining also: units or orders the limit would '
   'still allow. retry: final, not_yet, may_return, busy. retry_at: the earliest instant at which '
   'the answer can change by itself.';

@@ -62,7 +62,7 @@ _HOPE = {
     "final": "no waiting helps",
     "not_yet": "try later",
     "may_return": "units or room are held unpaid and may return",
-    "busy": "others are just taking ended holds back: try again after a short pause",
+    "busy": "too many are being served at this instant: try again after a short pause",
 }
 
 

@@ -33,7 +33,7 @@ def changes(
 ) -> None:
     """Show what moved in all sales, each movement once, none skipped, oldest first.
 
-    A movement is shown once every transaction that began before it has ended.
+    A movement is shown once every transaction that had begun to write before it has ended.
     """
 
     def so_far() -> str:

@@ -64,7 +64,7 @@ def worker(
     """Settle ended holds, and let buyers through the sold-out flag when units come back.
 
     Runs until Ctrl-C or SIGTERM and prints a JSON object a line. Any number may run at once, and
-    none has to: see the README.
+    none has to: see ops/README.md.
     """
     import asyncio
 
