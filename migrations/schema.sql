@@ -107,7 +107,7 @@ CREATE TYPE seckill.ops_result AS (
 
 ALTER TYPE seckill.ops_result OWNER TO seckill_owner;
 
-COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved (negative: out of the pool or inventory), or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
+COMMENT ON TYPE seckill.ops_result IS 'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, closed), or received, allocated, moved, scheduled, set, dropped, required, added, removed, blocked, unblocked, archived, dropping. replayed: nothing was changed, because it had been done before. quantity: units moved (negative: out of the pool or inventory), or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
 CREATE TYPE seckill.reservation_result AS (
 	status text,
@@ -232,10 +232,8 @@ CREATE TYPE seckill_private.line_look AS (
 	limits_revision bigint,
 	pool_id bigint,
 	slot_rows integer,
-	total bigint,
 	available bigint,
 	held bigint,
-	sold bigint,
 	epoch bigint,
 	next_expiry timestamp with time zone,
 	next_release timestamp with time zone,
@@ -593,7 +591,8 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed, p_after);
+  v_after := seckill_private.feed_place(
+    v_feed.generation, v_feed.drops, v_feed.dropped_position, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
@@ -605,7 +604,8 @@ begin
      order by c.place;
   if found then
     select f.* into v_feed from seckill_private.feed as f;
-    perform seckill_private.feed_place(v_feed, p_after);
+    perform seckill_private.feed_place(
+      v_feed.generation, v_feed.drops, v_feed.dropped_position, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end
@@ -926,9 +926,7 @@ declare
   v_row seckill_private.reservation;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  if p_request_id is null then
-    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
-  end if;
+  perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.lock_subject('user', p_user_id);
   select r.* into v_row
     from seckill_private.reservation as r
@@ -937,6 +935,8 @@ begin
      and r.user_id = p_user_id
      and seckill_private.activity_of(r.reservation_id) = p_activity_id;
   if not found then
+    -- An older snapshot does not show what the lock has waited for: it is no proof of anything.
+    perform seckill_private.begin_write();
     perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
   end if;
   return seckill_private.read_reservation(v_row);
@@ -945,7 +945,7 @@ $$;
 
 ALTER FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) IS 'The reservation that a request id of this user led to: how a caller who got no answer learns it. A call that is being decided is waited for; one that has not reached the server yet is not, so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 where there is none; 55P03 after five seconds of waiting.';
+COMMENT ON FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p_request_id uuid) IS 'The reservation that a request id of this user led to: how a caller who got no answer learns it. A call that is being decided is waited for; one that has not reached the server yet is not, so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 where there is none; SK005 where it finds none and the transaction is not READ COMMITTED; 55P03 after five seconds of waiting.';
 
 CREATE FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint) RETURNS seckill.reservation_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1354,7 +1354,6 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
-  perform seckill_private.note_rules(p_activity_id);
   update seckill_private.list_dimension as d
      set required = p_required
    where d.activity_id = p_activity_id
@@ -1364,6 +1363,7 @@ begin
   v_result.status := 'required';
   v_result.activity_id := p_activity_id;
   if not v_result.replayed then
+    perform seckill_private.note_rules(p_activity_id);
     perform seckill_private.ops_record(
       'require_eligibility', p_activity_id, null,
       jsonb_build_object('dimension', p_dimension, 'required', p_required), to_jsonb(v_result),
@@ -1550,7 +1550,9 @@ begin
   v_result.activity_id := p_activity_id;
   v_result.sku := p_sku;
   v_result.region := p_region;
-  v_result.replayed := seckill_private.releases_stand(v_pool_id, p_release_at, p_quantities);
+  v_result.replayed := seckill_private.releases_stand(
+    v_pool_id, p_release_at, p_quantities,
+    seckill_private.now_at(null, array[v_pool_id], p_activity_id));
   if not v_result.replayed then
     perform seckill_private.set_releases(
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
@@ -1572,7 +1574,7 @@ $$;
 
 ALTER FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of them; empty arrays: everything is released now). It replaces the schedule that stood; the units are taken from what is available, and what the old schedule kept back is available first. From its instant on a release counts as available, no job is needed; an instant that has passed releases at once. Units not yet released count in total only. status: scheduled; quantity: units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
+COMMENT ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of them; empty arrays: everything is released now). It replaces the schedule that stood; the units are taken from what is available, and what the old schedule kept back is available first. From its instant on a release counts as available, no job is needed; an instant that has passed releases at once. Units not yet released count in total only. status: scheduled; quantity: units scheduled; replayed where the last call asked for the same and nothing was cut since. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
 
 CREATE TABLE seckill_private.alembic_version (
     version_num character varying(32) NOT NULL
@@ -2043,8 +2045,7 @@ declare
 begin
   if v_row.reservation_id is null then
     return null;
-  elsif v_row.user_id <> p_user_id
-        or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  elsif not seckill_private.same_request(v_row, p_user_id, p_region, p_skus, p_quantities) then
     return seckill_private.request_error('SK004');
   end if;
   return seckill_private.replay(
@@ -2988,7 +2989,7 @@ CREATE FUNCTION seckill_private.newcomer_units(p_activity_id bigint) RETURNS big
          CASE
              WHEN (EXISTS ( SELECT
                 FROM seckill_private.list_dimension d
-               WHERE (d.activity_id = newcomer_units.p_activity_id))) THEN (0)::bigint
+               WHERE ((d.activity_id = newcomer_units.p_activity_id) AND (d.required OR d.blocking)))) THEN (0)::bigint
              ELSE COALESCE(min(
              CASE
                  WHEN (l.dimension <> 'user'::text) THEN (0)::bigint
@@ -3677,7 +3678,7 @@ CREATE FUNCTION seckill_private.ensure_durable(p_written_at timestamp with time 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if p_written_at > clock_timestamp() - interval '10 seconds' and not pg_is_in_recovery() then
+  if p_written_at > clock_timestamp() - interval '1 minute' and not pg_is_in_recovery() then
     perform seckill_private.commit_durably();
     perform pg_logical_emit_message(true, '', '');
   end if;
@@ -3906,7 +3907,7 @@ COMMENT ON FUNCTION seckill_private.fault_in_line(p_sku text, p_quantity integer
 
 CREATE FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN ((p_reservation_id IS NULL) OR ((COALESCE(length(p_user_id), 0) < 1) OR (COALESCE(length(p_user_id), 0) > 200)) OR ((length(p_payment_ref) < 1) OR (length(p_payment_ref) > 200))) THEN 'SK001'::text ELSE NULL::text END;
+    RETURN CASE WHEN ((p_reservation_id IS NULL) OR (seckill_private.fault_in_text('p_user_id'::text, p_user_id) IS NOT NULL) OR ((p_payment_ref IS NOT NULL) AND (seckill_private.fault_in_text('p_payment_ref'::text, p_payment_ref) IS NOT NULL))) THEN 'SK001'::text ELSE NULL::text END;
 
 ALTER FUNCTION seckill_private.fault_in_payment(p_user_id text, p_reservation_id bigint, p_payment_ref text) OWNER TO seckill_owner;
 
@@ -3996,7 +3997,7 @@ ALTER FUNCTION seckill_private.feed_horizon() OWNER TO seckill_owner;
 
 COMMENT ON FUNCTION seckill_private.feed_horizon() IS 'The position below which the feed is complete.';
 
-CREATE FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) RETURNS seckill_private.feed_place
+CREATE FUNCTION seckill_private.feed_place(p_generation text, p_drops integer, p_dropped_position bigint, p_cursor text) RETURNS seckill_private.feed_place
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -4012,7 +4013,7 @@ begin
     '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_feed.generation then
+  elsif v_parts[1] <> p_generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
@@ -4021,7 +4022,7 @@ begin
   v_place.slot := v_parts[5];
   v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
   v_place.event_id := v_parts[7];
-  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+  if v_parts[2]::integer < p_drops and v_place.position < p_dropped_position then
     perform seckill_private.raise_error(
       'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
       'archive, and begin anew');
@@ -4030,9 +4031,9 @@ begin
 end
 $_$;
 
-ALTER FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.feed_place(p_generation text, p_drops integer, p_dropped_position bigint, p_cursor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) IS 'The place in the feed that a cursor stands for.';
+COMMENT ON FUNCTION seckill_private.feed_place(p_generation text, p_drops integer, p_dropped_position bigint, p_cursor text) IS 'The place in the feed that a cursor stands for.';
 
 CREATE FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) RETURNS TABLE(place seckill_private.feed_place, at timestamp with time zone, kind text, quantity bigint, reservation_id bigint, user_id text, actor text, login text, note text, source text, target text)
     LANGUAGE plpgsql
@@ -4139,8 +4140,7 @@ declare
     seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
   if v_row.reservation_id is not null
-     and (v_row.user_id <> p_user_id
-          or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities)) then
+     and not seckill_private.same_request(v_row, p_user_id, p_region, p_skus, p_quantities) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;
@@ -4178,6 +4178,7 @@ begin
            select d
              from seckill_private.list_dimension as d
             where d.activity_id = p_activity_id
+              and (d.required or d.blocking)
             order by d.dimension collate "C")
     into v_sale.activity, v_own, v_global, v_sale.limits_revision, v_lists
     from seckill_private.activity as a
@@ -4326,7 +4327,6 @@ begin
     v_check.retry := 'not_yet';
     if p_activity.starts_at > p_now then
       v_check.retry_at := p_activity.starts_at;
-      v_check.resets_at := p_activity.starts_at;
     end if;
   end if;
   return v_check;
@@ -4341,13 +4341,29 @@ CREATE FUNCTION seckill_private.stock_check(p_activity_id bigint, p_pool_id bigi
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_check seckill_private.check;
+  v_balance seckill.availability_result :=
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
+  v_returns record;
 begin
-  return seckill_private.judge_stock(
-    p_activity_id, p_pool_id, p_sku, p_quantity,
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity',
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := v_balance.held + v_balance.sold;
+  v_check.maximum := v_balance.total;
+  v_check.remaining := v_balance.available;
+  if v_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_pool_id, v_balance.held, '-infinity',
     (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
     p_now);
+  v_check.answer := 'sold_out';
+  v_check.epoch := v_balance.epoch;
+  v_check.retry := v_returns.retry;
+  v_check.retry_at := v_returns.retry_at;
+  return v_check;
 end
 $$;
 
@@ -4555,36 +4571,23 @@ ALTER FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_
 
 COMMENT ON FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) IS 'Whether a request for one sku has nothing wrong in itself.';
 
-CREATE FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) RETURNS seckill_private."check"
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_check seckill_private.check;
-  v_returns record;
-begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := p_balance.held + p_balance.sold;
-  v_check.maximum := p_balance.total;
-  v_check.remaining := p_balance.available;
-  if p_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := p_balance.epoch;
-  v_returns := seckill_private.stock_returns(
-    p_activity_id, p_pool_id, p_balance.held, p_next_release, p_next_expiry, p_now);
-  v_check.retry := v_returns.retry;
-  v_check.retry_at := v_returns.retry_at;
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
-end
-$$;
+CREATE FUNCTION seckill_private.last_schedule(p_pool_id bigint, p_at timestamp with time zone) RETURNS TABLE(release_at timestamp with time zone, quantity bigint)
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT ((u.release_at)::timestamp without time zone AT TIME ZONE 'UTC'::text) AS timezone,
+     (u.quantity)::bigint AS quantity
+    FROM (( SELECT e.arguments
+            FROM (seckill_private.pool p
+              JOIN seckill_private.ops_entry e ON (((e.activity_id = p.activity_id) AND (e.call = 'schedule_release'::text) AND ((e.arguments ->> 'sku'::text) = p.sku) AND ((e.arguments ->> 'region'::text) = p.region))))
+           WHERE ((p.pool_id = last_schedule.p_pool_id) AND (e.at <= last_schedule.p_at))
+           ORDER BY e.entry_id DESC
+          LIMIT 1) s
+      CROSS JOIN LATERAL ROWS FROM(jsonb_array_elements_text((s.arguments -> 'release_at'::text)), jsonb_array_elements_text((s.arguments -> 'quantities'::text))) u(release_at, quantity));
+END;
 
-ALTER FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.last_schedule(p_pool_id bigint, p_at timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) IS 'Whether what a pool holds is enough for a line.';
+COMMENT ON FUNCTION seckill_private.last_schedule(p_pool_id bigint, p_at timestamp with time zone) IS 'The releases of a pool that were asked for by the last call before an instant.';
 
 CREATE FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4890,7 +4893,11 @@ CREATE FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.act
     BEGIN ATOMIC
  SELECT min(l.name) AS min
     FROM seckill_private.limit_version l
-   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL) AND (l.window_kind = ANY (ARRAY['hour'::text, 'day'::text, 'week'::text, 'month'::text, 'rolling'::text])) AND (((((limit_that_counts.p_activity).closed_at + make_interval(secs => ((limit_that_counts.p_activity).hold_seconds)::double precision)) +
+   WHERE ((l.activity_id IS NULL) AND (l.until_revision IS NULL) AND (l.window_kind = ANY (ARRAY['hour'::text, 'day'::text, 'week'::text, 'month'::text, 'rolling'::text])) AND (((((limit_that_counts.p_activity).closed_at +
+         CASE l.metric
+             WHEN 'expired_holds'::text THEN '30 days'::interval
+             ELSE '00:00:00'::interval
+         END) +
          CASE l.window_kind
              WHEN 'rolling'::text THEN l.period
              WHEN 'month'::text THEN '31 days'::interval
@@ -4937,7 +4944,7 @@ begin
                    else seckill_private.counted(p_limit.metric, r, v_only, p_now)
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
-                 greatest(r.created_at, r.resolved_at) as seen_at
+                 greatest(r.created_at, r.resolved_at, r.refunded_at) as seen_at
             from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
           offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
@@ -5409,8 +5416,7 @@ declare
 begin
   select a.state, a.starts_at, a.ends_at, a.hold_seconds, a.max_waiting,
          case when l.global_limits = 0 then a.newcomer_units else 0 end, l.revision, p.pool_id,
-         p.slot_rows, s.total, s.available, s.held, s.sold, s.epoch, s.next_expiry, s.next_release,
-         s.seen_at,
+         p.slot_rows, s.available, s.held, s.epoch, s.next_expiry, s.next_release, s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -5429,10 +5435,10 @@ begin
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
   if v_look.slot_rows > 1 then
-    select sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch),
-           min(s.next_expiry), min(s.next_release), max(s.seen_at)
-      into v_look.total, v_look.available, v_look.held, v_look.sold, v_look.epoch,
-           v_look.next_expiry, v_look.next_release, v_look.seen_at
+    select sum(s.available), sum(s.held), sum(s.epoch), min(s.next_expiry), min(s.next_release),
+           max(s.seen_at)
+      into v_look.available, v_look.held, v_look.epoch, v_look.next_expiry, v_look.next_release,
+           v_look.seen_at
       from seckill_private.pool_slot as s
      where s.pool_id = v_look.pool_id;
   end if;
@@ -5573,7 +5579,7 @@ declare
 begin
   return array(
     select q.plain and (
-             not q.covered
+             q.wanted = 0
              or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
                 and case
                   when q.keys is null and q.digest is null then q.wanted <= p_limit.maximum
@@ -5585,14 +5591,18 @@ begin
                                  then seckill_private.counted(p_limit.metric, o, v_only, p_now)
                                else 0
                              end), 0) + q.wanted <= p_limit.maximum
-                           and coalesce(max(greatest(o.created_at, o.resolved_at)) <= p_now, true)
+                           and coalesce(
+                             max(greatest(o.created_at, o.resolved_at, o.refunded_at)) <= p_now,
+                             true)
                       from seckill_private.reservations_of(
                              q.keys, q.user_id, p_activity.activity_id, q.digest) as o)
                 end)
       from (select r.ordinal, r.user_id, p_plain[r.ordinal] as plain,
-                   case p_limit.metric when 'units' then r.quantity else 1 end as wanted,
-                   r.activity_id = p_activity.activity_id
-                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case
+                     when r.activity_id = p_activity.activity_id
+                       then seckill_private.wanted(p_limit, array[r.sku], array[r.quantity])
+                     else 0
+                   end as wanted,
                    case when v_by_user and p_known[r.ordinal]
                      then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
                    end as keys,
@@ -5760,7 +5770,7 @@ CREATE SEQUENCE seckill_private.reservation_number
 
 ALTER SEQUENCE seckill_private.reservation_number OWNER TO seckill_owner;
 
-COMMENT ON SEQUENCE seckill_private.reservation_number IS 'The lower 36 bits of a reservation id (seckill_private.reservation_id).';
+COMMENT ON SEQUENCE seckill_private.reservation_number IS 'The lower 36 bits of a reservation id (seckill_private.next_reservation_id).';
 
 CREATE FUNCTION seckill_private.next_reservation_id(p_activity_id bigint) RETURNS bigint
     LANGUAGE sql
@@ -6708,24 +6718,54 @@ ALTER FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_unt
 
 COMMENT ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) IS 'Move the releases of some pools up to an instant to what is available.';
 
-CREATE FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) RETURNS boolean
+CREATE FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_now timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE
     BEGIN ATOMIC
- SELECT ((NOT (EXISTS ( SELECT r.release_at,
+ WITH asked AS (
+          SELECT u.release_at,
+             u.quantity
+            FROM UNNEST(releases_stand.p_release_at, releases_stand.p_quantities) u(release_at, quantity)
+         ), last AS (
+          SELECT l.release_at,
+             l.quantity
+            FROM seckill_private.last_schedule(releases_stand.p_pool_id, 'infinity'::timestamp with time zone) l(release_at, quantity)
+         ), waiting AS (
+          SELECT r.release_at,
              r.quantity
             FROM seckill_private.stock_release r
            WHERE (r.pool_id = releases_stand.p_pool_id)
+         )
+  SELECT ((NOT (EXISTS ( SELECT last.release_at,
+             last.quantity
+            FROM last
          EXCEPT
-          SELECT u.release_at,
-             u.quantity
-            FROM UNNEST(releases_stand.p_release_at, releases_stand.p_quantities) u(release_at, quantity)))) AND (cardinality(p_release_at) = ( SELECT count(*) AS count
-            FROM seckill_private.stock_release r
-           WHERE (r.pool_id = releases_stand.p_pool_id))));
+          SELECT asked.release_at,
+             asked.quantity
+            FROM asked))) AND (NOT (EXISTS ( SELECT asked.release_at,
+             asked.quantity
+            FROM asked
+         EXCEPT
+          SELECT last.release_at,
+             last.quantity
+            FROM last))) AND (NOT (EXISTS ( SELECT waiting.release_at,
+             waiting.quantity
+            FROM waiting
+         EXCEPT
+          SELECT asked.release_at,
+             asked.quantity
+            FROM asked))) AND (NOT (EXISTS ( SELECT a.release_at,
+             a.quantity
+            FROM asked a
+           WHERE (a.release_at > releases_stand.p_now)
+         EXCEPT
+          SELECT waiting.release_at,
+             waiting.quantity
+            FROM waiting))));
 END;
 
-ALTER FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_now timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) IS 'Whether the schedule of a pool is this one already.';
+COMMENT ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_now timestamp with time zone) IS 'Whether the schedule of a pool is this one already.';
 
 CREATE FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) RETURNS integer[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -7283,7 +7323,7 @@ ALTER FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) OW
 
 COMMENT ON FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) IS 'The sales that the requests of a batch are about.';
 
-CREATE FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) RETURNS boolean
+CREATE FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_user_id text, p_region text, p_skus text[], p_quantities integer[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7291,42 +7331,24 @@ declare
   v_lines seckill.reservation_result :=
     seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
 begin
-  return v_lines.region = p_region
+  return p_reservation.user_id = p_user_id
+     and v_lines.region = p_region
      and v_lines.skus = p_skus
      and v_lines.quantities = p_quantities;
 end
 $$;
 
-ALTER FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_user_id text, p_region text, p_skus text[], p_quantities integer[]) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) IS 'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
+COMMENT ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_user_id text, p_region text, p_skus text[], p_quantities integer[]) IS 'Whether a reservation was made by this user for this region and these lines (merged, sorted by sku).';
 
 CREATE FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  v_arguments jsonb;
-begin
-  select e.arguments into v_arguments
-    from seckill_private.pool as p
-    join seckill_private.ops_entry as e
-      on e.activity_id = p.activity_id
-     and e.call = 'schedule_release'
-     and e.arguments ->> 'sku' = p.sku
-     and e.arguments ->> 'region' = p.region
-   where p.pool_id = p_pool_id
-     and e.at <= p_at
-   order by e.entry_id desc
-   limit 1;
-  return (
-    select coalesce(sum(q.units::bigint), 0)::bigint
-      from rows from (
-             jsonb_array_elements_text(v_arguments -> 'release_at'),
-             jsonb_array_elements_text(v_arguments -> 'quantities')) as q (release_at, units)
-     where q.release_at::timestamp at time zone 'UTC' <= p_at);
-end
-$$;
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT (COALESCE(sum(r.quantity), (0)::numeric))::bigint AS "coalesce"
+    FROM seckill_private.last_schedule(scheduled_by.p_pool_id, scheduled_by.p_at) r(release_at, quantity)
+   WHERE (r.release_at <= scheduled_by.p_at);
+END;
 
 ALTER FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) OWNER TO seckill_owner;
 
@@ -8198,7 +8220,7 @@ declare
     when cardinality(p_skus) <> cardinality(p_quantities)
       then 'p_skus and p_quantities must be equally long'
     when exists (select from unnest(p_skus) as s (sku)
-                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
+                  where seckill_private.fault_in_text('p_skus', s.sku) is not null)
       then 'p_skus must have 1 to 200 characters each'
     when exists (select from unnest(p_quantities) as q (quantity)
                   where q.quantity is null or q.quantity <= 0)
@@ -8224,9 +8246,10 @@ declare
   v_quantity bigint;
 begin
   if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
-     or cardinality(p_release_at) <> cardinality(p_quantities) then
+     or cardinality(p_release_at) <> cardinality(p_quantities)
+     or array_ndims(p_release_at) > 1 or array_ndims(p_quantities) > 1 then
     perform seckill_private.raise_error(
-      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
+      'SK001', 'p_release_at and p_quantities must be lists of equal length, 100 at most');
   end if;
   foreach v_release_at in array p_release_at loop
     if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
@@ -8824,7 +8847,7 @@ REVOKE ALL ON FUNCTION seckill_private.feed_cursor(p_feed seckill_private.feed, 
 
 REVOKE ALL ON FUNCTION seckill_private.feed_horizon() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.feed_place(p_feed seckill_private.feed, p_cursor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.feed_place(p_generation text, p_drops integer, p_dropped_position bigint, p_cursor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.feed_rows(p_after seckill_private.feed_place, p_horizon bigint, p_limit integer) FROM PUBLIC;
 
@@ -8863,7 +8886,7 @@ GRANT ALL ON FUNCTION seckill_private.is_on_sale(p_state text, p_starts_at times
 
 REVOKE ALL ON FUNCTION seckill_private.is_sound(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_id bigint, p_sku text, p_quantity bigint, p_balance seckill.availability_result, p_next_release timestamp with time zone, p_next_expiry timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.last_schedule(p_pool_id bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -9011,7 +9034,7 @@ REVOKE ALL ON FUNCTION seckill_private.refusal(p_check seckill_private."check") 
 
 REVOKE ALL ON FUNCTION seckill_private.release_due(p_now timestamp with time zone, p_until timestamp with time zone, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.releases_stand(p_pool_id bigint, p_release_at timestamp with time zone[], p_quantities bigint[], p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.remaining(p_units integer[], p_taken integer[]) FROM PUBLIC;
 
@@ -9060,7 +9083,7 @@ GRANT ALL ON FUNCTION seckill_private.sale_status(p_state text, p_starts_at time
 
 REVOKE ALL ON FUNCTION seckill_private.sales_of(p_requests seckill_private.request[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.same_request(p_reservation seckill_private.reservation, p_user_id text, p_region text, p_skus text[], p_quantities integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.scheduled_by(p_pool_id bigint, p_at timestamp with time zone) FROM PUBLIC;
 

@@ -23,14 +23,8 @@
 \ir internal/arguments/validate_request.sql
 \ir internal/arguments/merge_lines.sql
 \ir internal/arguments/fault_in_subjects.sql
-\ir internal/arguments/request_error.sql
-\ir internal/arguments/raise_request_error.sql
-\ir internal/arguments/fault_in_payment.sql
-\ir internal/arguments/validate_refund.sql
-\ir internal/arguments/asked_lines.sql
 \ir internal/arguments/validate_activity.sql
 \ir internal/arguments/validate_limit.sql
-\ir internal/arguments/validate_releases.sql
 
 -- Who buys: keys and digests of users, phones, addresses; lists of them
 \ir internal/subjects/shard.sql
@@ -42,8 +36,6 @@
 \ir internal/subjects/user_digest.sql
 \ir internal/subjects/digest_of.sql
 \ir internal/subjects/list_checks.sql
-\ir internal/subjects/missing_dimension.sql
-\ir internal/subjects/require_dimension.sql
 \ir internal/subjects/note_dimension.sql
 \ir internal/subjects/change_list.sql
 
@@ -56,8 +48,6 @@
 \ir internal/transactions/begin_write.sql
 \ir internal/transactions/ensure_durable.sql
 \ir internal/transactions/now_at.sql
-\ir internal/transactions/lock_all_digests.sql
-\ir internal/transactions/now_of_rows.sql
 
 -- The sale: its state, its rules and their revisions, repeated ops calls
 \ir internal/activities/find_sale.sql
@@ -72,12 +62,13 @@
 \ir internal/activities/ops_record.sql
 \ir internal/activities/ops_repeat.sql
 \ir internal/activities/change_state.sql
-\ir internal/activities/return_unsold.sql
 \ir internal/activities/lock_rules.sql
 \ir internal/activities/newcomer_units.sql
 \ir internal/activities/note_rules.sql
 
 -- Limits: windows, what a subject has used, whether one more fits
+\ir internal/limits/require_dimension.sql
+\ir internal/limits/missing_dimension.sql
 \ir internal/limits/midnight.sql
 \ir internal/limits/hour_of.sql
 \ir internal/limits/window_of.sql
@@ -98,12 +89,12 @@
 \ir internal/limits/usage_at.sql
 \ir internal/limits/limit_checks.sql
 \ir internal/limits/usage_checks_at.sql
-\ir internal/limits/late_check.sql
 \ir internal/limits/limit_that_counts.sql
 \ir internal/limits/limit_stands.sql
 \ir internal/limits/end_limit.sql
 
 -- Units: pools, the inventory, every movement between them
+\ir internal/stock/return_unsold.sql
 \ir internal/stock/pools_of_lines.sql
 \ir internal/stock/find_pools.sql
 \ir internal/stock/find_pool.sql
@@ -111,7 +102,6 @@
 \ir internal/stock/available_of.sql
 \ir internal/stock/pool_balance.sql
 \ir internal/stock/stock_returns.sql
-\ir internal/stock/judge_stock.sql
 \ir internal/stock/stock_check.sql
 \ir internal/stock/next_position.sql
 \ir internal/stock/moved.sql
@@ -131,7 +121,6 @@
 \ir internal/stock/level_positions.sql
 \ir internal/stock/ensure_pool.sql
 \ir internal/stock/slots_of.sql
-\ir internal/stock/settle_pool.sql
 \ir internal/stock/cut_available.sql
 \ir internal/stock/cut_unreleased.sql
 \ir internal/stock/revoke_holds.sql
@@ -152,10 +141,13 @@
 \ir internal/slots/add_slots.sql
 
 -- Units that come back by the clock: ended holds, scheduled releases
+\ir internal/returns/validate_releases.sql
+\ir internal/returns/settle_pool.sql
 \ir internal/returns/due_units.sql
 \ir internal/returns/first_expiry.sql
 \ir internal/returns/due_releases.sql
 \ir internal/returns/next_release.sql
+\ir internal/returns/last_schedule.sql
 \ir internal/returns/scheduled_by.sql
 \ir internal/returns/pick_due_holds.sql
 \ir internal/returns/pick_short.sql
@@ -185,6 +177,8 @@
 \ir internal/reservations/answer_again.sql
 
 -- The decision: may this buyer have these units?
+\ir internal/purchases/request_error.sql
+\ir internal/purchases/raise_request_error.sql
 \ir internal/purchases/gate_checks.sql
 \ir internal/purchases/decide.sql
 \ir internal/purchases/refusal.sql
@@ -199,6 +193,7 @@
 \ir internal/purchases/explain_at.sql
 
 -- The same for many buyers at once
+\ir internal/batches/lock_all_digests.sql
 \ir internal/batches/read_requests.sql
 \ir internal/batches/sales_of.sql
 \ir internal/batches/pools_of_batch.sql
@@ -209,6 +204,11 @@
 \ir internal/batches/reserve_batch_at.sql
 
 -- What becomes of a hold: paid, cancelled, refunded
+\ir internal/payments/fault_in_payment.sql
+\ir internal/payments/validate_refund.sql
+\ir internal/payments/now_of_rows.sql
+\ir internal/payments/late_check.sql
+\ir internal/payments/asked_lines.sql
 \ir internal/payments/lock_reservation.sql
 \ir internal/payments/resolve_reservation.sql
 \ir internal/payments/settle_reservation.sql

@@ -20,9 +20,7 @@ declare
   v_row seckill_private.reservation;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  if p_request_id is null then
-    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
-  end if;
+  perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.lock_subject('user', p_user_id);
   select r.* into v_row
     from seckill_private.reservation as r
@@ -31,6 +29,8 @@ begin
      and r.user_id = p_user_id
      and seckill_private.activity_of(r.reservation_id) = p_activity_id;
   if not found then
+    -- An older snapshot does not show what the lock has waited for: it is no proof of anything.
+    perform seckill_private.begin_write();
     perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
   end if;
   return seckill_private.read_reservation(v_row);
@@ -41,5 +41,6 @@ comment on function seckill.find_reservation (bigint, text, uuid) is
   'The reservation that a request id of this user led to: how a caller who got no answer learns '
   'it. A call that is being decided is waited for; one that has not reached the server yet is not, '
   'so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 '
-  'where there is none; 55P03 after five seconds of waiting.';
+  'where there is none; SK005 where it finds none and the transaction is not READ COMMITTED; 55P03 '
+  'after five seconds of waiting.';
 grant execute on function seckill.find_reservation (bigint, text, uuid) to seckill_app;

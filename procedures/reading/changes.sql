@@ -37,7 +37,8 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed, p_after);
+  v_after := seckill_private.feed_place(
+    v_feed.generation, v_feed.drops, v_feed.dropped_position, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
@@ -49,7 +50,8 @@ begin
      order by c.place;
   if found then
     select f.* into v_feed from seckill_private.feed as f;
-    perform seckill_private.feed_place(v_feed, p_after);
+    perform seckill_private.feed_place(
+      v_feed.generation, v_feed.drops, v_feed.dropped_position, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end

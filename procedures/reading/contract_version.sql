@@ -9,5 +9,6 @@ create or replace function seckill.contract_version ()
 return 1;
 
 comment on function seckill.contract_version () is
-  'The number of the contract, by which a client sees whether it knows this schema. Revisions that add leave it; one that takes something away raises it.';
+  'The number of the contract, by which a client sees whether it knows this schema. Revisions that '
+  'add leave it; one that takes something away raises it.';
 grant execute on function seckill.contract_version () to seckill_read, seckill_app, seckill_ops;

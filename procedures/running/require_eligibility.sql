@@ -26,7 +26,6 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
-  perform seckill_private.note_rules(p_activity_id);
   update seckill_private.list_dimension as d
      set required = p_required
    where d.activity_id = p_activity_id
@@ -36,6 +35,7 @@ begin
   v_result.status := 'required';
   v_result.activity_id := p_activity_id;
   if not v_result.replayed then
+    perform seckill_private.note_rules(p_activity_id);
     perform seckill_private.ops_record(
       'require_eligibility', p_activity_id, null,
       jsonb_build_object('dimension', p_dimension, 'required', p_required), to_jsonb(v_result),

@@ -1,5 +1,6 @@
 -- Declarative: the schedule that stood is replaced, so that a repeat changes nothing.
--- Locks: the activity; due holds by SKIP LOCKED; the pool's slot.
+-- Locks: the activity; due holds by SKIP LOCKED; the pool's slots, and those of the holds that are
+--   settled; inventory (settle_short).
 create or replace function seckill.schedule_release (
   p_activity_id bigint,
   p_sku text,
@@ -32,7 +33,9 @@ begin
   v_result.activity_id := p_activity_id;
   v_result.sku := p_sku;
   v_result.region := p_region;
-  v_result.replayed := seckill_private.releases_stand(v_pool_id, p_release_at, p_quantities);
+  v_result.replayed := seckill_private.releases_stand(
+    v_pool_id, p_release_at, p_quantities,
+    seckill_private.now_at(null, array[v_pool_id], p_activity_id));
   if not v_result.replayed then
     perform seckill_private.set_releases(
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
@@ -59,7 +62,7 @@ comment on function seckill.schedule_release (
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
   'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
-  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'units scheduled; replayed where the last call asked for the same and nothing was cut since. Raises SK001, SK002, SK003, SK005, '
   'SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;

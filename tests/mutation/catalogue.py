@@ -317,7 +317,7 @@ RESOLUTIONS = [
     ),
     Mutation(
         "a request id that stands for any request",
-        (Edit("same_request", "return v_lines.region", "return true or v_lines.region"),),
+        (Edit("same_request", "return p_reservation", "return true or p_reservation"),),
         caught_by=checks_single.request_stands_for_itself,
         symptom="'no error', expected 'SK004'",
     ),

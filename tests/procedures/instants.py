@@ -32,7 +32,8 @@ BIGGEST_BIGINT = 2**63 - 1
 # that is no function (their names stand in the context that PL/pgSQL writes).
 PRIVATE_NAMES = re.compile(
     r"pool_slot|limit_version|limits_revision|ops_entry|inventory_movement|_pkey|_is_unique"
-    r"|seckill_private\.(?:activity|pool|reservation|movement|inventory|secret)\b|constraint"
+    r"|seckill_private\.(?:activity|pool|reservation|movement|inventory|secret|feed|refund)\b"
+    r"|stock_release|list_dimension|listed_subject|constraint"
     r"|relation|column"
 )
 

@@ -294,6 +294,29 @@ def test_a_limit_on_all_sales_keeps_what_it_counts(operator, buyer, superuser):
         operator.execute("select seckill.drop_limit(null, 'a month')")
 
 
+def test_an_ended_hold_counts_from_its_end_however_long_it_was(operator, buyer, superuser):
+    """The sale's holds may have been longer than they are now."""
+    sale = over(operator, buyer)
+    operator.execute(
+        "select seckill.set_limit(null, 'hoarders', 'user', 'expired_holds', 'rolling', 1,"
+        " p_period => interval '7 days')"
+    )
+    try:
+        for days, archived in ((37, False), (2, True)):
+            superuser.execute(
+                "update seckill_private.activity set closed_at = closed_at - interval '1 day' * %s"
+                " where activity_id = %s",
+                [days, sale.activity_id],
+            )
+            if archived:
+                assert archive(operator, sale).status == "archived"
+            else:
+                with refused("SK006"):
+                    archive(operator, sale)
+    finally:
+        operator.execute("select seckill.drop_limit(null, 'hoarders')")
+
+
 def test_a_consumer_that_has_not_read_what_was_dropped_is_told(db: Database):
     with (
         db.connect("operator") as operator,

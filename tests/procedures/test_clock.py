@@ -131,6 +131,22 @@ def test_a_day_does_not_come_back_for_who_shares_a_phone(operator, superuser):
     assert violations(operator, sale) == []
 
 
+def test_room_that_a_refund_made_is_not_used_before_it(operator, superuser):
+    """Bob's pool and he himself have seen nothing of it; his phone has."""
+    sale = sale_between(operator, superuser)
+    set_limit(operator, sale, "two a phone", maximum=2, dimension="phone")
+    other = another_pool(operator, superuser, sale)
+    phone = {"phone": "1"}
+    paid = hold_at(superuser, sale, OPENS, quantity=2, subjects=phone)
+    confirm_at(superuser, paid, OPENS)
+    superuser.execute(
+        "select seckill_private.refund_at(%s, 'ann', %s, %s, %s, %s, true, true)",
+        [OPENS + HOLD, paid, [sale.sku], [1], uuid4()],
+    )
+    answer = reserve_at(superuser, other, OPENS + MINUTE, user="bob", subjects=phone)
+    assert (answer.status, answer.expires_at) == ("held", OPENS + 2 * HOLD)
+
+
 def test_the_books_agree_after_many_decisions_at_one_instant(operator, superuser):
     """A clock that stands still, or behind what the rows have seen, gives equal instants."""
     sale = sale_between(operator, superuser, limit=1)

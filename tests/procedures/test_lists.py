@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from psycopg import Connection
 
 from tests.fix_sale import Sale, close_activity, open_sale, reserve
 from tests.procedures.instants import BIGGEST_BIGINT, call_for, journal, refused
@@ -227,6 +230,31 @@ def test_a_switch_repeated_changes_nothing(operator, superuser, required):
     answer = require_list(operator, sale, "user", required)
     assert (answer.status, answer.replayed) == ("required", True)
     assert journal(superuser, sale) == before
+
+
+def noted(superuser: Connection[Any], sale: Sale) -> int:
+    """Units that a newcomer may order with no look at limits and lists; 0: look."""
+    row = superuser.execute(
+        "select newcomer_units from seckill_private.activity where activity_id = %s",
+        [sale.activity_id],
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_a_list_that_decides_nothing_costs_nobody_a_look(operator, superuser):
+    """One that is loaded before it is required, or required no more."""
+    sale = open_sale(operator)
+    anything = noted(superuser, sale)
+    assert require_list(operator, sale, "user", False).replayed is True
+    change_list(operator, "add_eligible", sale, "user", ["ann"])
+    assert noted(superuser, sale) == anything > 0
+    require_list(operator, sale, "user")
+    assert noted(superuser, sale) == 0
+    require_list(operator, sale, "user", False)
+    assert noted(superuser, sale) == anything
+    change_list(operator, "block", sale, "user", ["eve"])
+    assert noted(superuser, sale) == 0
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -278,3 +278,27 @@ def test_find_waits_for_a_call_of_the_user_that_is_being_decided(db: Database):
             )
             wait_for_lock(db)
         assert found.result(20).reservation_id == held.reservation_id
+
+
+def test_an_older_snapshot_does_not_deny_what_was_waited_for(db: Database):
+    """It does not show it: SK008 would be a lie."""
+    request_id = uuid4()
+    with (
+        db.connect("operator") as operator,
+        db.connect("buyer", direct=True) as buyer,
+        db.connect("buyer", direct=True) as asker,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        sale = open_sale(operator)
+
+        def find_it() -> Row:
+            with asker.transaction():
+                asker.execute("set transaction isolation level repeatable read")
+                return find(asker, sale.activity_id, request_id)
+
+        with buyer.transaction():
+            reserve(buyer, sale, request_id=request_id)
+            found = pool.submit(find_it)
+            wait_for_lock(db)
+        with refused("SK005"):
+            found.result(20)

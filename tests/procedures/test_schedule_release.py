@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.fix_sale import Sale, availability, close_activity, open_sale, reserve, violations
+from tests.fix_sale import (
+    Sale,
+    availability,
+    close_activity,
+    open_sale,
+    reserve,
+    set_stock_total,
+    violations,
+)
 from tests.procedures.instants import (
     BIGGEST_BIGINT,
     OPENS,
@@ -115,6 +123,39 @@ def test_a_repeat_changes_nothing(operator, superuser):
     assert journal(superuser, sale) == before
 
 
+def test_a_repeat_after_some_were_released_changes_nothing(operator, superuser):
+    """The caller who got no answer asks again, an hour later, when the first units are sold."""
+    sale = staged(operator, superuser, (10, 5), (60, 5))
+    plan = [(OPENS + 10 * MINUTE, 5), (OPENS + HOUR, 5)]
+    time_passes(superuser, sale, OPENS + 20 * MINUTE)
+    hold_at(superuser, sale, OPENS + 20 * MINUTE, quantity=5)
+    before = journal(superuser, sale)
+    assert schedule(operator, sale, plan).replayed is True
+    assert journal(superuser, sale) == before
+    assert violations(operator, sale) == []
+
+
+def test_what_was_released_may_be_kept_back_again(operator, superuser):
+    """The last call counts, not one before it."""
+    sale = staged(operator, superuser, (60, 5))
+    time_passes(superuser, sale, OPENS)
+    schedule(operator, sale, [])
+    assert availability(operator, sale).available == 10
+    answer = schedule(operator, sale, [(OPENS + HOUR, 5)])
+    assert (answer.replayed, availability(operator, sale).available) == (False, 5)
+
+
+def test_a_schedule_that_was_cut_is_made_anew(operator, superuser):
+    sale = staged(operator, superuser, (60, 5))
+    time_passes(superuser, sale, OPENS)
+    hold_at(superuser, sale, OPENS, quantity=5)
+    set_stock_total(operator, sale, 7)
+    set_stock_total(operator, sale, 12)
+    answer = schedule(operator, sale, [(OPENS + HOUR, 5)])
+    assert (answer.replayed, availability(operator, sale).available) == (False, 2)
+    assert violations(operator, sale) == []
+
+
 def test_more_than_is_available_is_a_shortfall(operator, superuser):
     sale = staged(operator, superuser, (10, 5))
     time_passes(superuser, sale, OPENS)
@@ -155,6 +196,20 @@ def test_a_schedule_that_makes_no_sense_is_refused(operator, superuser, plan):
     with refused("SK001"):
         schedule(operator, sale, plan)
     assert journal(superuser, sale) == before
+
+
+@pytest.mark.parametrize("argument", ["p_release_at", "p_quantities"])
+def test_a_table_is_no_schedule(operator, superuser, argument):
+    """The journal would keep it, and the past could not be read any more."""
+    sale = open_sale(operator, sku=new_name())
+    lists = {"p_release_at": "array[now(), now() + '1 h']", "p_quantities": "array[1, 1]"}
+    lists[argument] = f"array[{lists[argument]}]"
+    with refused("SK001"):
+        operator.execute(
+            "select seckill.schedule_release(%s, %s, '*',"
+            " {p_release_at}::timestamptz[], {p_quantities}::bigint[])".format(**lists).encode(),
+            [sale.activity_id, sale.sku],
+        )
 
 
 @pytest.mark.parametrize("instant", ["infinity", "-infinity", "0001-01-01 00:00:00+00 BC"])

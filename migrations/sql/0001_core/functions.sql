@@ -437,167 +437,6 @@ $function$;
 comment on function seckill_private.fault_in_subjects (jsonb) is
   'What is wrong with the subjects of a request, or null.';
 
--- file: procedures/internal/arguments/request_error.sql
--- As reserve_batch shows it. A single call raises the error instead (raise_request_error).
-create or replace function seckill_private.request_error (
-  p_sqlstate text
-)
-  returns seckill.reserve_result
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_result seckill.reserve_result;
-begin
-  v_result.status := 'error';
-  v_result.error_code := p_sqlstate;
-  return v_result;
-end
-$function$;
-
-comment on function seckill_private.request_error (text) is
-  'An error of the caller as the answer to his request.';
-
--- file: procedures/internal/arguments/raise_request_error.sql
--- Raises: the error of reserve_one that p_sqlstate names, with its detail.
-create or replace function seckill_private.raise_request_error (
-  p_sqlstate text,
-  p_activity_id bigint,
-  p_skus text[],
-  p_request_id uuid,
-  p_region text,
-  p_digests bytea[]
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  case p_sqlstate
-    when 'SK001' then
-      perform seckill_private.require_dimension(seckill_private.missing_dimension(
-        (seckill_private.load_sale(p_activity_id)).limits, p_skus, p_digests));
-    when 'SK002' then
-      perform seckill_private.load_sale(p_activity_id);
-    when 'SK003' then
-      perform seckill_private.find_pools(p_activity_id, p_skus, p_region);
-    else
-      perform seckill_private.raise_error(p_sqlstate, 'request ' || p_request_id);
-  end case;
-end
-$function$;
-
-comment on function seckill_private.raise_request_error (
-  text, bigint, text[], uuid, text, bytea[]) is
-  'Raise what reserve_one answered as an error.';
-
--- file: procedures/internal/arguments/fault_in_payment.sql
--- What seckill.confirm would raise for its arguments; in a batch it is the row's own answer.
-create or replace function seckill_private.fault_in_payment (
-  p_user_id text,
-  p_reservation_id bigint,
-  p_payment_ref text
-)
-  returns text
-  language sql
-  immutable
-  parallel safe
-return case
-  when p_reservation_id is null
-    or coalesce(length(p_user_id), 0) not between 1 and 200
-    or length(p_payment_ref) not between 1 and 200
-    then 'SK001'
-end;
-
-comment on function seckill_private.fault_in_payment (text, bigint, text) is
-  'SK001 for a payment whose arguments make no sense, else null.';
-
--- file: procedures/internal/arguments/validate_refund.sql
--- Naming lines or quantities makes a refund partial, and a partial one needs a request id: without
--- it nobody could tell a second refund of one unit from a repeat of the first.
--- Raises: SK001.
-create or replace function seckill_private.validate_refund (
-  p_skus text[],
-  p_quantities integer[],
-  p_request_id uuid,
-  p_restock boolean,
-  p_restore_limits boolean
-)
-  returns void
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_fault text := case
-    when p_restock is null then 'p_restock must not be null'
-    when p_restore_limits is null then 'p_restore_limits must not be null'
-    when p_skus is null and p_quantities is null then null
-    when p_request_id is null then 'a partial refund needs p_request_id'
-    when cardinality(coalesce(p_skus, p_quantities::text[])) not between 1 and 50
-      then 'a refund names 1 to 50 lines'
-    when cardinality(p_skus) <> cardinality(p_quantities)
-      then 'p_skus and p_quantities must be equally long'
-    when exists (select from unnest(p_skus) as s (sku)
-                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
-      then 'p_skus must have 1 to 200 characters each'
-    when exists (select from unnest(p_quantities) as q (quantity)
-                  where q.quantity is null or q.quantity <= 0)
-      then 'p_quantities must be positive'
-  end;
-begin
-  if v_fault is not null then
-    perform seckill_private.raise_error('SK001', v_fault);
-  end if;
-end
-$function$;
-
-comment on function seckill_private.validate_refund (
-  text[], integer[], uuid, boolean, boolean) is
-  'Refuse a refund whose arguments make no sense, whatever the reservation.';
-
--- file: procedures/internal/arguments/asked_lines.sql
--- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
--- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
--- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
--- too, where quantities alone are not as many as the lines.
-create or replace function seckill_private.asked_lines (
-  p_reservation seckill_private.reservation,
-  p_skus text[],
-  p_quantities integer[]
-)
-  returns seckill.reservation_result
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_asked seckill.reservation_result;
-  v_skus text[] := p_skus;
-begin
-  if p_skus is null and p_quantities is not null then
-    v_skus := (seckill_private.lines_of(
-      p_reservation.pool_ids, p_reservation.quantities)).skus;
-    if cardinality(v_skus) <> cardinality(p_quantities) then
-      return null;
-    end if;
-  end if;
-  select array_agg(l.sku order by l.sku collate "C"),
-         case when p_quantities is not null then array_agg(l.units order by l.sku collate "C") end
-    into v_asked.skus, v_asked.quantities
-    from (select u.sku, least(sum(u.quantity), 2147483647)::integer as units
-            from unnest(v_skus, p_quantities) as u (sku, quantity)
-           group by u.sku) as l;
-  return v_asked;
-end
-$function$;
-
-comment on function seckill_private.asked_lines (
-  seckill_private.reservation, text[], integer[]) is
-  'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
-
 -- file: procedures/internal/arguments/validate_activity.sql
 -- The years are those that every client's calendar has.
 -- Raises: SK001.
@@ -687,44 +526,6 @@ $function$;
 comment on function seckill_private.validate_limit (
   bigint, text, text, text, text, bigint, text, interval, text, boolean) is
   'Refuse a limit that makes no sense.';
-
--- file: procedures/internal/arguments/validate_releases.sql
--- Raises: SK001.
-create or replace function seckill_private.validate_releases (
-  p_release_at timestamptz[],
-  p_quantities bigint[]
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_release_at timestamptz;
-  v_quantity bigint;
-begin
-  if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
-     or cardinality(p_release_at) <> cardinality(p_quantities) then
-    perform seckill_private.raise_error(
-      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
-  end if;
-  foreach v_release_at in array p_release_at loop
-    if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
-       or v_release_at > '9999-01-01 00:00:00+00' then
-      perform seckill_private.raise_error('SK001', 'p_release_at must lie between 1970 and 9999');
-    end if;
-  end loop;
-  foreach v_quantity in array p_quantities loop
-    perform seckill_private.require_units('p_quantities', v_quantity);
-  end loop;
-  if cardinality(p_release_at) <> (select count(distinct r) from unnest(p_release_at) as r) then
-    perform seckill_private.raise_error('SK001', 'p_release_at has an instant twice');
-  end if;
-end
-$function$;
-
-comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
-  'Refuse a schedule of releases that makes no sense.';
 
 -- file: procedures/internal/subjects/shard.sql
 -- Bits that buyer_key does not use, so that the buyers of one shard spread over the whole key.
@@ -937,57 +738,6 @@ $function$;
 comment on function seckill_private.list_checks (seckill_private.sale, text, bytea[]) is
   'Whether the subjects of a request are on no list that blocks and on every list that is '
   'required.';
-
--- file: procedures/internal/subjects/missing_dimension.sql
--- Does not raise the error itself: its signature, with the name of a table, would stand in the
--- error's context.
-create or replace function seckill_private.missing_dimension (
-  p_limits seckill_private.limit_version[],
-  p_skus text[],
-  p_digests bytea[]
-)
-  returns text
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_limit seckill_private.limit_version;
-begin
-  foreach v_limit in array coalesce(p_limits, '{}') loop
-    if v_limit.dimension <> 'user' and v_limit.required
-       and (v_limit.sku is null or v_limit.sku = any (p_skus))
-       and seckill_private.digest_of(p_digests, v_limit.dimension) is null then
-      return v_limit.dimension;
-    end if;
-  end loop;
-  return null;
-end
-$function$;
-
-comment on function seckill_private.missing_dimension (
-  seckill_private.limit_version[], text[], bytea[]) is
-  'A dimension that a limit on some lines requires and that a request does not name, or null.';
-
--- file: procedures/internal/subjects/require_dimension.sql
--- Raises: SK001.
-create or replace function seckill_private.require_dimension (
-  p_missing text
-)
-  returns void
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if p_missing is not null then
-    perform seckill_private.raise_error('SK001', 'p_subjects must have ' || quote_ident(p_missing));
-  end if;
-end
-$function$;
-
-comment on function seckill_private.require_dimension (text) is
-  'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
 
 -- file: procedures/internal/subjects/note_dimension.sql
 -- Purchases look only for lists of the dimensions that are noted here.
@@ -1210,9 +960,9 @@ comment on function seckill_private.begin_write () is
 
 -- file: procedures/internal/transactions/ensure_durable.sql
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
--- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
--- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
--- long flushed it. A standby shows only what is on disk, and can write nothing.
+-- ends with a commit record of its own, whose flush takes everything before it along. A minute after
+-- the row was decided (a wait for a lock ends after five seconds; who takes from several slots may
+-- wait for one after another) the WAL writer has long flushed it. A standby shows only what is on disk, and can write nothing.
 -- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
@@ -1223,7 +973,7 @@ create or replace function seckill_private.ensure_durable (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if p_written_at > clock_timestamp() - interval '10 seconds' and not pg_is_in_recovery() then
+  if p_written_at > clock_timestamp() - interval '1 minute' and not pg_is_in_recovery() then
     perform seckill_private.commit_durably();
     perform pg_logical_emit_message(true, '', '');
   end if;
@@ -1264,60 +1014,6 @@ comment on function seckill_private.now_at (timestamptz, bigint[], bigint, text)
   'The instant of a decision: the clock, but never before what these pools and this user have '
   'seen.';
 
--- file: procedures/internal/transactions/lock_all_digests.sql
--- Locks: the subjects of a batch beside its users, as lock_digests does, by the limits of all its
--- sales.
-create or replace function seckill_private.lock_all_digests (
-  p_requests seckill_private.request[],
-  p_sales seckill_private.sale[]
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  perform seckill_private.lock_digests(
-    array(select distinct d.digest
-            from unnest(p_requests) as r
-           cross join lateral unnest(r.digests) as d (digest)),
-    array(select l
-            from unnest(p_sales) as s
-           cross join lateral unnest(s.limits) as l));
-end
-$function$;
-
-comment on function seckill_private.lock_all_digests (
-  seckill_private.request[], seckill_private.sale[]) is
-  'Take the advisory locks of the subjects of a batch.';
-
--- file: procedures/internal/transactions/now_of_rows.sql
--- As seckill_private.now_at, for a batch: one instant for all, which none of its users and pools
--- has yet passed.
-create or replace function seckill_private.now_of_rows (
-  p_now timestamptz,
-  p_rows seckill_private.reservation[]
-)
-  returns timestamptz
-  language sql
-  volatile
-begin atomic
-  select greatest(
-           coalesce(p_now, clock_timestamp()),
-           (select max(s.seen_at)
-              from seckill_private.pool_slot as s
-             where s.pool_id = any (array(
-                     select unnest(r.pool_ids) from unnest(p_rows) as r))),
-           (select max(greatest(o.created_at, o.resolved_at, o.refunded_at))
-              from seckill_private.reservation as o
-             where o.buyer_key = any (array(select r.buyer_key from unnest(p_rows) as r))
-               and o.user_id = any (array(select r.user_id from unnest(p_rows) as r))));
-end;
-
-comment on function seckill_private.now_of_rows (
-  timestamptz, seckill_private.reservation[]) is
-  'The instant of a batch: the clock, but never before what its pools and users have seen.';
-
 -- file: procedures/internal/activities/find_sale.sql
 -- One statement, so that the limits and the revision that a reservation records belong together.
 -- A limit of the activity stands in for the global one of its name. Limits are sorted by name.
@@ -1352,6 +1048,7 @@ begin
            select d
              from seckill_private.list_dimension as d
             where d.activity_id = p_activity_id
+              and (d.required or d.blocking)
             order by d.dimension collate "C")
     into v_sale.activity, v_own, v_global, v_sale.limits_revision, v_lists
     from seckill_private.activity as a
@@ -1518,7 +1215,6 @@ begin
     v_check.retry := 'not_yet';
     if p_activity.starts_at > p_now then
       v_check.retry_at := p_activity.starts_at;
-      v_check.resets_at := p_activity.starts_at;
     end if;
   end if;
   return v_check;
@@ -1720,52 +1416,6 @@ $function$;
 comment on function seckill_private.change_state (bigint, text, text[], text, text) is
   'Bring an activity from one of some states to another.';
 
--- file: procedures/internal/activities/return_unsold.sql
--- Holds live on; closed makes what they release later follow to the inventory. What was not yet
--- released is released first.
--- Locks: the slots of the activity ascending, then inventory rows.
-create or replace function seckill_private.return_unsold (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_actor text
-)
-  returns bigint
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_pool_ids bigint[];
-  v_lines seckill_private.unit_line[];
-begin
-  select array_agg(p.pool_id) into v_pool_ids
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id;
-  perform from seckill_private.pool_slot as s
-    where s.pool_id = any (v_pool_ids)
-    order by s.pool_id, s.slot
-      for update;
-  perform seckill_private.release_due(
-    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
-  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
-    into v_lines
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (v_pool_ids)
-     and s.available > 0;
-  perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
-    p_actor);
-  update seckill_private.pool_slot as s
-     set closed = true
-   where s.pool_id = any (v_pool_ids);
-  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
-end
-$function$;
-
-comment on function seckill_private.return_unsold (timestamptz, bigint, text) is
-  'Give what is available in an activity back to the inventory, and shut its pools; units '
-  'returned.';
-
 -- file: procedures/internal/activities/lock_rules.sql
 -- A rule of one activity is changed under the activity's lock; a global one (null) needs none but
 -- the revision counter's, which whoever changes a limit takes.
@@ -1804,7 +1454,8 @@ create or replace function seckill_private.newcomer_units (
 begin atomic
   select case
            when exists (select from seckill_private.list_dimension as d
-                         where d.activity_id = p_activity_id)
+                         where d.activity_id = p_activity_id
+                           and (d.required or d.blocking))
              then 0
            else coalesce(
              min(case
@@ -1855,6 +1506,57 @@ $function$;
 
 comment on function seckill_private.note_rules (bigint) is
   'Note what stands now of an activity''s limits and lists, or of those on all activities (null).';
+
+-- file: procedures/internal/limits/require_dimension.sql
+-- Raises: SK001.
+create or replace function seckill_private.require_dimension (
+  p_missing text
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_missing is not null then
+    perform seckill_private.raise_error('SK001', 'p_subjects must have ' || quote_ident(p_missing));
+  end if;
+end
+$function$;
+
+comment on function seckill_private.require_dimension (text) is
+  'Refuse a request that lacks a dimension (missing_dimension); null: it lacks none.';
+
+-- file: procedures/internal/limits/missing_dimension.sql
+-- Does not raise the error itself: its signature, with the name of a table, would stand in the
+-- error's context.
+create or replace function seckill_private.missing_dimension (
+  p_limits seckill_private.limit_version[],
+  p_skus text[],
+  p_digests bytea[]
+)
+  returns text
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_limit seckill_private.limit_version;
+begin
+  foreach v_limit in array coalesce(p_limits, '{}') loop
+    if v_limit.dimension <> 'user' and v_limit.required
+       and (v_limit.sku is null or v_limit.sku = any (p_skus))
+       and seckill_private.digest_of(p_digests, v_limit.dimension) is null then
+      return v_limit.dimension;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
+comment on function seckill_private.missing_dimension (
+  seckill_private.limit_version[], text[], bytea[]) is
+  'A dimension that a limit on some lines requires and that a request does not name, or null.';
 
 -- file: procedures/internal/limits/midnight.sql
 -- Where clocks go back over midnight (Havana), a day begins twice: it begins at the first. Where
@@ -2203,11 +1905,11 @@ comment on function seckill_private.rolling_peak (
   'The most that any rolling window holds which a late payment falls into, without itself.';
 
 -- file: procedures/internal/limits/limit_use_of.sql
--- Read from the reservations of the subject, which is exact because every writer of them holds the
--- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
--- keeps the planner from counting each row once for every aggregate. A phone or an address is new
--- in most purchases, which then cost one probe.
+-- Read from the reservations of the subject, which is exact because every writer that may raise the
+-- use holds the subject's lock (lock_subject, lock_digests); sweeps and revocations lower it without.
+-- p_except leaves one out: a late payment is not its own competitor. Holds that ended are dated by
+-- their end, all else by the purchase. "offset 0" keeps the planner from counting each row once for
+-- every aggregate. A phone or an address is new in most purchases, which then cost one probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -2253,7 +1955,7 @@ begin
                    else seckill_private.counted(p_limit.metric, r, v_only, p_now)
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
-                 greatest(r.created_at, r.resolved_at) as seen_at
+                 greatest(r.created_at, r.resolved_at, r.refunded_at) as seen_at
             from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
           offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
@@ -2405,7 +2107,7 @@ comment on function seckill_private.limit_check (
 
 -- file: procedures/internal/limits/limits_at.sql
 -- Every change of a limit is one revision and one entry of the journal, so the revision of an
--- instant is the present one less the changes since. What applied then is found as load_sale finds
+-- instant is the present one less the changes since. What applied then is found as find_sale finds
 -- it now.
 create or replace function seckill_private.limits_at (
   p_activity_id bigint,
@@ -2519,7 +2221,7 @@ comment on function seckill_private.usage_at (
   'What one subject had used of a limit at an instant, and what the limit said of one more.';
 
 -- file: procedures/internal/limits/limit_checks.sql
--- One check for each limit that covers the order, by name (load_sale sorts them).
+-- One check for each limit that covers the order, by name (find_sale sorts them).
 create or replace function seckill_private.limit_checks (
   p_sale seckill_private.sale,
   p_user_id text,
@@ -2583,41 +2285,10 @@ comment on function seckill_private.usage_checks_at (timestamptz, bigint, text, 
   'What is used of each limit at a given instant (null: the clock); the body of '
   'seckill.limit_usage.';
 
--- file: procedures/internal/limits/late_check.sql
--- Which limits, and in which windows: limit_checks. What the subjects have done since the payment
--- read the clock is seen, so the decision is no older than that (seen_at).
-create or replace function seckill_private.late_check (
-  p_sale seckill_private.sale,
-  p_reservation seckill_private.reservation,
-  p_now timestamptz
-)
-  returns seckill_private.check
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_check seckill_private.check;
-  v_lines seckill.reservation_result :=
-    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
-begin
-  select min(c.answer), greatest(max(c.seen_at), p_now)
-    into v_check.answer, v_check.seen_at
-    from seckill_private.limit_checks(
-           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
-           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
-  return v_check;
-end
-$function$;
-
-comment on function seckill_private.late_check (
-  seckill_private.sale, seckill_private.reservation, timestamptz) is
-  'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
-
 -- file: procedures/internal/limits/limit_that_counts.sql
 -- A limit on all activities counts what was bought in each of them, for as long as its window is.
--- The last thing to count is a hold of the last moment, dated by its end (expired_holds). A day
--- more, since days and months are those of some zone.
+-- Holds that ended are dated by their end (expired_holds), 30 days after the last purchase at most
+-- (subject_keys). A day more, since days and months are those of some zone.
 create or replace function seckill_private.limit_that_counts (
   p_activity seckill_private.activity,
   p_now timestamptz
@@ -2631,7 +2302,8 @@ begin atomic
    where l.activity_id is null
      and l.until_revision is null
      and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
-     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
+     and (p_activity).closed_at
+         + case l.metric when 'expired_holds' then interval '30 days' else interval '0' end
          + case l.window_kind
              when 'rolling' then l.period
              when 'month' then interval '31 days'
@@ -2696,6 +2368,52 @@ $function$;
 
 comment on function seckill_private.end_limit (bigint, text) is
   'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
+
+-- file: procedures/internal/stock/return_unsold.sql
+-- Holds live on; closed makes what they release later follow to the inventory. What was not yet
+-- released is released first.
+-- Locks: the slots of the activity ascending, then inventory rows.
+create or replace function seckill_private.return_unsold (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_actor text
+)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_pool_ids bigint[];
+  v_lines seckill_private.unit_line[];
+begin
+  select array_agg(p.pool_id) into v_pool_ids
+    from seckill_private.pool as p
+   where p.activity_id = p_activity_id;
+  perform from seckill_private.pool_slot as s
+    where s.pool_id = any (v_pool_ids)
+    order by s.pool_id, s.slot
+      for update;
+  perform seckill_private.release_due(
+    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
+  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
+    into v_lines
+    from seckill_private.pool_slot as s
+   where s.pool_id = any (v_pool_ids)
+     and s.available > 0;
+  perform seckill_private.post_movements(
+    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
+    p_actor);
+  update seckill_private.pool_slot as s
+     set closed = true
+   where s.pool_id = any (v_pool_ids);
+  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+end
+$function$;
+
+comment on function seckill_private.return_unsold (timestamptz, bigint, text) is
+  'Give what is available in an activity back to the inventory, and shut its pools; units '
+  'returned.';
 
 -- file: procedures/internal/stock/pools_of_lines.sql
 -- Regions are matched exactly.
@@ -2897,54 +2615,8 @@ comment on function seckill_private.stock_returns (
   bigint, bigint, bigint, timestamptz, timestamptz, timestamptz) is
   'Whether a pool that has sold out may have units again, and when at the earliest.';
 
--- file: procedures/internal/stock/judge_stock.sql
--- Answers: sold_out; null while the pool has the units.
--- Retry, p_next_release, p_next_expiry: stock_returns.
-create or replace function seckill_private.judge_stock (
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_sku text,
-  p_quantity bigint,
-  p_balance seckill.availability_result,
-  p_next_release timestamptz,
-  p_next_expiry timestamptz,
-  p_now timestamptz
-)
-  returns seckill_private.check
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_check seckill_private.check;
-  v_returns record;
-begin
-  v_check.check_name := 'stock';
-  v_check.sku := p_sku;
-  v_check.used := p_balance.held + p_balance.sold;
-  v_check.maximum := p_balance.total;
-  v_check.remaining := p_balance.available;
-  if p_balance.available >= p_quantity then
-    return v_check;
-  end if;
-  v_check.answer := 'sold_out';
-  v_check.epoch := p_balance.epoch;
-  v_returns := seckill_private.stock_returns(
-    p_activity_id, p_pool_id, p_balance.held, p_next_release, p_next_expiry, p_now);
-  v_check.retry := v_returns.retry;
-  v_check.retry_at := v_returns.retry_at;
-  v_check.resets_at := v_check.retry_at;
-  return v_check;
-end
-$function$;
-
-comment on function seckill_private.judge_stock (
-  bigint, bigint, text, bigint, seckill.availability_result, timestamptz, timestamptz,
-  timestamptz) is
-  'Whether what a pool holds is enough for a line.';
-
 -- file: procedures/internal/stock/stock_check.sql
--- Answers, retry: judge_stock.
+-- Answers: sold_out; null while the pool has the units. Retry: stock_returns.
 create or replace function seckill_private.stock_check (
   p_activity_id bigint,
   p_pool_id bigint,
@@ -2957,13 +2629,29 @@ create or replace function seckill_private.stock_check (
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_check seckill_private.check;
+  v_balance seckill.availability_result :=
+    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now);
+  v_returns record;
 begin
-  return seckill_private.judge_stock(
-    p_activity_id, p_pool_id, p_sku, p_quantity,
-    seckill_private.pool_balance(p_activity_id, p_pool_id, p_now),
-    '-infinity',
+  v_check.check_name := 'stock';
+  v_check.sku := p_sku;
+  v_check.used := v_balance.held + v_balance.sold;
+  v_check.maximum := v_balance.total;
+  v_check.remaining := v_balance.available;
+  if v_balance.available >= p_quantity then
+    return v_check;
+  end if;
+  v_returns := seckill_private.stock_returns(
+    p_activity_id, p_pool_id, v_balance.held, '-infinity',
     (select min(s.next_expiry) from seckill_private.pool_slot as s where s.pool_id = p_pool_id),
     p_now);
+  v_check.answer := 'sold_out';
+  v_check.epoch := v_balance.epoch;
+  v_check.retry := v_returns.retry;
+  v_check.retry_at := v_returns.retry_at;
+  return v_check;
 end
 $function$;
 
@@ -3671,37 +3359,6 @@ $function$;
 
 comment on function seckill_private.slots_of (bigint) is
   'The counters of a pool''s slots added up; the other fields stay null.';
-
--- file: procedures/internal/stock/settle_pool.sql
--- Called with the slots of the activity locked: whoever has a hold in hand waits for us, so it is
--- passed over and stays due.
-create or replace function seckill_private.settle_pool (
-  p_now timestamptz,
-  p_activity_id bigint,
-  p_pool_id bigint,
-  p_actor text
-)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_lines seckill_private.unit_line[];
-begin
-  loop
-    v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
-    exit when v_lines is null;
-    perform seckill_private.post_movements(
-      p_now, 'expire', 'held', 'available', v_lines, p_actor);
-  end loop;
-  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
-end
-$function$;
-
-comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
-  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
 
 -- file: procedures/internal/stock/cut_available.sql
 -- Locks: none that the caller has not taken, and the inventory row.
@@ -4463,6 +4120,76 @@ end;
 comment on function seckill_private.add_slots (bigint) is
   'Make the slots that a pool is to have and has not.';
 
+-- file: procedures/internal/returns/validate_releases.sql
+-- Raises: SK001.
+create or replace function seckill_private.validate_releases (
+  p_release_at timestamptz[],
+  p_quantities bigint[]
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_release_at timestamptz;
+  v_quantity bigint;
+begin
+  if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
+     or cardinality(p_release_at) <> cardinality(p_quantities)
+     or array_ndims(p_release_at) > 1 or array_ndims(p_quantities) > 1 then
+    perform seckill_private.raise_error(
+      'SK001', 'p_release_at and p_quantities must be lists of equal length, 100 at most');
+  end if;
+  foreach v_release_at in array p_release_at loop
+    if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'
+       or v_release_at > '9999-01-01 00:00:00+00' then
+      perform seckill_private.raise_error('SK001', 'p_release_at must lie between 1970 and 9999');
+    end if;
+  end loop;
+  foreach v_quantity in array p_quantities loop
+    perform seckill_private.require_units('p_quantities', v_quantity);
+  end loop;
+  if cardinality(p_release_at) <> (select count(distinct r) from unnest(p_release_at) as r) then
+    perform seckill_private.raise_error('SK001', 'p_release_at has an instant twice');
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
+  'Refuse a schedule of releases that makes no sense.';
+
+-- file: procedures/internal/returns/settle_pool.sql
+-- Called with the slots of the activity locked: whoever has a hold in hand waits for us, so it is
+-- passed over and stays due.
+create or replace function seckill_private.settle_pool (
+  p_now timestamptz,
+  p_activity_id bigint,
+  p_pool_id bigint,
+  p_actor text
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_lines seckill_private.unit_line[];
+begin
+  loop
+    v_lines := seckill_private.pick_due_holds(
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
+    exit when v_lines is null;
+    perform seckill_private.post_movements(
+      p_now, 'expire', 'held', 'available', v_lines, p_actor);
+  end loop;
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
+end
+$function$;
+
+comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
+  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
+
 -- file: procedures/internal/returns/due_units.sql
 -- Units of a pool whose holds have ended, swept or not: they count as available.
 create or replace function seckill_private.due_units (
@@ -4555,40 +4282,51 @@ end;
 comment on function seckill_private.next_release (bigint, timestamptz) is
   'When the first release of a pool after an instant is; null where none is scheduled.';
 
--- file: procedures/internal/returns/scheduled_by.sql
+-- file: procedures/internal/returns/last_schedule.sql
 -- The schedule of a past instant is in the journal: the one that stood then was the last one asked
 -- for.
+create or replace function seckill_private.last_schedule (
+  p_pool_id bigint,
+  p_at timestamptz
+)
+  returns table (release_at timestamptz, quantity bigint)
+  language sql
+  stable
+begin atomic
+  select u.release_at::timestamp at time zone 'UTC', u.quantity::bigint
+    from (select e.arguments
+            from seckill_private.pool as p
+            join seckill_private.ops_entry as e
+              on e.activity_id = p.activity_id
+             and e.call = 'schedule_release'
+             and e.arguments ->> 'sku' = p.sku
+             and e.arguments ->> 'region' = p.region
+           where p.pool_id = p_pool_id
+             and e.at <= p_at
+           order by e.entry_id desc
+           limit 1) as s
+   cross join lateral rows from (
+           jsonb_array_elements_text(s.arguments -> 'release_at'),
+           jsonb_array_elements_text(s.arguments -> 'quantities')) as u (release_at, quantity);
+end;
+
+comment on function seckill_private.last_schedule (bigint, timestamptz) is
+  'The releases of a pool that were asked for by the last call before an instant.';
+
+-- file: procedures/internal/returns/scheduled_by.sql
+-- What was released and what was due by then: both counted as available.
 create or replace function seckill_private.scheduled_by (
   p_pool_id bigint,
   p_at timestamptz
 )
   returns bigint
-  language plpgsql
+  language sql
   stable
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_arguments jsonb;
-begin
-  select e.arguments into v_arguments
-    from seckill_private.pool as p
-    join seckill_private.ops_entry as e
-      on e.activity_id = p.activity_id
-     and e.call = 'schedule_release'
-     and e.arguments ->> 'sku' = p.sku
-     and e.arguments ->> 'region' = p.region
-   where p.pool_id = p_pool_id
-     and e.at <= p_at
-   order by e.entry_id desc
-   limit 1;
-  return (
-    select coalesce(sum(q.units::bigint), 0)::bigint
-      from rows from (
-             jsonb_array_elements_text(v_arguments -> 'release_at'),
-             jsonb_array_elements_text(v_arguments -> 'quantities')) as q (release_at, units)
-     where q.release_at::timestamp at time zone 'UTC' <= p_at);
-end
-$function$;
+begin atomic
+  select coalesce(sum(r.quantity), 0)::bigint
+    from seckill_private.last_schedule(p_pool_id, p_at) as r
+   where r.release_at <= p_at;
+end;
 
 comment on function seckill_private.scheduled_by (bigint, timestamptz) is
   'Units of a pool that were to be released by an instant, by the schedule that stood then.';
@@ -4953,34 +4691,48 @@ comment on function seckill_private.expire_due_at (timestamptz, integer, text) i
   'Settle up to p_limit ended holds of all activities; the body of seckill.expire_due.';
 
 -- file: procedures/internal/returns/releases_stand.sql
--- Compared as a set: two calls with the same releases need no second schedule.
+-- Compared as sets, and with what was asked for last: two calls with the same releases need no second
+-- schedule, also when the first of them were moved meanwhile. A cut takes units from the schedule,
+-- so what waits must be what was asked for.
 create or replace function seckill_private.releases_stand (
   p_pool_id bigint,
   p_release_at timestamptz[],
-  p_quantities bigint[]
+  p_quantities bigint[],
+  p_now timestamptz
 )
   returns boolean
   language sql
   stable
 begin atomic
-  select not exists (
-    (select r.release_at, r.quantity
-       from seckill_private.stock_release as r
-      where r.pool_id = p_pool_id)
-    except
+  with asked as (
     select u.release_at, u.quantity
-      from unnest(p_release_at, p_quantities) as u (release_at, quantity))
-   and cardinality(p_release_at) = (
-     select count(*) from seckill_private.stock_release as r where r.pool_id = p_pool_id);
+      from unnest(p_release_at, p_quantities) as u (release_at, quantity)
+  ), last as (
+    select l.release_at, l.quantity
+      from seckill_private.last_schedule(p_pool_id, 'infinity') as l
+  ), waiting as (
+    select r.release_at, r.quantity
+      from seckill_private.stock_release as r
+     where r.pool_id = p_pool_id
+  )
+  select not exists (table last except table asked)
+     and not exists (table asked except table last)
+     and not exists (table waiting except table asked)
+     and not exists (
+       select a.release_at, a.quantity from asked as a where a.release_at > p_now
+       except
+       table waiting);
 end;
 
-comment on function seckill_private.releases_stand (bigint, timestamptz[], bigint[]) is
+comment on function seckill_private.releases_stand (
+  bigint, timestamptz[], bigint[], timestamptz) is
   'Whether the schedule of a pool is this one already.';
 
 -- file: procedures/internal/returns/set_releases.sql
 -- What the old schedule kept back becomes available first; then the new one takes its units. A new
 -- release that is due already is made at once. What waits for its release is all in slot 0.
--- Locks: due holds by SKIP LOCKED; the pool's slots.
+-- Locks: due holds by SKIP LOCKED; the pool's slots, and those of the holds that are settled;
+--   inventory (settle_short).
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.set_releases (
   p_now timestamptz,
@@ -5276,6 +5028,7 @@ comment on function seckill_private.reservation_at (
 -- Subjects are not compared: a phone number corrected between two tries is still the same purchase.
 create or replace function seckill_private.same_request (
   p_reservation seckill_private.reservation,
+  p_user_id text,
   p_region text,
   p_skus text[],
   p_quantities integer[]
@@ -5289,15 +5042,17 @@ declare
   v_lines seckill.reservation_result :=
     seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
 begin
-  return v_lines.region = p_region
+  return p_reservation.user_id = p_user_id
+     and v_lines.region = p_region
      and v_lines.skus = p_skus
      and v_lines.quantities = p_quantities;
 end
 $function$;
 
 comment on function seckill_private.same_request (
-  seckill_private.reservation, text, text[], integer[]) is
-  'Whether a reservation was made for this region and these lines (merged, sorted by sku).';
+  seckill_private.reservation, text, text, text[], integer[]) is
+  'Whether a reservation was made by this user for this region and these lines (merged, sorted by '
+  'sku).';
 
 -- file: procedures/internal/reservations/request_row.sql
 -- Two users of one activity may share a key and a shard: who finds them beforehand can ask for both
@@ -5348,8 +5103,7 @@ declare
     seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
   if v_row.reservation_id is not null
-     and (v_row.user_id <> p_user_id
-          or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities)) then
+     and not seckill_private.same_request(v_row, p_user_id, p_region, p_skus, p_quantities) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;
@@ -5409,8 +5163,7 @@ declare
 begin
   if v_row.reservation_id is null then
     return null;
-  elsif v_row.user_id <> p_user_id
-        or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  elsif not seckill_private.same_request(v_row, p_user_id, p_region, p_skus, p_quantities) then
     return seckill_private.request_error('SK004');
   end if;
   return seckill_private.replay(
@@ -5421,6 +5174,62 @@ $function$;
 comment on function seckill_private.answer_again (
   timestamptz, bigint, text, uuid, text, text[], integer[]) is
   'The answer to a request id that the buyer has used before; a row of nulls where he has not.';
+
+-- file: procedures/internal/purchases/request_error.sql
+-- As reserve_batch shows it. A single call raises the error instead (raise_request_error).
+create or replace function seckill_private.request_error (
+  p_sqlstate text
+)
+  returns seckill.reserve_result
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_result seckill.reserve_result;
+begin
+  v_result.status := 'error';
+  v_result.error_code := p_sqlstate;
+  return v_result;
+end
+$function$;
+
+comment on function seckill_private.request_error (text) is
+  'An error of the caller as the answer to his request.';
+
+-- file: procedures/internal/purchases/raise_request_error.sql
+-- Raises: the error of reserve_one that p_sqlstate names, with its detail.
+create or replace function seckill_private.raise_request_error (
+  p_sqlstate text,
+  p_activity_id bigint,
+  p_skus text[],
+  p_request_id uuid,
+  p_region text,
+  p_digests bytea[]
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  case p_sqlstate
+    when 'SK001' then
+      perform seckill_private.require_dimension(seckill_private.missing_dimension(
+        (seckill_private.load_sale(p_activity_id)).limits, p_skus, p_digests));
+    when 'SK002' then
+      perform seckill_private.load_sale(p_activity_id);
+    when 'SK003' then
+      perform seckill_private.find_pools(p_activity_id, p_skus, p_region);
+    else
+      perform seckill_private.raise_error(p_sqlstate, 'request ' || p_request_id);
+  end case;
+end
+$function$;
+
+comment on function seckill_private.raise_request_error (
+  text, bigint, text[], uuid, text, bytea[]) is
+  'Raise what reserve_one answered as an error.';
 
 -- file: procedures/internal/purchases/gate_checks.sql
 -- In order of precedence: the sale, the stock of each line, the lists.
@@ -5728,8 +5537,7 @@ declare
 begin
   select a.state, a.starts_at, a.ends_at, a.hold_seconds, a.max_waiting,
          case when l.global_limits = 0 then a.newcomer_units else 0 end, l.revision, p.pool_id,
-         p.slot_rows, s.total, s.available, s.held, s.sold, s.epoch, s.next_expiry, s.next_release,
-         s.seen_at,
+         p.slot_rows, s.available, s.held, s.epoch, s.next_expiry, s.next_release, s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -5748,10 +5556,10 @@ begin
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
   if v_look.slot_rows > 1 then
-    select sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch),
-           min(s.next_expiry), min(s.next_release), max(s.seen_at)
-      into v_look.total, v_look.available, v_look.held, v_look.sold, v_look.epoch,
-           v_look.next_expiry, v_look.next_release, v_look.seen_at
+    select sum(s.available), sum(s.held), sum(s.epoch), min(s.next_expiry), min(s.next_release),
+           max(s.seen_at)
+      into v_look.available, v_look.held, v_look.epoch, v_look.next_expiry, v_look.next_release,
+           v_look.seen_at
       from seckill_private.pool_slot as s
      where s.pool_id = v_look.pool_id;
   end if;
@@ -6077,6 +5885,33 @@ comment on function seckill_private.explain_at (
   timestamptz, bigint, text, text[], integer[], uuid, text, bytea[]) is
   'Every check of a purchase at a given instant (null: the clock); the body of seckill.explain.';
 
+-- file: procedures/internal/batches/lock_all_digests.sql
+-- Locks: the subjects of a batch beside its users, as lock_digests does, by the limits of all its
+-- sales.
+create or replace function seckill_private.lock_all_digests (
+  p_requests seckill_private.request[],
+  p_sales seckill_private.sale[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.lock_digests(
+    array(select distinct d.digest
+            from unnest(p_requests) as r
+           cross join lateral unnest(r.digests) as d (digest)),
+    array(select l
+            from unnest(p_sales) as s
+           cross join lateral unnest(s.limits) as l));
+end
+$function$;
+
+comment on function seckill_private.lock_all_digests (
+  seckill_private.request[], seckill_private.sale[]) is
+  'Take the advisory locks of the subjects of a batch.';
+
 -- file: procedures/internal/batches/read_requests.sql
 -- Parallel arrays as requests, with what is wrong with each and its pool, where it has one.
 create or replace function seckill_private.read_requests (
@@ -6252,7 +6087,7 @@ declare
 begin
   return array(
     select q.plain and (
-             not q.covered
+             q.wanted = 0
              or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
                 and case
                   when q.keys is null and q.digest is null then q.wanted <= p_limit.maximum
@@ -6264,14 +6099,18 @@ begin
                                  then seckill_private.counted(p_limit.metric, o, v_only, p_now)
                                else 0
                              end), 0) + q.wanted <= p_limit.maximum
-                           and coalesce(max(greatest(o.created_at, o.resolved_at)) <= p_now, true)
+                           and coalesce(
+                             max(greatest(o.created_at, o.resolved_at, o.refunded_at)) <= p_now,
+                             true)
                       from seckill_private.reservations_of(
                              q.keys, q.user_id, p_activity.activity_id, q.digest) as o)
                 end)
       from (select r.ordinal, r.user_id, p_plain[r.ordinal] as plain,
-                   case p_limit.metric when 'units' then r.quantity else 1 end as wanted,
-                   r.activity_id = p_activity.activity_id
-                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case
+                     when r.activity_id = p_activity.activity_id
+                       then seckill_private.wanted(p_limit, array[r.sku], array[r.quantity])
+                     else 0
+                   end as wanted,
                    case when v_by_user and p_known[r.ordinal]
                      then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
                    end as keys,
@@ -6597,6 +6436,170 @@ $function$;
 comment on function seckill_private.reserve_batch_at (timestamptz, seckill_private.request[]) is
   'Reserve a batch of requests at a given instant (null: the clock); the body of '
   'seckill.reserve_batch.';
+
+-- file: procedures/internal/payments/fault_in_payment.sql
+-- What seckill.confirm would raise for its arguments; in a batch it is the row's own answer.
+create or replace function seckill_private.fault_in_payment (
+  p_user_id text,
+  p_reservation_id bigint,
+  p_payment_ref text
+)
+  returns text
+  language sql
+  immutable
+  parallel safe
+return case
+  when p_reservation_id is null
+    or seckill_private.fault_in_text('p_user_id', p_user_id) is not null
+    or p_payment_ref is not null
+       and seckill_private.fault_in_text('p_payment_ref', p_payment_ref) is not null
+    then 'SK001'
+end;
+
+comment on function seckill_private.fault_in_payment (text, bigint, text) is
+  'SK001 for a payment whose arguments make no sense, else null.';
+
+-- file: procedures/internal/payments/validate_refund.sql
+-- Naming lines or quantities makes a refund partial, and a partial one needs a request id: without
+-- it nobody could tell a second refund of one unit from a repeat of the first.
+-- Raises: SK001.
+create or replace function seckill_private.validate_refund (
+  p_skus text[],
+  p_quantities integer[],
+  p_request_id uuid,
+  p_restock boolean,
+  p_restore_limits boolean
+)
+  returns void
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_fault text := case
+    when p_restock is null then 'p_restock must not be null'
+    when p_restore_limits is null then 'p_restore_limits must not be null'
+    when p_skus is null and p_quantities is null then null
+    when p_request_id is null then 'a partial refund needs p_request_id'
+    when cardinality(coalesce(p_skus, p_quantities::text[])) not between 1 and 50
+      then 'a refund names 1 to 50 lines'
+    when cardinality(p_skus) <> cardinality(p_quantities)
+      then 'p_skus and p_quantities must be equally long'
+    when exists (select from unnest(p_skus) as s (sku)
+                  where seckill_private.fault_in_text('p_skus', s.sku) is not null)
+      then 'p_skus must have 1 to 200 characters each'
+    when exists (select from unnest(p_quantities) as q (quantity)
+                  where q.quantity is null or q.quantity <= 0)
+      then 'p_quantities must be positive'
+  end;
+begin
+  if v_fault is not null then
+    perform seckill_private.raise_error('SK001', v_fault);
+  end if;
+end
+$function$;
+
+comment on function seckill_private.validate_refund (
+  text[], integer[], uuid, boolean, boolean) is
+  'Refuse a refund whose arguments make no sense, whatever the reservation.';
+
+-- file: procedures/internal/payments/now_of_rows.sql
+-- As seckill_private.now_at, for a batch: one instant for all, which none of its users and pools
+-- has yet passed.
+create or replace function seckill_private.now_of_rows (
+  p_now timestamptz,
+  p_rows seckill_private.reservation[]
+)
+  returns timestamptz
+  language sql
+  volatile
+begin atomic
+  select greatest(
+           coalesce(p_now, clock_timestamp()),
+           (select max(s.seen_at)
+              from seckill_private.pool_slot as s
+             where s.pool_id = any (array(
+                     select unnest(r.pool_ids) from unnest(p_rows) as r))),
+           (select max(greatest(o.created_at, o.resolved_at, o.refunded_at))
+              from seckill_private.reservation as o
+             where o.buyer_key = any (array(select r.buyer_key from unnest(p_rows) as r))
+               and o.user_id = any (array(select r.user_id from unnest(p_rows) as r))));
+end;
+
+comment on function seckill_private.now_of_rows (
+  timestamptz, seckill_private.reservation[]) is
+  'The instant of a batch: the clock, but never before what its pools and users have seen.';
+
+-- file: procedures/internal/payments/late_check.sql
+-- Which limits, and in which windows: limit_checks. What the subjects have done since the payment
+-- read the clock is seen, so the decision is no older than that (seen_at).
+create or replace function seckill_private.late_check (
+  p_sale seckill_private.sale,
+  p_reservation seckill_private.reservation,
+  p_now timestamptz
+)
+  returns seckill_private.check
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_check seckill_private.check;
+  v_lines seckill.reservation_result :=
+    seckill_private.lines_of(p_reservation.pool_ids, p_reservation.quantities);
+begin
+  select min(c.answer), greatest(max(c.seen_at), p_now)
+    into v_check.answer, v_check.seen_at
+    from seckill_private.limit_checks(
+           p_sale, p_reservation.user_id, p_reservation.subjects, v_lines.skus,
+           v_lines.quantities, p_now, p_reservation.created_at, p_reservation.reservation_id) as c;
+  return v_check;
+end
+$function$;
+
+comment on function seckill_private.late_check (
+  seckill_private.sale, seckill_private.reservation, timestamptz) is
+  'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
+
+-- file: procedures/internal/payments/asked_lines.sql
+-- What a refund asks for, in one form, so that a repeat can be compared: merged by sku and sorted.
+-- Quantities without skus are those of the lines as they were reserved. Skus without quantities ask
+-- for all that remains of them; neither, for all that remains: then the fields stay null. They do,
+-- too, where quantities alone are not as many as the lines.
+create or replace function seckill_private.asked_lines (
+  p_reservation seckill_private.reservation,
+  p_skus text[],
+  p_quantities integer[]
+)
+  returns seckill.reservation_result
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_asked seckill.reservation_result;
+  v_skus text[] := p_skus;
+begin
+  if p_skus is null and p_quantities is not null then
+    v_skus := (seckill_private.lines_of(
+      p_reservation.pool_ids, p_reservation.quantities)).skus;
+    if cardinality(v_skus) <> cardinality(p_quantities) then
+      return null;
+    end if;
+  end if;
+  select array_agg(l.sku order by l.sku collate "C"),
+         case when p_quantities is not null then array_agg(l.units order by l.sku collate "C") end
+    into v_asked.skus, v_asked.quantities
+    from (select u.sku, least(sum(u.quantity), 2147483647)::integer as units
+            from unnest(v_skus, p_quantities) as u (sku, quantity)
+           group by u.sku) as l;
+  return v_asked;
+end
+$function$;
+
+comment on function seckill_private.asked_lines (
+  seckill_private.reservation, text[], integer[]) is
+  'The lines that a refund names, merged and sorted by sku; the other fields stay null.';
 
 -- file: procedures/internal/payments/lock_reservation.sql
 -- Locks: the user, then the reservation's row.
@@ -7469,9 +7472,12 @@ comment on function seckill_private.feed_cursor (
 -- The reverse of feed_cursor; null is the place before everything.
 -- A cursor that is older than the last drop of an archived activity, and stands before a row that
 -- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
+-- Takes the feed's fields and not its row: its signature stands in an error's context.
 -- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
 create or replace function seckill_private.feed_place (
-  p_feed seckill_private.feed,
+  p_generation text,
+  p_drops integer,
+  p_dropped_position bigint,
   p_cursor text
 )
   returns seckill_private.feed_place
@@ -7491,7 +7497,7 @@ begin
     '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_feed.generation then
+  elsif v_parts[1] <> p_generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
@@ -7500,7 +7506,7 @@ begin
   v_place.slot := v_parts[5];
   v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
   v_place.event_id := v_parts[7];
-  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+  if v_parts[2]::integer < p_drops and v_place.position < p_dropped_position then
     perform seckill_private.raise_error(
       'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
       'archive, and begin anew');
@@ -7509,7 +7515,7 @@ begin
 end
 $function$;
 
-comment on function seckill_private.feed_place (seckill_private.feed, text) is
+comment on function seckill_private.feed_place (text, integer, bigint, text) is
   'The place in the feed that a cursor stands for.';
 
 -- file: procedures/internal/history/feed_horizon.sql
@@ -8893,9 +8899,7 @@ declare
   v_row seckill_private.reservation;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
-  if p_request_id is null then
-    perform seckill_private.raise_error('SK001', 'p_request_id must not be null');
-  end if;
+  perform seckill_private.require_request_id(p_request_id);
   perform seckill_private.lock_subject('user', p_user_id);
   select r.* into v_row
     from seckill_private.reservation as r
@@ -8904,6 +8908,8 @@ begin
      and r.user_id = p_user_id
      and seckill_private.activity_of(r.reservation_id) = p_activity_id;
   if not found then
+    -- An older snapshot does not show what the lock has waited for: it is no proof of anything.
+    perform seckill_private.begin_write();
     perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
   end if;
   return seckill_private.read_reservation(v_row);
@@ -8914,7 +8920,8 @@ comment on function seckill.find_reservation (bigint, text, uuid) is
   'The reservation that a request id of this user led to: how a caller who got no answer learns '
   'it. A call that is being decided is waited for; one that has not reached the server yet is not, '
   'so SK008 is no proof that it never will: repeat the reserve to be sure. Raises SK001; SK008 '
-  'where there is none; 55P03 after five seconds of waiting.';
+  'where there is none; SK005 where it finds none and the transaction is not READ COMMITTED; 55P03 '
+  'after five seconds of waiting.';
 grant execute on function seckill.find_reservation (bigint, text, uuid) to seckill_app;
 
 -- file: procedures/buying/list_reservations.sql
@@ -9600,7 +9607,6 @@ begin
   end if;
   perform seckill_private.lock_activity(p_activity_id);
   perform seckill_private.note_dimension(p_activity_id, p_dimension, 'eligible');
-  perform seckill_private.note_rules(p_activity_id);
   update seckill_private.list_dimension as d
      set required = p_required
    where d.activity_id = p_activity_id
@@ -9610,6 +9616,7 @@ begin
   v_result.status := 'required';
   v_result.activity_id := p_activity_id;
   if not v_result.replayed then
+    perform seckill_private.note_rules(p_activity_id);
     perform seckill_private.ops_record(
       'require_eligibility', p_activity_id, null,
       jsonb_build_object('dimension', p_dimension, 'required', p_required), to_jsonb(v_result),
@@ -9885,7 +9892,8 @@ grant execute on function seckill.move_stock (
 
 -- file: procedures/running/schedule_release.sql
 -- Declarative: the schedule that stood is replaced, so that a repeat changes nothing.
--- Locks: the activity; due holds by SKIP LOCKED; the pool's slot.
+-- Locks: the activity; due holds by SKIP LOCKED; the pool's slots, and those of the holds that are
+--   settled; inventory (settle_short).
 create or replace function seckill.schedule_release (
   p_activity_id bigint,
   p_sku text,
@@ -9918,7 +9926,9 @@ begin
   v_result.activity_id := p_activity_id;
   v_result.sku := p_sku;
   v_result.region := p_region;
-  v_result.replayed := seckill_private.releases_stand(v_pool_id, p_release_at, p_quantities);
+  v_result.replayed := seckill_private.releases_stand(
+    v_pool_id, p_release_at, p_quantities,
+    seckill_private.now_at(null, array[v_pool_id], p_activity_id));
   if not v_result.replayed then
     perform seckill_private.set_releases(
       null, p_activity_id, v_pool_id, p_release_at, p_quantities, p_actor);
@@ -9945,7 +9955,7 @@ comment on function seckill.schedule_release (
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
   'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
-  'units scheduled; replayed where it stood like this already. Raises SK001, SK002, SK003, SK005, '
+  'units scheduled; replayed where the last call asked for the same and nothing was cut since. Raises SK001, SK002, SK003, SK005, '
   'SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;
@@ -10212,7 +10222,8 @@ create or replace function seckill.contract_version ()
 return 1;
 
 comment on function seckill.contract_version () is
-  'The number of the contract, by which a client sees whether it knows this schema. Revisions that add leave it; one that takes something away raises it.';
+  'The number of the contract, by which a client sees whether it knows this schema. Revisions that '
+  'add leave it; one that takes something away raises it.';
 grant execute on function seckill.contract_version () to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/inventory.sql
@@ -10438,7 +10449,8 @@ begin
     perform seckill_private.rebase_feed();
     select f.* into v_feed from seckill_private.feed as f;
   end if;
-  v_after := seckill_private.feed_place(v_feed, p_after);
+  v_after := seckill_private.feed_place(
+    v_feed.generation, v_feed.drops, v_feed.dropped_position, p_after);
   v_horizon := seckill_private.feed_horizon();
   return query
     select seckill_private.feed_cursor(v_feed, c.place), c.at, c.kind, p.activity_id,
@@ -10450,7 +10462,8 @@ begin
      order by c.place;
   if found then
     select f.* into v_feed from seckill_private.feed as f;
-    perform seckill_private.feed_place(v_feed, p_after);
+    perform seckill_private.feed_place(
+      v_feed.generation, v_feed.drops, v_feed.dropped_position, p_after);
     perform seckill_private.ensure_durable(clock_timestamp());
   end if;
 end

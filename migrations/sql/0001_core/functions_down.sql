@@ -269,6 +269,21 @@ drop function if exists seckill_private.resolve_reservation;
 -- file: procedures/internal/payments/lock_reservation.sql (dropped)
 drop function if exists seckill_private.lock_reservation;
 
+-- file: procedures/internal/payments/asked_lines.sql (dropped)
+drop function if exists seckill_private.asked_lines;
+
+-- file: procedures/internal/payments/late_check.sql (dropped)
+drop function if exists seckill_private.late_check;
+
+-- file: procedures/internal/payments/now_of_rows.sql (dropped)
+drop function if exists seckill_private.now_of_rows;
+
+-- file: procedures/internal/payments/validate_refund.sql (dropped)
+drop function if exists seckill_private.validate_refund;
+
+-- file: procedures/internal/payments/fault_in_payment.sql (dropped)
+drop function if exists seckill_private.fault_in_payment;
+
 -- file: procedures/internal/batches/reserve_batch_at.sql (dropped)
 drop function if exists seckill_private.reserve_batch_at;
 
@@ -292,6 +307,9 @@ drop function if exists seckill_private.sales_of;
 
 -- file: procedures/internal/batches/read_requests.sql (dropped)
 drop function if exists seckill_private.read_requests;
+
+-- file: procedures/internal/batches/lock_all_digests.sql (dropped)
+drop function if exists seckill_private.lock_all_digests;
 
 -- file: procedures/internal/purchases/explain_at.sql (dropped)
 drop function if exists seckill_private.explain_at;
@@ -328,6 +346,12 @@ drop function if exists seckill_private.decide;
 
 -- file: procedures/internal/purchases/gate_checks.sql (dropped)
 drop function if exists seckill_private.gate_checks;
+
+-- file: procedures/internal/purchases/raise_request_error.sql (dropped)
+drop function if exists seckill_private.raise_request_error;
+
+-- file: procedures/internal/purchases/request_error.sql (dropped)
+drop function if exists seckill_private.request_error;
 
 -- file: procedures/internal/reservations/answer_again.sql (dropped)
 drop function if exists seckill_private.answer_again;
@@ -404,6 +428,9 @@ drop function if exists seckill_private.pick_due_holds;
 -- file: procedures/internal/returns/scheduled_by.sql (dropped)
 drop function if exists seckill_private.scheduled_by;
 
+-- file: procedures/internal/returns/last_schedule.sql (dropped)
+drop function if exists seckill_private.last_schedule;
+
 -- file: procedures/internal/returns/next_release.sql (dropped)
 drop function if exists seckill_private.next_release;
 
@@ -415,6 +442,12 @@ drop function if exists seckill_private.first_expiry;
 
 -- file: procedures/internal/returns/due_units.sql (dropped)
 drop function if exists seckill_private.due_units;
+
+-- file: procedures/internal/returns/settle_pool.sql (dropped)
+drop function if exists seckill_private.settle_pool;
+
+-- file: procedures/internal/returns/validate_releases.sql (dropped)
+drop function if exists seckill_private.validate_releases;
 
 -- file: procedures/internal/slots/add_slots.sql (dropped)
 drop function if exists seckill_private.add_slots;
@@ -463,9 +496,6 @@ drop function if exists seckill_private.cut_unreleased;
 
 -- file: procedures/internal/stock/cut_available.sql (dropped)
 drop function if exists seckill_private.cut_available;
-
--- file: procedures/internal/stock/settle_pool.sql (dropped)
-drop function if exists seckill_private.settle_pool;
 
 -- file: procedures/internal/stock/slots_of.sql (dropped)
 drop function if exists seckill_private.slots_of;
@@ -524,9 +554,6 @@ drop function if exists seckill_private.next_position;
 -- file: procedures/internal/stock/stock_check.sql (dropped)
 drop function if exists seckill_private.stock_check;
 
--- file: procedures/internal/stock/judge_stock.sql (dropped)
-drop function if exists seckill_private.judge_stock;
-
 -- file: procedures/internal/stock/stock_returns.sql (dropped)
 drop function if exists seckill_private.stock_returns;
 
@@ -548,6 +575,9 @@ drop function if exists seckill_private.find_pools;
 -- file: procedures/internal/stock/pools_of_lines.sql (dropped)
 drop function if exists seckill_private.pools_of_lines;
 
+-- file: procedures/internal/stock/return_unsold.sql (dropped)
+drop function if exists seckill_private.return_unsold;
+
 -- file: procedures/internal/limits/end_limit.sql (dropped)
 drop function if exists seckill_private.end_limit;
 
@@ -556,9 +586,6 @@ drop function if exists seckill_private.limit_stands;
 
 -- file: procedures/internal/limits/limit_that_counts.sql (dropped)
 drop function if exists seckill_private.limit_that_counts;
-
--- file: procedures/internal/limits/late_check.sql (dropped)
-drop function if exists seckill_private.late_check;
 
 -- file: procedures/internal/limits/usage_checks_at.sql (dropped)
 drop function if exists seckill_private.usage_checks_at;
@@ -620,6 +647,12 @@ drop function if exists seckill_private.hour_of;
 -- file: procedures/internal/limits/midnight.sql (dropped)
 drop function if exists seckill_private.midnight;
 
+-- file: procedures/internal/limits/missing_dimension.sql (dropped)
+drop function if exists seckill_private.missing_dimension;
+
+-- file: procedures/internal/limits/require_dimension.sql (dropped)
+drop function if exists seckill_private.require_dimension;
+
 -- file: procedures/internal/activities/note_rules.sql (dropped)
 drop function if exists seckill_private.note_rules;
 
@@ -628,9 +661,6 @@ drop function if exists seckill_private.newcomer_units;
 
 -- file: procedures/internal/activities/lock_rules.sql (dropped)
 drop function if exists seckill_private.lock_rules;
-
--- file: procedures/internal/activities/return_unsold.sql (dropped)
-drop function if exists seckill_private.return_unsold;
 
 -- file: procedures/internal/activities/change_state.sql (dropped)
 drop function if exists seckill_private.change_state;
@@ -668,12 +698,6 @@ drop function if exists seckill_private.load_sale;
 -- file: procedures/internal/activities/find_sale.sql (dropped)
 drop function if exists seckill_private.find_sale;
 
--- file: procedures/internal/transactions/now_of_rows.sql (dropped)
-drop function if exists seckill_private.now_of_rows;
-
--- file: procedures/internal/transactions/lock_all_digests.sql (dropped)
-drop function if exists seckill_private.lock_all_digests;
-
 -- file: procedures/internal/transactions/now_at.sql (dropped)
 drop function if exists seckill_private.now_at;
 
@@ -704,12 +728,6 @@ drop function if exists seckill_private.change_list;
 -- file: procedures/internal/subjects/note_dimension.sql (dropped)
 drop function if exists seckill_private.note_dimension;
 
--- file: procedures/internal/subjects/require_dimension.sql (dropped)
-drop function if exists seckill_private.require_dimension;
-
--- file: procedures/internal/subjects/missing_dimension.sql (dropped)
-drop function if exists seckill_private.missing_dimension;
-
 -- file: procedures/internal/subjects/list_checks.sql (dropped)
 drop function if exists seckill_private.list_checks;
 
@@ -737,29 +755,11 @@ drop function if exists seckill_private.buyer_key;
 -- file: procedures/internal/subjects/shard.sql (dropped)
 drop function if exists seckill_private.shard;
 
--- file: procedures/internal/arguments/validate_releases.sql (dropped)
-drop function if exists seckill_private.validate_releases;
-
 -- file: procedures/internal/arguments/validate_limit.sql (dropped)
 drop function if exists seckill_private.validate_limit;
 
 -- file: procedures/internal/arguments/validate_activity.sql (dropped)
 drop function if exists seckill_private.validate_activity;
-
--- file: procedures/internal/arguments/asked_lines.sql (dropped)
-drop function if exists seckill_private.asked_lines;
-
--- file: procedures/internal/arguments/validate_refund.sql (dropped)
-drop function if exists seckill_private.validate_refund;
-
--- file: procedures/internal/arguments/fault_in_payment.sql (dropped)
-drop function if exists seckill_private.fault_in_payment;
-
--- file: procedures/internal/arguments/raise_request_error.sql (dropped)
-drop function if exists seckill_private.raise_request_error;
-
--- file: procedures/internal/arguments/request_error.sql (dropped)
-drop function if exists seckill_private.request_error;
 
 -- file: procedures/internal/arguments/fault_in_subjects.sql (dropped)
 drop function if exists seckill_private.fault_in_subjects;

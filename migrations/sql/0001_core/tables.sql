@@ -231,11 +231,12 @@ comment on column seckill_private.reservation.refunded_at is
 
 create sequence seckill_private.reservation_number maxvalue 68719476735 cycle;
 comment on sequence seckill_private.reservation_number is
-  'The lower 36 bits of a reservation id (seckill_private.reservation_id).';
+  'The lower 36 bits of a reservation id (seckill_private.next_reservation_id).';
 
 create sequence seckill_private.movement_number;
 -- The ledger: every movement of units after the hold, as double entry, and events that move none.
--- Append-only: no login role may touch it, and no function updates or deletes.
+-- Append-only: no login role may touch it, no function updates it, and only delete_activity deletes,
+-- of a sale that was archived.
 create table seckill_private.movement (
   activity_id bigint not null,
   movement_id bigint not null default nextval('seckill_private.movement_number'),

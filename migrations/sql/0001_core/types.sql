@@ -85,7 +85,8 @@ create type seckill.ops_result as (
 );
 comment on type seckill.ops_result is
   'Answer of the calls that run a sale. status: the activity''s state (draft, open, paused, '
-  'closed), or received, allocated, set, dropped, archived, dropping. replayed: nothing was changed, '
+  'closed), or received, allocated, moved, scheduled, set, dropped, required, added, removed, '
+  'blocked, unblocked, archived, dropping. replayed: nothing was changed, '
   'because it had been done before. quantity: units moved (negative: out of the pool or inventory), '
   'or rows deleted. total: units in the pool, or in the inventory for receive_stock.';
 
@@ -202,10 +203,8 @@ create type seckill_private.line_look as (
   limits_revision bigint,
   pool_id bigint,
   slot_rows integer,
-  total bigint,
   available bigint,
   held bigint,
-  sold bigint,
   epoch bigint,
   next_expiry timestamptz,
   next_release timestamptz,

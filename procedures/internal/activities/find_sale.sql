@@ -31,6 +31,7 @@ begin
            select d
              from seckill_private.list_dimension as d
             where d.activity_id = p_activity_id
+              and (d.required or d.blocking)
             order by d.dimension collate "C")
     into v_sale.activity, v_own, v_global, v_sale.limits_revision, v_lists
     from seckill_private.activity as a

@@ -10,7 +10,8 @@ create or replace function seckill_private.newcomer_units (
 begin atomic
   select case
            when exists (select from seckill_private.list_dimension as d
-                         where d.activity_id = p_activity_id)
+                         where d.activity_id = p_activity_id
+                           and (d.required or d.blocking))
              then 0
            else coalesce(
              min(case

@@ -24,7 +24,6 @@ begin
     v_check.retry := 'not_yet';
     if p_activity.starts_at > p_now then
       v_check.retry_at := p_activity.starts_at;
-      v_check.resets_at := p_activity.starts_at;
     end if;
   end if;
   return v_check;

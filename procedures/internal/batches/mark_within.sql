@@ -30,7 +30,7 @@ declare
 begin
   return array(
     select q.plain and (
-             not q.covered
+             q.wanted = 0
              or (v_by_user or q.digest is not null and q.digest <> all (v_twice))
                 and case
                   when q.keys is null and q.digest is null then q.wanted <= p_limit.maximum
@@ -42,14 +42,18 @@ begin
                                  then seckill_private.counted(p_limit.metric, o, v_only, p_now)
                                else 0
                              end), 0) + q.wanted <= p_limit.maximum
-                           and coalesce(max(greatest(o.created_at, o.resolved_at)) <= p_now, true)
+                           and coalesce(
+                             max(greatest(o.created_at, o.resolved_at, o.refunded_at)) <= p_now,
+                             true)
                       from seckill_private.reservations_of(
                              q.keys, q.user_id, p_activity.activity_id, q.digest) as o)
                 end)
       from (select r.ordinal, r.user_id, p_plain[r.ordinal] as plain,
-                   case p_limit.metric when 'units' then r.quantity else 1 end as wanted,
-                   r.activity_id = p_activity.activity_id
-                   and (p_limit.sku is null or r.sku = p_limit.sku) as covered,
+                   case
+                     when r.activity_id = p_activity.activity_id
+                       then seckill_private.wanted(p_limit, array[r.sku], array[r.quantity])
+                     else 0
+                   end as wanted,
                    case when v_by_user and p_known[r.ordinal]
                      then array[seckill_private.buyer_key(r.activity_id, r.user_id)]
                    end as keys,

@@ -1,9 +1,12 @@
 -- The reverse of feed_cursor; null is the place before everything.
 -- A cursor that is older than the last drop of an archived activity, and stands before a row that
 -- was dropped then, would pass over rows in silence. One that was begun anew since is fine.
+-- Takes the feed's fields and not its row: its signature stands in an error's context.
 -- Raises: SK001 when it is no cursor of this history; SK006 when rows after it were dropped.
 create or replace function seckill_private.feed_place (
-  p_feed seckill_private.feed,
+  p_generation text,
+  p_drops integer,
+  p_dropped_position bigint,
   p_cursor text
 )
   returns seckill_private.feed_place
@@ -23,7 +26,7 @@ begin
     '^([0-9a-f]{8})\.(\d{1,9})\.(\d{1,18})\.(\d{1,18})\.(\d{1,4})\.(e|\d{1,18})\.(\d{1,18})$');
   if v_parts is null then
     perform seckill_private.raise_error('SK001', 'p_after is no cursor of this feed');
-  elsif v_parts[1] <> p_feed.generation then
+  elsif v_parts[1] <> p_generation then
     perform seckill_private.raise_error(
       'SK001', 'p_after is a cursor from before a restore, or of another database: begin anew');
   end if;
@@ -32,7 +35,7 @@ begin
   v_place.slot := v_parts[5];
   v_place.version := case v_parts[6] when 'e' then '9223372036854775807' else v_parts[6] end;
   v_place.event_id := v_parts[7];
-  if v_parts[2]::integer < p_feed.drops and v_place.position < p_feed.dropped_position then
+  if v_parts[2]::integer < p_drops and v_place.position < p_dropped_position then
     perform seckill_private.raise_error(
       'SK006', 'rows after p_after were dropped with an archived activity: take them from its '
       'archive, and begin anew');
@@ -41,5 +44,5 @@ begin
 end
 $function$;
 
-comment on function seckill_private.feed_place (seckill_private.feed, text) is
+comment on function seckill_private.feed_place (text, integer, bigint, text) is
   'The place in the feed that a cursor stands for.';

@@ -1,4 +1,4 @@
--- One check for each limit that covers the order, by name (load_sale sorts them).
+-- One check for each limit that covers the order, by name (find_sale sorts them).
 create or replace function seckill_private.limit_checks (
   p_sale seckill_private.sale,
   p_user_id text,

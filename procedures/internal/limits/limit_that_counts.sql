@@ -1,6 +1,6 @@
 -- A limit on all activities counts what was bought in each of them, for as long as its window is.
--- The last thing to count is a hold of the last moment, dated by its end (expired_holds). A day
--- more, since days and months are those of some zone.
+-- Holds that ended are dated by their end (expired_holds), 30 days after the last purchase at most
+-- (subject_keys). A day more, since days and months are those of some zone.
 create or replace function seckill_private.limit_that_counts (
   p_activity seckill_private.activity,
   p_now timestamptz
@@ -14,7 +14,8 @@ begin atomic
    where l.activity_id is null
      and l.until_revision is null
      and l.window_kind in ('hour', 'day', 'week', 'month', 'rolling')
-     and (p_activity).closed_at + make_interval(secs => (p_activity).hold_seconds)
+     and (p_activity).closed_at
+         + case l.metric when 'expired_holds' then interval '30 days' else interval '0' end
          + case l.window_kind
              when 'rolling' then l.period
              when 'month' then interval '31 days'

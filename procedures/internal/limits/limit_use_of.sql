@@ -1,8 +1,8 @@
--- Read from the reservations of the subject, which is exact because every writer of them holds the
--- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
--- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
--- keeps the planner from counting each row once for every aggregate. A phone or an address is new
--- in most purchases, which then cost one probe.
+-- Read from the reservations of the subject, which is exact because every writer that may raise the
+-- use holds the subject's lock (lock_subject, lock_digests); sweeps and revocations lower it without.
+-- p_except leaves one out: a late payment is not its own competitor. Holds that ended are dated by
+-- their end, all else by the purchase. "offset 0" keeps the planner from counting each row once for
+-- every aggregate. A phone or an address is new in most purchases, which then cost one probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -48,7 +48,7 @@ begin
                    else seckill_private.counted(p_limit.metric, r, v_only, p_now)
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
-                 greatest(r.created_at, r.resolved_at) as seen_at
+                 greatest(r.created_at, r.resolved_at, r.refunded_at) as seen_at
             from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
           offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then

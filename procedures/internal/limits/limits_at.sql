@@ -1,5 +1,5 @@
 -- Every change of a limit is one revision and one entry of the journal, so the revision of an
--- instant is the present one less the changes since. What applied then is found as load_sale finds
+-- instant is the present one less the changes since. What applied then is found as find_sale finds
 -- it now.
 create or replace function seckill_private.limits_at (
   p_activity_id bigint,

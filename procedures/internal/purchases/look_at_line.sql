@@ -21,8 +21,7 @@ declare
 begin
   select a.state, a.starts_at, a.ends_at, a.hold_seconds, a.max_waiting,
          case when l.global_limits = 0 then a.newcomer_units else 0 end, l.revision, p.pool_id,
-         p.slot_rows, s.total, s.available, s.held, s.sold, s.epoch, s.next_expiry, s.next_release,
-         s.seen_at,
+         p.slot_rows, s.available, s.held, s.epoch, s.next_expiry, s.next_release, s.seen_at,
          exists (
            select from seckill_private.reservation as r
             where r.buyer_key = seckill_private.buyer_key(p_activity_id, p_user_id)
@@ -41,10 +40,10 @@ begin
    where a.activity_id = p_activity_id
      and a.dropped_at is null;
   if v_look.slot_rows > 1 then
-    select sum(s.total), sum(s.available), sum(s.held), sum(s.sold), sum(s.epoch),
-           min(s.next_expiry), min(s.next_release), max(s.seen_at)
-      into v_look.total, v_look.available, v_look.held, v_look.sold, v_look.epoch,
-           v_look.next_expiry, v_look.next_release, v_look.seen_at
+    select sum(s.available), sum(s.held), sum(s.epoch), min(s.next_expiry), min(s.next_release),
+           max(s.seen_at)
+      into v_look.available, v_look.held, v_look.epoch, v_look.next_expiry, v_look.next_release,
+           v_look.seen_at
       from seckill_private.pool_slot as s
      where s.pool_id = v_look.pool_id;
   end if;

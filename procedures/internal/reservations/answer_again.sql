@@ -19,8 +19,7 @@ declare
 begin
   if v_row.reservation_id is null then
     return null;
-  elsif v_row.user_id <> p_user_id
-        or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities) then
+  elsif not seckill_private.same_request(v_row, p_user_id, p_region, p_skus, p_quantities) then
     return seckill_private.request_error('SK004');
   end if;
   return seckill_private.replay(

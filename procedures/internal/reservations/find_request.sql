@@ -17,8 +17,7 @@ declare
     seckill_private.request_row(p_activity_id, p_user_id, p_request_id);
 begin
   if v_row.reservation_id is not null
-     and (v_row.user_id <> p_user_id
-          or not seckill_private.same_request(v_row, p_region, p_skus, p_quantities)) then
+     and not seckill_private.same_request(v_row, p_user_id, p_region, p_skus, p_quantities) then
     perform seckill_private.raise_error('SK004', 'request ' || p_request_id);
   end if;
   return v_row;

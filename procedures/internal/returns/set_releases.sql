@@ -1,6 +1,7 @@
 -- What the old schedule kept back becomes available first; then the new one takes its units. A new
 -- release that is due already is made at once. What waits for its release is all in slot 0.
--- Locks: due holds by SKIP LOCKED; the pool's slots.
+-- Locks: due holds by SKIP LOCKED; the pool's slots, and those of the holds that are settled;
+--   inventory (settle_short).
 -- Raises: SK007 when fewer units are available.
 create or replace function seckill_private.set_releases (
   p_now timestamptz,

@@ -1,7 +1,7 @@
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
--- ends with a commit record of its own, whose flush takes everything before it along. Ten seconds
--- after the row was decided (five of waiting for a lock at most, and then some) the WAL writer has
--- long flushed it. A standby shows only what is on disk, and can write nothing.
+-- ends with a commit record of its own, whose flush takes everything before it along. A minute after
+-- the row was decided (a wait for a lock ends after five seconds; who takes from several slots may
+-- wait for one after another) the WAL writer has long flushed it. A standby shows only what is on disk, and can write nothing.
 -- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
@@ -12,7 +12,7 @@ create or replace function seckill_private.ensure_durable (
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if p_written_at > clock_timestamp() - interval '10 seconds' and not pg_is_in_recovery() then
+  if p_written_at > clock_timestamp() - interval '1 minute' and not pg_is_in_recovery() then
     perform seckill_private.commit_durably();
     perform pg_logical_emit_message(true, '', '');
   end if;

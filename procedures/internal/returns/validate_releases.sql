@@ -13,9 +13,10 @@ declare
   v_quantity bigint;
 begin
   if p_release_at is null or p_quantities is null or cardinality(p_release_at) > 100
-     or cardinality(p_release_at) <> cardinality(p_quantities) then
+     or cardinality(p_release_at) <> cardinality(p_quantities)
+     or array_ndims(p_release_at) > 1 or array_ndims(p_quantities) > 1 then
     perform seckill_private.raise_error(
-      'SK001', 'p_release_at and p_quantities must be of equal length, 100 at most');
+      'SK001', 'p_release_at and p_quantities must be lists of equal length, 100 at most');
   end if;
   foreach v_release_at in array p_release_at loop
     if v_release_at is null or v_release_at < '1970-01-01 00:00:00+00'

@@ -24,7 +24,7 @@ declare
     when cardinality(p_skus) <> cardinality(p_quantities)
       then 'p_skus and p_quantities must be equally long'
     when exists (select from unnest(p_skus) as s (sku)
-                  where s.sku is null or s.sku = '' or length(s.sku) > 200)
+                  where seckill_private.fault_in_text('p_skus', s.sku) is not null)
       then 'p_skus must have 1 to 200 characters each'
     when exists (select from unnest(p_quantities) as q (quantity)
                   where q.quantity is null or q.quantity <= 0)

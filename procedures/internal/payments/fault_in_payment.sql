@@ -10,8 +10,9 @@ create or replace function seckill_private.fault_in_payment (
   parallel safe
 return case
   when p_reservation_id is null
-    or coalesce(length(p_user_id), 0) not between 1 and 200
-    or length(p_payment_ref) not between 1 and 200
+    or seckill_private.fault_in_text('p_user_id', p_user_id) is not null
+    or p_payment_ref is not null
+       and seckill_private.fault_in_text('p_payment_ref', p_payment_ref) is not null
     then 'SK001'
 end;
 
