@@ -1,7 +1,7 @@
 -- What this lets through nobody looks at again; what it does not, validate_request decides. So it
--- must never be more lenient than fault_in_buyer and fault_in_line, whose rules it has in the fewest
--- steps: what an expression might have to do is made ready in every transaction, even where it is
--- never done.
+-- must never be more lenient than fault_in_buyer and fault_in_line. Their rules stand here in the
+-- fewest steps: what an expression might have to do is made ready in every transaction, even where
+-- it is never done.
 create or replace function seckill_private.is_sound (
   p_activity_id bigint,
   p_user_id text,
