@@ -25,8 +25,9 @@ comment on function seckill.confirm (text, bigint, text) is
   'one. Answers: confirmed (late: the hold had ended, and the units were taken again); '
   'late_sold_out or late_limit_exceeded (the hold had ended, and stock or limit have gone to '
   'another purchase: refund the buyer; final); cancelled; refunded; duplicate_payment (confirmed '
-  'before, with another payment_ref or none). late_sold_out, late_limit_exceeded and duplicate_payment '
-  'leave an event in the ledger. A repeat gives the same answer, replayed; so does one without a '
-  'payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of waiting, or when others '
-  'are just settling the units that a late payment needs: nothing happened, try again.';
+  'before, with another payment_ref or none). late_sold_out, late_limit_exceeded and '
+  'duplicate_payment leave an event in the ledger. A repeat gives the same answer, replayed; so '
+  'does one without a payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of '
+  'waiting, or when others are just settling the units that a late payment needs: nothing '
+  'happened, try again.';
 grant execute on function seckill.confirm (text, bigint, text) to seckill_app;

@@ -187,6 +187,17 @@ class Round:
 
             wait_until(quiet, "the end of all calls", 30)
 
+    def errors(self) -> list[str]:
+        """Errors of calls, but for a late payment that is to come again (seckill.confirm, 55P03)."""
+        return [
+            one.error
+            for one in read_history(self.directory)
+            if one.outcome == "failed"
+            and not (
+                one.call == "confirm" and "holds that have ended are being settled" in one.error
+            )
+        ]
+
     def judge(self, dsn: str | None = None, *, loses: bool = False) -> Verdict:
         """What the history checker says; it must find nothing, unless the round is to lose.
 

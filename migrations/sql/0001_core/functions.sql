@@ -960,9 +960,10 @@ comment on function seckill_private.begin_write () is
 
 -- file: procedures/internal/transactions/ensure_durable.sql
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
--- ends with a commit record of its own, whose flush takes everything before it along. A minute after
--- the row was decided (a wait for a lock ends after five seconds; who takes from several slots may
--- wait for one after another) the WAL writer has long flushed it. A standby shows only what is on disk, and can write nothing.
+-- ends with a commit record of its own, whose flush takes everything before it along. A minute
+-- after the row was decided the WAL writer has long flushed it: a wait for a lock ends after five
+-- seconds, though who takes from several slots may wait for one after another. A standby shows only
+-- what is on disk, and can write nothing.
 -- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
@@ -1906,10 +1907,11 @@ comment on function seckill_private.rolling_peak (
 
 -- file: procedures/internal/limits/limit_use_of.sql
 -- Read from the reservations of the subject, which is exact because every writer that may raise the
--- use holds the subject's lock (lock_subject, lock_digests); sweeps and revocations lower it without.
--- p_except leaves one out: a late payment is not its own competitor. Holds that ended are dated by
--- their end, all else by the purchase. "offset 0" keeps the planner from counting each row once for
--- every aggregate. A phone or an address is new in most purchases, which then cost one probe.
+-- use holds the subject's lock (lock_subject, lock_digests); sweeps and revocations lower it
+-- without. p_except leaves one out: a late payment is not its own competitor. Holds that ended are
+-- dated by their end, all else by the purchase. "offset 0" keeps the planner from counting each row
+-- once for every aggregate. A phone or an address is new in most purchases, which then cost one
+-- probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -4691,9 +4693,9 @@ comment on function seckill_private.expire_due_at (timestamptz, integer, text) i
   'Settle up to p_limit ended holds of all activities; the body of seckill.expire_due.';
 
 -- file: procedures/internal/returns/releases_stand.sql
--- Compared as sets, and with what was asked for last: two calls with the same releases need no second
--- schedule, also when the first of them were moved meanwhile. A cut takes units from the schedule,
--- so what waits must be what was asked for.
+-- Compared as sets, and with what was asked for last: two calls with the same releases need no
+-- second schedule, also when the first of them were moved meanwhile. A cut takes units from the
+-- schedule, so what waits must be what was asked for.
 create or replace function seckill_private.releases_stand (
   p_pool_id bigint,
   p_release_at timestamptz[],
@@ -8553,11 +8555,11 @@ $function$;
 comment on procedure seckill.reserve_now (
   bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
   text, text, bigint, bigint, text, timestamptz, text) is
-  'reserve as a procedure, for callers in autocommit: call seckill.reserve_now(1, ''ann'', ''phone'', 1, '
-  'gen_random_uuid()). The row that comes back has the fields of reserve_result: they are the '
-  'parameters without p_, for which nothing is passed. The next buyer gets the pool''s row before '
-  'this purchase is on disk; the answer comes after. Inside a transaction block, a multi-statement '
-  'string or a pipeline: 2D000. Raises as reserve.';
+  'reserve as a procedure, for callers in autocommit: call seckill.reserve_now(1, ''ann'', '
+  '''phone'', 1, gen_random_uuid()). The row that comes back has the fields of reserve_result: they '
+  'are the parameters without p_, for which nothing is passed. The next buyer gets the pool''s row '
+  'before this purchase is on disk; the answer comes after. Inside a transaction block, a '
+  'multi-statement string or a pipeline: 2D000. Raises as reserve.';
 grant execute on procedure seckill.reserve_now (
   bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
   text, text, bigint, bigint, text, timestamptz, text) to seckill_app;
@@ -8661,10 +8663,11 @@ comment on function seckill.confirm (text, bigint, text) is
   'one. Answers: confirmed (late: the hold had ended, and the units were taken again); '
   'late_sold_out or late_limit_exceeded (the hold had ended, and stock or limit have gone to '
   'another purchase: refund the buyer; final); cancelled; refunded; duplicate_payment (confirmed '
-  'before, with another payment_ref or none). late_sold_out, late_limit_exceeded and duplicate_payment '
-  'leave an event in the ledger. A repeat gives the same answer, replayed; so does one without a '
-  'payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of waiting, or when others '
-  'are just settling the units that a late payment needs: nothing happened, try again.';
+  'before, with another payment_ref or none). late_sold_out, late_limit_exceeded and '
+  'duplicate_payment leave an event in the ledger. A repeat gives the same answer, replayed; so '
+  'does one without a payment_ref. Raises SK001, SK005, SK008; 55P03 after five seconds of '
+  'waiting, or when others are just settling the units that a late payment needs: nothing '
+  'happened, try again.';
 grant execute on function seckill.confirm (text, bigint, text) to seckill_app;
 
 -- file: procedures/buying/cancel.sql
@@ -9955,8 +9958,8 @@ comment on function seckill.schedule_release (
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
   'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
-  'units scheduled; replayed where the last call asked for the same and nothing was cut since. Raises SK001, SK002, SK003, SK005, '
-  'SK006 (closed), SK007 (fewer are available).';
+  'units scheduled; replayed where the last call asked for the same and nothing was cut since. '
+  'Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;
 

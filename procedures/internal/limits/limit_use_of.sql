@@ -1,8 +1,9 @@
 -- Read from the reservations of the subject, which is exact because every writer that may raise the
--- use holds the subject's lock (lock_subject, lock_digests); sweeps and revocations lower it without.
--- p_except leaves one out: a late payment is not its own competitor. Holds that ended are dated by
--- their end, all else by the purchase. "offset 0" keeps the planner from counting each row once for
--- every aggregate. A phone or an address is new in most purchases, which then cost one probe.
+-- use holds the subject's lock (lock_subject, lock_digests); sweeps and revocations lower it
+-- without. p_except leaves one out: a late payment is not its own competitor. Holds that ended are
+-- dated by their end, all else by the purchase. "offset 0" keeps the planner from counting each row
+-- once for every aggregate. A phone or an address is new in most purchases, which then cost one
+-- probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,

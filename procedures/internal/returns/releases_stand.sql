@@ -1,6 +1,6 @@
--- Compared as sets, and with what was asked for last: two calls with the same releases need no second
--- schedule, also when the first of them were moved meanwhile. A cut takes units from the schedule,
--- so what waits must be what was asked for.
+-- Compared as sets, and with what was asked for last: two calls with the same releases need no
+-- second schedule, also when the first of them were moved meanwhile. A cut takes units from the
+-- schedule, so what waits must be what was asked for.
 create or replace function seckill_private.releases_stand (
   p_pool_id bigint,
   p_release_at timestamptz[],

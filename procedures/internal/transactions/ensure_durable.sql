@@ -1,7 +1,8 @@
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
--- ends with a commit record of its own, whose flush takes everything before it along. A minute after
--- the row was decided (a wait for a lock ends after five seconds; who takes from several slots may
--- wait for one after another) the WAL writer has long flushed it. A standby shows only what is on disk, and can write nothing.
+-- ends with a commit record of its own, whose flush takes everything before it along. A minute
+-- after the row was decided the WAL writer has long flushed it: a wait for a lock ends after five
+-- seconds, though who takes from several slots may wait for one after another. A standby shows only
+-- what is on disk, and can write nothing.
 -- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
