@@ -61,6 +61,7 @@
 
 -- The sale: its state, its rules and their revisions, repeated ops calls
 \ir internal/activities/find_sale.sql
+\ir internal/activities/raise_unknown_activity.sql
 \ir internal/activities/load_sale.sql
 \ir internal/activities/is_on_sale.sql
 \ir internal/activities/sale_status.sql
@@ -131,7 +132,7 @@
 \ir internal/stock/level_positions.sql
 \ir internal/stock/ensure_pool.sql
 \ir internal/stock/slots_of.sql
-\ir internal/stock/settle_pool.sql
+\ir internal/stock/settle_pools.sql
 \ir internal/stock/cut_available.sql
 \ir internal/stock/cut_unreleased.sql
 \ir internal/stock/revoke_holds.sql

@@ -464,8 +464,8 @@ drop function if exists seckill_private.cut_unreleased;
 -- file: procedures/internal/stock/cut_available.sql (dropped)
 drop function if exists seckill_private.cut_available;
 
--- file: procedures/internal/stock/settle_pool.sql (dropped)
-drop function if exists seckill_private.settle_pool;
+-- file: procedures/internal/stock/settle_pools.sql (dropped)
+drop function if exists seckill_private.settle_pools;
 
 -- file: procedures/internal/stock/slots_of.sql (dropped)
 drop function if exists seckill_private.slots_of;
@@ -664,6 +664,9 @@ drop function if exists seckill_private.is_on_sale;
 
 -- file: procedures/internal/activities/load_sale.sql (dropped)
 drop function if exists seckill_private.load_sale;
+
+-- file: procedures/internal/activities/raise_unknown_activity.sql (dropped)
+drop function if exists seckill_private.raise_unknown_activity;
 
 -- file: procedures/internal/activities/find_sale.sql (dropped)
 drop function if exists seckill_private.find_sale;
