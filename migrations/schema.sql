@@ -636,7 +636,7 @@ $$;
 
 ALTER FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) IS 'End an activity for good. What is available, holds that have ended included, returns to the inventory at once (quantity: units); open holds live on, and what they release later follows. status: closed; replayed where it was closed already. Raises SK001, SK002, SK005; 55P03 after five seconds of waiting, when nothing happened.';
+COMMENT ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) IS 'End an activity for good. What is available, holds that have ended included, returns to the inventory at once (quantity: units); open holds live on, and what they release later follows. status: closed; replayed where it was closed already. Where nobody has swept ten thousands of holds, call expire_due first: whoever pays waits meanwhile. Raises SK001, SK002, SK005; 55P03 after five seconds of waiting, when nothing happened.';
 
 CREATE FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payment_ref text DEFAULT NULL::text) RETURNS seckill.resolve_result
     LANGUAGE plpgsql SECURITY DEFINER

@@ -3702,7 +3702,8 @@ comment on function seckill_private.slots_of (bigint) is
 -- file: procedures/internal/stock/settle_pools.sql
 -- Called with the slots of the activity locked, and the inventory that what comes back goes on to:
 -- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there are:
--- none may be missing in what the caller says afterwards. A sweeper at work leaves few.
+-- none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a hold;
+-- a sweeper at work leaves few.
 -- Locks: reservations by SKIP LOCKED.
 create or replace function seckill_private.settle_pools (
   p_now timestamptz,
@@ -9239,8 +9240,9 @@ $function$;
 comment on function seckill.close_activity (bigint, text) is
   'End an activity for good. What is available, holds that have ended included, returns to the '
   'inventory at once (quantity: units); open holds live on, and what they release later follows. '
-  'status: closed; replayed where it was closed already. Raises SK001, SK002, SK005; 55P03 after '
-  'five seconds of waiting, when nothing happened.';
+  'status: closed; replayed where it was closed already. Where nobody has swept ten thousands of '
+  'holds, call expire_due first: whoever pays waits meanwhile. Raises SK001, SK002, SK005; 55P03 '
+  'after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.close_activity (bigint, text) to seckill_ops;
 
 -- file: procedures/running/receive_stock.sql
