@@ -1742,9 +1742,10 @@ comment on function seckill_private.change_state (bigint, text, text[], text, te
   'Bring an activity from one of some states to another.';
 
 -- file: procedures/internal/activities/return_unsold.sql
--- Holds live on; closed makes what they release later follow to the inventory. Those that have ended
--- count as available, swept or not: they are given back first, and what was not yet released is
--- released. One that another call has in hand (a sweeper, a late payment) follows when that is done.
+-- Holds live on; closed makes what they release later follow to the inventory. Those that have
+-- ended count as available, swept or not: they are given back first, and what was not yet released
+-- is released. One that another call has in hand (a sweeper, a late payment) follows when that is
+-- done.
 -- Locks: the slots of the activity ascending; the inventory of all its skus, at once, since what
 --   pools in debt get back goes there too; reservations by SKIP LOCKED.
 create or replace function seckill_private.return_unsold (
@@ -3701,9 +3702,9 @@ comment on function seckill_private.slots_of (bigint) is
 
 -- file: procedures/internal/stock/settle_pools.sql
 -- Called with the slots of the activity locked, and the inventory that what comes back goes on to:
--- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there are:
--- none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a hold;
--- a sweeper at work leaves few.
+-- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there
+-- are: none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a
+-- hold; a sweeper at work leaves few.
 -- Locks: reservations by SKIP LOCKED.
 create or replace function seckill_private.settle_pools (
   p_now timestamptz,
@@ -5240,9 +5241,9 @@ comment on function seckill_private.show_reservation (seckill_private.reservatio
   'A reservation as its buyer sees it at an instant.';
 
 -- file: procedures/internal/reservations/read_reservation.sql
--- A read is an answer, too: who is told "held" must find it again after a crash. The first call that
--- drops a sale deletes its pools, and later ones its reservations: in between, and where it overtook
--- the caller, the region is null. Then there is nothing to be seen (drop_archived).
+-- A read is an answer, too: who is told "held" must find it again after a crash. The first call
+-- that drops a sale deletes its pools, and later ones its reservations: in between, and where it
+-- overtook the caller, the region is null. Then there is nothing to be seen (drop_archived).
 create or replace function seckill_private.read_reservation (
   p_reservation seckill_private.reservation
 )

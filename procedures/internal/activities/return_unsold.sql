@@ -1,6 +1,7 @@
--- Holds live on; closed makes what they release later follow to the inventory. Those that have ended
--- count as available, swept or not: they are given back first, and what was not yet released is
--- released. One that another call has in hand (a sweeper, a late payment) follows when that is done.
+-- Holds live on; closed makes what they release later follow to the inventory. Those that have
+-- ended count as available, swept or not: they are given back first, and what was not yet released
+-- is released. One that another call has in hand (a sweeper, a late payment) follows when that is
+-- done.
 -- Locks: the slots of the activity ascending; the inventory of all its skus, at once, since what
 --   pools in debt get back goes there too; reservations by SKIP LOCKED.
 create or replace function seckill_private.return_unsold (

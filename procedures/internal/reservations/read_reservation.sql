@@ -1,6 +1,6 @@
--- A read is an answer, too: who is told "held" must find it again after a crash. The first call that
--- drops a sale deletes its pools, and later ones its reservations: in between, and where it overtook
--- the caller, the region is null. Then there is nothing to be seen (drop_archived).
+-- A read is an answer, too: who is told "held" must find it again after a crash. The first call
+-- that drops a sale deletes its pools, and later ones its reservations: in between, and where it
+-- overtook the caller, the region is null. Then there is nothing to be seen (drop_archived).
 create or replace function seckill_private.read_reservation (
   p_reservation seckill_private.reservation
 )

@@ -1,7 +1,7 @@
 -- Called with the slots of the activity locked, and the inventory that what comes back goes on to:
--- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there are:
--- none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a hold;
--- a sweeper at work leaves few.
+-- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there
+-- are: none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a
+-- hold; a sweeper at work leaves few.
 -- Locks: reservations by SKIP LOCKED.
 create or replace function seckill_private.settle_pools (
   p_now timestamptz,
