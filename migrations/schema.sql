@@ -636,7 +636,7 @@ $$;
 
 ALTER FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) IS 'End an activity for good. What is available returns to the inventory at once (quantity: units); holds live on, and what they release later follows. status: closed; replayed where it was closed already. Raises SK001, SK002, SK005.';
+COMMENT ON FUNCTION seckill.close_activity(p_activity_id bigint, p_actor text) IS 'End an activity for good. What is available, holds that have ended included, returns to the inventory at once (quantity: units); open holds live on, and what they release later follows. status: closed; replayed where it was closed already. Where nobody has swept ten thousands of holds, call expire_due first: whoever pays waits meanwhile. Raises SK001, SK002, SK005; 55P03 after five seconds of waiting, when nothing happened.';
 
 CREATE FUNCTION seckill.confirm(p_user_id text, p_reservation_id bigint, p_payment_ref text DEFAULT NULL::text) RETURNS seckill.resolve_result
     LANGUAGE plpgsql SECURITY DEFINER
@@ -747,7 +747,8 @@ CREATE FUNCTION seckill.drop_archived(p_activity_id bigint, p_limit integer DEFA
     AS $$
 declare
   v_result seckill.ops_result;
-  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_activity seckill_private.activity := seckill_private.lock_activity(
+    p_activity_id, p_open_only => false, p_dropped_too => true);
   v_gone boolean := false;
 begin
   perform seckill_private.require_limit(p_limit);
@@ -924,6 +925,7 @@ CREATE FUNCTION seckill.find_reservation(p_activity_id bigint, p_user_id text, p
     AS $$
 declare
   v_row seckill_private.reservation;
+  v_result seckill.reservation_result;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
   perform seckill_private.require_request_id(p_request_id);
@@ -934,12 +936,15 @@ begin
      and r.request_id = p_request_id
      and r.user_id = p_user_id
      and seckill_private.activity_of(r.reservation_id) = p_activity_id;
-  if not found then
+  if found then
+    v_result := seckill_private.read_reservation(v_row);
+  end if;
+  if v_result.region is null then
     -- An older snapshot does not show what the lock has waited for: it is no proof of anything.
     perform seckill_private.begin_write();
     perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
   end if;
-  return seckill_private.read_reservation(v_row);
+  return v_result;
 end
 $$;
 
@@ -956,6 +961,7 @@ CREATE FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint)
     AS $$
 declare
   v_row seckill_private.reservation;
+  v_result seckill.reservation_result;
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
   if p_reservation_id is null then
@@ -967,10 +973,13 @@ begin
            seckill_private.activity_of(p_reservation_id), p_user_id)
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id;
-  if not found then
+  if found then
+    v_result := seckill_private.read_reservation(v_row);
+  end if;
+  if v_result.region is null then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
-  return seckill_private.read_reservation(v_row);
+  return v_result;
 end
 $$;
 
@@ -1037,7 +1046,7 @@ $$;
 
 ALTER FUNCTION seckill.inventory(p_sku text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of a hold that ends when its activity is closed arrive with the sweep (expire_due). Raises SK001.';
+COMMENT ON FUNCTION seckill.inventory(p_sku text) IS 'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of a hold that ends after its activity was closed are no longer in the pool, and arrive with the sweep (expire_due). Raises SK001.';
 
 CREATE FUNCTION seckill.limit_usage(p_activity_id bigint, p_user_id text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1109,11 +1118,13 @@ begin
               from seckill_private.activity as a
               join seckill_private.reservation as r
                 on r.buyer_key = seckill_private.buyer_key(a.activity_id, p_user_id)
-             where r.user_id = p_user_id
+             where a.dropped_at is null
+               and r.user_id = p_user_id
                and (p_activity_id is null or a.activity_id = p_activity_id)
              order by r.created_at desc, r.reservation_id desc
              limit p_limit) as d
-     cross join lateral seckill_private.read_reservation(d.r) as f;
+     cross join lateral seckill_private.read_reservation(d.r) as f
+     where f.region is not null;
 end
 $$;
 
@@ -1427,6 +1438,11 @@ begin
        cardinality(p_request_ids), cardinality(p_regions), cardinality(p_subjects)]))
      is not true then
     perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif greatest(
+          array_ndims(p_activity_ids), array_ndims(p_user_ids), array_ndims(p_skus),
+          array_ndims(p_quantities), array_ndims(p_request_ids), array_ndims(p_regions),
+          array_ndims(p_subjects)) > 1 then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be plain lists');
   elsif v_requests > 500 then
     perform seckill_private.raise_error('SK001', 'a batch takes 500 requests');
   end if;
@@ -5033,9 +5049,7 @@ begin
   select a.archived_at into v_archived_at
     from seckill_private.activity as a
    where a.activity_id = p_activity_id;
-  perform seckill_private.raise_error(
-    'SK002', 'activity ' || p_activity_id
-             || coalesce(' was archived at ' || (v_archived_at at time zone 'UTC'), ''));
+  perform seckill_private.raise_unknown_activity(p_activity_id, v_archived_at);
 end
 $$;
 
@@ -5043,7 +5057,7 @@ ALTER FUNCTION seckill_private.load_sale(p_activity_id bigint) OWNER TO seckill_
 
 COMMENT ON FUNCTION seckill_private.load_sale(p_activity_id bigint) IS 'The same as find_sale, of an activity that must be there.';
 
-CREATE FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean DEFAULT true) RETURNS seckill_private.activity
+CREATE FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean DEFAULT true, p_dropped_too boolean DEFAULT false) RETURNS seckill_private.activity
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5058,8 +5072,8 @@ begin
     from seckill_private.activity as a
    where a.activity_id = p_activity_id
      for no key update;
-  if not found then
-    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  if not found or v_activity.dropped_at is not null and not p_dropped_too then
+    perform seckill_private.raise_unknown_activity(p_activity_id, v_activity.archived_at);
   elsif p_open_only and v_activity.state = 'closed' then
     perform seckill_private.raise_error('SK006', 'the activity is closed');
   end if;
@@ -5067,9 +5081,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean, p_dropped_too boolean) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean) IS 'Lock an activity for an ops call.';
+COMMENT ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean, p_dropped_too boolean) IS 'Lock an activity for an ops call.';
 
 CREATE FUNCTION seckill_private.lock_all_digests(p_requests seckill_private.request[], p_sales seckill_private.sale[]) RETURNS void
     LANGUAGE plpgsql
@@ -6346,6 +6360,21 @@ ALTER FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_act
 
 COMMENT ON FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) IS 'Bring units from the inventory into a pool until its total is this.';
 
+CREATE FUNCTION seckill_private.raise_unknown_activity(p_activity_id bigint, p_archived_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform seckill_private.raise_error(
+    'SK002', 'activity ' || p_activity_id
+             || coalesce(' was archived at ' || (p_archived_at at time zone 'UTC'), ''));
+end
+$$;
+
+ALTER FUNCTION seckill_private.raise_unknown_activity(p_activity_id bigint, p_archived_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.raise_unknown_activity(p_activity_id bigint, p_archived_at timestamp with time zone) IS 'Refuse an activity that there is not; p_archived_at: that there was, and when it was archived.';
+
 CREATE FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) RETURNS seckill_private.request[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6403,7 +6432,7 @@ $$;
 
 ALTER FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) IS 'A reservation as its buyer sees it now, once it is on disk.';
+COMMENT ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) IS 'A reservation as its buyer sees it now, once it is on disk; its region is null where the sale was dropped.';
 
 CREATE FUNCTION seckill_private.rebase_feed() RETURNS void
     LANGUAGE plpgsql
@@ -7199,26 +7228,30 @@ CREATE FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_pool_ids bigint[];
+  v_pool_ids bigint[] := array(
+    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id);
+  v_now timestamptz;
   v_lines seckill_private.unit_line[];
 begin
-  select array_agg(p.pool_id) into v_pool_ids
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id;
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (v_pool_ids)
     order by s.pool_id, s.slot
       for update;
-  perform seckill_private.release_due(
-    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
+  perform from seckill_private.inventory as i
+    where i.sku = any (array(
+            select p.sku from seckill_private.pool as p where p.activity_id = p_activity_id))
+    order by i.sku collate "C"
+      for update;
+  v_now := seckill_private.now_at(p_now, v_pool_ids);
+  perform seckill_private.settle_pools(v_now, p_activity_id, v_pool_ids, p_actor);
+  perform seckill_private.release_due(v_now, 'infinity', v_pool_ids, p_actor);
   select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
     into v_lines
     from seckill_private.pool_slot as s
    where s.pool_id = any (v_pool_ids)
      and s.available > 0;
   perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
-    p_actor);
+    v_now, 'close', 'available', 'inventory', v_lines, p_actor);
   update seckill_private.pool_slot as s
      set closed = true
    where s.pool_id = any (v_pool_ids);
@@ -7415,7 +7448,8 @@ begin
     array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
     p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
-  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
+  perform seckill_private.settle_pools(
+    v_now, p_activity_id, array[v_pool_id], p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
   if p_expected_total <> v_before.total then
     perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
@@ -7484,7 +7518,7 @@ ALTER FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_cl
 
 COMMENT ON FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) IS 'The answers to the pending requests of a batch and to the one after them.';
 
-CREATE FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) RETURNS void
+CREATE FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7493,18 +7527,18 @@ declare
 begin
   loop
     v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
+      p_now, array[p_activity_id], p_pool_ids, null, 10000);
     exit when v_lines is null;
     perform seckill_private.post_movements(
       p_now, 'expire', 'held', 'available', v_lines, p_actor);
   end loop;
-  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
+  perform seckill_private.release_due(p_now, p_now, p_pool_ids, p_actor);
 end
 $$;
 
-ALTER FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) IS 'Give back the units of a pool whose holds have ended, and make the releases that are due.';
+COMMENT ON FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) IS 'Give back the units of some pools of an activity whose holds have ended, and make the releases that are due.';
 
 CREATE FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -8405,7 +8439,7 @@ SELECT
 
 ALTER VIEW seckill.sale_status OWNER TO seckill_owner;
 
-COMMENT ON VIEW seckill.sale_status IS 'One line for each activity. status: on_sale, not_started, paused, ended; units of all its pools.';
+COMMENT ON VIEW seckill.sale_status IS 'One line for each activity. status: on_sale, not_started, paused, ended; units of all its pools. One that was dropped is ended, and has no pools.';
 
 ALTER TABLE seckill_private.activity ALTER COLUMN activity_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME seckill_private.activity_activity_id_seq
@@ -8918,7 +8952,7 @@ REVOKE ALL ON FUNCTION seckill_private.lines_of(p_pool_ids bigint[], p_quantitie
 
 REVOKE ALL ON FUNCTION seckill_private.load_sale(p_activity_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.lock_activity(p_activity_id bigint, p_open_only boolean, p_dropped_too boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.lock_all_digests(p_requests seckill_private.request[], p_sales seckill_private.sale[]) FROM PUBLIC;
 
@@ -9010,6 +9044,8 @@ REVOKE ALL ON FUNCTION seckill_private.raise_request_error(p_sqlstate text, p_ac
 
 REVOKE ALL ON FUNCTION seckill_private.raise_total(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_total bigint, p_mode text, p_actor text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.raise_unknown_activity(p_activity_id bigint, p_archived_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.read_requests(p_activity_ids bigint[], p_user_ids text[], p_skus text[], p_quantities integer[], p_request_ids uuid[], p_regions text[], p_subjects jsonb[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.read_reservation(p_reservation seckill_private.reservation) FROM PUBLIC;
@@ -9095,7 +9131,7 @@ REVOKE ALL ON FUNCTION seckill_private.set_stock_total_at(p_now timestamp with t
 
 REVOKE ALL ON FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) FROM PUBLIC;
 

@@ -51,6 +51,7 @@
 
 -- The sale: its state, its rules and their revisions, repeated ops calls
 \ir internal/activities/find_sale.sql
+\ir internal/activities/raise_unknown_activity.sql
 \ir internal/activities/load_sale.sql
 \ir internal/activities/is_on_sale.sql
 \ir internal/activities/sale_status.sql
@@ -142,7 +143,7 @@
 
 -- Units that come back by the clock: ended holds, scheduled releases
 \ir internal/returns/validate_releases.sql
-\ir internal/returns/settle_pool.sql
+\ir internal/returns/settle_pools.sql
 \ir internal/returns/due_units.sql
 \ir internal/returns/first_expiry.sql
 \ir internal/returns/due_releases.sql

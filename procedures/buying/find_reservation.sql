@@ -18,6 +18,7 @@ create or replace function seckill.find_reservation (
 as $function$
 declare
   v_row seckill_private.reservation;
+  v_result seckill.reservation_result;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
   perform seckill_private.require_request_id(p_request_id);
@@ -28,12 +29,15 @@ begin
      and r.request_id = p_request_id
      and r.user_id = p_user_id
      and seckill_private.activity_of(r.reservation_id) = p_activity_id;
-  if not found then
+  if found then
+    v_result := seckill_private.read_reservation(v_row);
+  end if;
+  if v_result.region is null then
     -- An older snapshot does not show what the lock has waited for: it is no proof of anything.
     perform seckill_private.begin_write();
     perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
   end if;
-  return seckill_private.read_reservation(v_row);
+  return v_result;
 end
 $function$;
 

@@ -14,6 +14,7 @@ create or replace function seckill.get_reservation (
 as $function$
 declare
   v_row seckill_private.reservation;
+  v_result seckill.reservation_result;
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
   if p_reservation_id is null then
@@ -25,10 +26,13 @@ begin
            seckill_private.activity_of(p_reservation_id), p_user_id)
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id;
-  if not found then
+  if found then
+    v_result := seckill_private.read_reservation(v_row);
+  end if;
+  if v_result.region is null then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
-  return seckill_private.read_reservation(v_row);
+  return v_result;
 end
 $function$;
 

@@ -22,11 +22,13 @@ begin
               from seckill_private.activity as a
               join seckill_private.reservation as r
                 on r.buyer_key = seckill_private.buyer_key(a.activity_id, p_user_id)
-             where r.user_id = p_user_id
+             where a.dropped_at is null
+               and r.user_id = p_user_id
                and (p_activity_id is null or a.activity_id = p_activity_id)
              order by r.created_at desc, r.reservation_id desc
              limit p_limit) as d
-     cross join lateral seckill_private.read_reservation(d.r) as f;
+     cross join lateral seckill_private.read_reservation(d.r) as f
+     where f.region is not null;
 end
 $function$;
 

@@ -28,6 +28,11 @@ begin
        cardinality(p_request_ids), cardinality(p_regions), cardinality(p_subjects)]))
      is not true then
     perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif greatest(
+          array_ndims(p_activity_ids), array_ndims(p_user_ids), array_ndims(p_skus),
+          array_ndims(p_quantities), array_ndims(p_request_ids), array_ndims(p_regions),
+          array_ndims(p_subjects)) > 1 then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be plain lists');
   elsif v_requests > 500 then
     perform seckill_private.raise_error('SK001', 'a batch takes 500 requests');
   end if;

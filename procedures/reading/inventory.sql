@@ -28,5 +28,6 @@ $function$;
 
 comment on function seckill.inventory (text) is
   'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of '
-  'a hold that ends when its activity is closed arrive with the sweep (expire_due). Raises SK001.';
+  'a hold that ends after its activity was closed are no longer in the pool, and arrive with the '
+  'sweep (expire_due). Raises SK001.';
 grant execute on function seckill.inventory (text) to seckill_read, seckill_app, seckill_ops;

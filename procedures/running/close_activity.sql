@@ -1,4 +1,4 @@
--- Locks: the activity, its slots ascending, inventory rows ascending by sku.
+-- Locks: the activity; those of seckill_private.return_unsold.
 create or replace function seckill.close_activity (
   p_activity_id bigint,
   p_actor text default null
@@ -25,7 +25,9 @@ end
 $function$;
 
 comment on function seckill.close_activity (bigint, text) is
-  'End an activity for good. What is available returns to the inventory at once (quantity: units); '
-  'holds live on, and what they release later follows. status: closed; replayed where it was '
-  'closed already. Raises SK001, SK002, SK005.';
+  'End an activity for good. What is available, holds that have ended included, returns to the '
+  'inventory at once (quantity: units); open holds live on, and what they release later follows. '
+  'status: closed; replayed where it was closed already. Where nobody has swept ten thousands of '
+  'holds, call expire_due first: whoever pays waits meanwhile. Raises SK001, SK002, SK005; 55P03 '
+  'after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.close_activity (bigint, text) to seckill_ops;

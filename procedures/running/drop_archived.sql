@@ -15,7 +15,8 @@ create or replace function seckill.drop_archived (
 as $function$
 declare
   v_result seckill.ops_result;
-  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_activity seckill_private.activity := seckill_private.lock_activity(
+    p_activity_id, p_open_only => false, p_dropped_too => true);
   v_gone boolean := false;
 begin
   perform seckill_private.require_limit(p_limit);

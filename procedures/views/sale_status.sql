@@ -11,5 +11,5 @@ select a.activity_id, a.name,
 
 comment on view seckill.sale_status is
   'One line for each activity. status: on_sale, not_started, paused, ended; units of all its '
-  'pools.';
+  'pools. One that was dropped is ended, and has no pools.';
 grant select on seckill.sale_status to seckill_read, seckill_app, seckill_ops;

@@ -48,6 +48,17 @@ def test_archive_writes_checks_and_drops(ops, closed, tmp_path: Path):
     assert ops("archive", closed, tmp_path / "one", "--yes").status == 0, "it may be repeated"
 
 
+def test_a_drop_that_was_cut_off_goes_on(ops, closed, tmp_path: Path, db: Database):
+    assert ops("archive", closed, tmp_path, "--keep").status == 0
+    with db.connect("operator") as operator:
+        row = operator.execute("select quantity from seckill.drop_archived(%s, 1)", [closed])
+        assert [one.quantity for one in row] == [1]
+    done = ops("archive", closed, tmp_path, "--yes", "--json")
+    assert (done.status, done.json["deleted"]) == (0, 5), done.err
+    assert ops("archive", closed, tmp_path / "elsewhere", "--yes").status == 2, "too late for files"
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_an_export_that_was_cut_off_goes_on(ops, closed, tmp_path: Path):
     first = ops("archive", closed, tmp_path, "--keep", "--json")
     assert (first.status, first.json["deleted"]) == (0, None)

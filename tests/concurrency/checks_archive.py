@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from psycopg import Connection
 
-from tests.concurrency.sessions import Session, at_hand, describe, require, require_equal
+from tests.concurrency.sessions import Gate, Session, at_hand, describe, require, require_equal
 from tests.fix_database import Database
 from tests.fix_sale import Row, Sale, close_activity, confirm, one, open_sale, reserve
 
@@ -43,3 +43,31 @@ def archive_beside_payment(db: Database) -> None:
             require_equal(describe(archived), "archived", "archive")
             expected = "SK008" if archive_first else "duplicate_payment"
             require_equal(describe(paid), expected, "second payment")
+
+
+def list_reservations(connection: Connection[Any], user: str) -> list[Row]:
+    """seckill.list_reservations, of all sales."""
+    return connection.execute("select * from seckill.list_reservations(%s)", [user]).fetchall()
+
+
+def list_beside_drop(db: Database) -> None:
+    """A sale is dropped while its buyer is read his reservations: he sees it whole, or not at all.
+
+    The newer reservation is held up on its way; the older one's pool goes meanwhile.
+    """
+    user = f"reader {uuid4()}"
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
+        old, young = (open_sale(operator, sku=f"dropped_{uuid4()}") for _ in range(2))
+        for sale in (old, young):
+            held = reserve(buyer, sale, user=user).reservation_id
+            confirm(buyer, held, user=user, payment_ref="1")
+        close_activity(operator, old)
+        archive_activity(operator, old)
+    with Session(db) as reader, Gate(db) as gate:
+        gate.lock_stock()
+        require(reader.start(list_reservations, user).blocked, "the reader did not wait")
+        gate.connection.execute("select seckill.drop_archived(%s, 1)", [old.activity_id])
+        gate.open()
+        rows = reader.finish()
+        seen = [(row.activity_id, row.region, row.skus) for row in rows]
+    require_equal(seen, [(young.activity_id, young.region, [young.sku])], "what is listed")

@@ -81,9 +81,9 @@ def closes_with_shared_skus(db: Database) -> None:
 
 
 def sweep_of_closed_sales(db: Database) -> None:
-    """A sweep over two closed sales and a close of a third: all three return the same skus."""
+    """A close, then a sweep over two closed sales: all three return the same skus."""
     skus = f"a_{uuid4()}", f"b_{uuid4()}"
-    orders = skus, (skus[1], skus[0]), (skus[1], skus[0])
+    orders = (skus[1], skus[0]), skus, skus
     sales = [two_pools(db, units=1, skus=order) for order in orders]
     with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
         for pools in sales[:2]:
@@ -93,8 +93,8 @@ def sweep_of_closed_sales(db: Database) -> None:
             let_holds_end(db, pools[0])
     with sessions_of(db, 2, "operator") as (one, two), Gate(db) as gate:
         gate.lock_inventory(skus[0])
-        require(one.start(expire_due).blocked, "the sweep did not wait")
         require(two.start(close_activity, sales[2][0]).blocked, "close did not wait")
+        require(one.start(expire_due).blocked, "the sweep did not wait")
         gate.open()
         answers = describe(one.finish()), describe(two.finish())
     require_equal(answers, ("4", "closed"), "answers")

@@ -124,6 +124,26 @@ def move_beside_a_pool_in_debt(db: Database) -> None:
     require_books(db, own, debtor, *others)
 
 
+def close_of_a_pool_in_debt(db: Database) -> None:
+    """Of two pools the second owes what an ended hold has; the first has units to return."""
+    skus = three_skus()[::2]
+    own, debtor = pools_of(db, *skus)
+    others = pools_of(db, *skus)
+    with db.connect("buyer") as buyer, db.connect("operator") as operator:
+        require_equal(reserve(buyer, debtor, quantity=4).status, "held", "hold")
+        set_stock_total(operator, debtor, 2, "drain")
+    let_holds_end(db, own)
+    with Session(db, "operator") as closing, Session(db, "operator") as other, Gate(db) as gate:
+        gate.lock_inventory(skus[0])
+        require(other.start(close_activity, others[0]).blocked, "the other close did not wait")
+        require(closing.start(close_activity, own).blocked, "close did not wait")
+        gate.open()
+        answers = closing.finish(), other.finish()
+    require_equal([describe(answer) for answer in answers], ["closed", "closed"], "answers")
+    require_equal([answer.quantity for answer in answers], [6, 8], "units returned")
+    require_books(db, own, debtor, *others)
+
+
 def order_of_pools_in_debt(db: Database) -> None:
     """Of two pools in debt it gives back what ended in the second; the first comes free later."""
     skus = three_skus()[::2]

@@ -290,6 +290,10 @@ class Gate:
             [sale.activity_id],
         )
 
+    def lock_stock(self) -> None:
+        """All pools' hot rows, against readers too."""
+        self.connection.execute("lock table seckill_private.pool_slot in access exclusive mode")
+
     def lock_partitions(self) -> None:
         """The attaching of a partition."""
         self.connection.execute(

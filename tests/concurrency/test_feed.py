@@ -20,6 +20,7 @@ CHECKS = [
     checks.feed_is_durable,
     checks.beside_writers,
     checks_archive.archive_beside_payment,
+    checks_archive.list_beside_drop,
 ]
 
 

@@ -25,6 +25,7 @@ from tests.fix_database import Database
         stock.slots_made_while_an_order_waits,
         stock.revoke_beside_a_pool_in_debt,
         stock.move_beside_a_pool_in_debt,
+        stock.close_of_a_pool_in_debt,
         stock.order_of_pools_in_debt,
         stock.purchase_that_settles_twice,
     ],

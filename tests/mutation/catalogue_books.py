@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 from tests.concurrency import (
     checks_durable,
     checks_order,
+    checks_pairs,
     checks_running,
     checks_single,
+    checks_stock_order,
     checks_sweep,
 )
 from tests.mutation.planting import Edit, Mutation
@@ -230,8 +234,44 @@ BOOKS = [
     Mutation(
         "inventory rows locked in the order of the pools",
         (Edit("move_inventories", 'order by p.sku collate "C", p.pool_id', "order by p.pool_id"),),
+        caught_by=checks_order.sweep_of_closed_sales,
+        symptom="40P01",
+    ),
+    Mutation(
+        "inventory rows locked by the close in the order of its pools",
+        (
+            Edit(
+                "return_unsold",
+                'order by i.sku collate "C"\n',
+                "order by (select p.pool_id from seckill_private.pool as p"
+                " where p.activity_id = p_activity_id and p.sku = i.sku)\n",
+            ),
+        ),
         caught_by=checks_order.closes_with_shared_skus,
         symptom="40P01",
+    ),
+    Mutation(
+        "inventory rows locked by the close as it goes",
+        (
+            Edit(
+                "return_unsold", "where i.sku = any (array(", "where false and i.sku = any (array("
+            ),
+        ),
+        caught_by=checks_stock_order.close_of_a_pool_in_debt,
+        symptom="40P01",
+    ),
+    Mutation(
+        "a close that leaves ended holds to the sweeper",
+        (
+            Edit(
+                "return_unsold",
+                "  perform seckill_private.settle_pools("
+                "v_now, p_activity_id, v_pool_ids, p_actor);\n",
+                "",
+            ),
+        ),
+        caught_by=functools.partial(checks_pairs.pair, first="close", second="close"),
+        symptom=r"'2 = 0 \+ 1 \+ 1', '2'\], expected",
     ),
     Mutation(
         "the close of an activity that nobody locked",

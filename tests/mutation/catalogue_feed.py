@@ -58,4 +58,10 @@ FEED = [
         caught_by=checks_archive.archive_beside_payment,
         symptom="the second did not wait",
     ),
+    Mutation(
+        "a reservation listed without its pools",
+        (Edit("list_reservations", "where f.region is not null", "where true"),),
+        caught_by=checks_archive.list_beside_drop,
+        symptom="what is listed: .*None",
+    ),
 ]

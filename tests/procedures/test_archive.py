@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from psycopg import Connection
@@ -34,6 +34,7 @@ from tests.procedures.instants import (
     refused,
     sale_between,
 )
+from tests.procedures.rules import allocate_stock, receive_stock
 
 PARTS = {
     "activity": 1,
@@ -272,6 +273,128 @@ def test_calls_about_a_dropped_sale_say_that_it_was_archived(operator, buyer, re
             call(buyer, paid.reservation_id, user=paid.user_id)
     reader.execute("select * from seckill.pool").fetchall()
     reader.execute("select * from seckill.sale_status").fetchall()
+
+
+def find(connection: Connection[Any], sale: Sale, user: str, request_id: UUID) -> Row:
+    """seckill.find_reservation."""
+    return one(
+        connection,
+        "select * from seckill.find_reservation(%(id)s, %(user)s, %(request_id)s)",
+        id=sale.activity_id,
+        user=user,
+        request_id=request_id,
+    )
+
+
+def test_nobody_sees_a_reservation_of_a_sale_that_is_being_dropped(operator, buyer, superuser):
+    sale = over(operator, buyer)
+    paid = next(row for row in history(operator, sale) if row.kind == "confirm")
+    request_id = get_reservation(buyer, paid.reservation_id, user=paid.user_id).request_id
+    young = open_sale(operator, sku="young")
+    kept = reserve(buyer, young, user=paid.user_id).reservation_id
+    archive(operator, sale)
+    superuser.execute(
+        "update seckill_private.reservation set created_at = now() + interval '1 hour'"
+        " where reservation_id = %s",
+        [paid.reservation_id],
+    )
+    drop(operator, sale, 1)
+    assert rows_left(superuser, sale) > 0
+    with refused("SK008"):
+        get_reservation(buyer, paid.reservation_id, user=paid.user_id)
+    with refused("SK008"):
+        find(buyer, sale, paid.user_id, request_id)
+    for activity_id, limit in ((None, 1), (None, 10000), (sale.activity_id, 10000)):
+        listed = buyer.execute(
+            "select * from seckill.list_reservations(%s, %s, %s)",
+            [paid.user_id, activity_id, limit],
+        ).fetchall()
+        assert all(row.activity_id != sale.activity_id for row in listed)
+        assert all(None not in (row.region, row.skus, row.quantities) for row in listed)
+        assert [row.reservation_id for row in listed][:1] == [kept] * (activity_id is None)
+
+
+# Every other call that names an activity. What it asks for stood, or made sense, before the drop.
+ABOUT_A_SALE = {
+    "open_activity": "%(id)s",
+    "pause_activity": "%(id)s",
+    "resume_activity": "%(id)s",
+    "close_activity": "%(id)s",
+    "archive_activity": "%(id)s",
+    "update_activity": "%(id)s, p_name => 'another'",
+    "allocate_stock": "%(id)s, %(sku)s, 1, gen_random_uuid()",
+    "move_stock": "%(id)s, %(sku)s, 1, '*', 'north', gen_random_uuid()",
+    "set_slots": "%(id)s, %(sku)s, 2",
+    "set_stock_total": "%(id)s, %(sku)s, 1, 'floor'",
+    "schedule_release": "%(id)s, %(sku)s, '*', '{}', '{}'",
+    "set_limit": "%(id)s, 'one', 'user', 'units', 'activity', 1",
+    "drop_limit": "%(id)s, 'units_per_user'",
+    "require_eligibility": "%(id)s, 'user', true",
+    "add_eligible": "%(id)s, 'user', '{ann}'",
+    "remove_eligible": "%(id)s, 'user', '{ann}'",
+    "block": "%(id)s, 'user', '{ann}'",
+    "unblock": "%(id)s, 'user', '{ann}'",
+    "set_queue_limit": "%(id)s, 1",
+    "export_activity": "%(id)s, 'pool'",
+    "availability": "%(id)s, %(sku)s",
+    "reserve_lines": "%(id)s, 'ann', array[%(sku)s], '{1}', gen_random_uuid()",
+    "explain": "%(id)s, 'ann', %(sku)s, 1, gen_random_uuid()",
+    "limit_usage": "%(id)s, 'ann'",
+    "limit_usage_at": "%(id)s, 'ann', now()",
+    "stock_at": "%(id)s, %(sku)s, now()",
+    "history": "%(id)s",
+    "reconcile": "%(id)s",
+}
+
+
+def test_every_call_about_a_sale_that_is_being_dropped_says_so(operator, buyer, superuser):
+    sale = over(operator, buyer)
+    archive(operator, sale)
+    drop(operator, sale, 1)
+    assert rows_left(superuser, sale) > 0
+    for name, arguments in ABOUT_A_SALE.items():
+        with refused("SK002") as refusal:
+            operator.execute(
+                f"select * from seckill.{name}({arguments})".encode(),
+                {"id": sale.activity_id, "sku": sale.sku},
+            )
+        assert "was archived at" in refusal.detail, name
+    assert drop(operator, sale, 1).status == "dropping"
+
+
+def test_what_stays_of_a_sale_that_was_dropped(operator, buyer, reader):
+    sale = over(operator, buyer)
+    archive(operator, sale)
+    drop(operator, sale, 1)
+    for _ in ("in part", "all of it"):
+        seen = {
+            view: reader.execute(
+                f"select * from seckill.{view} where activity_id = %s".encode(), [sale.activity_id]
+            ).fetchall()
+            for view in ("activity", "pool", "limit_rule", "sale_status")
+        }
+        assert [len(rows) for rows in seen.values()] == [1, 0, 0, 1]
+        (line,) = seen["sale_status"]
+        assert (line.status, line.pools, line.total, line.sold) == ("ended", 0, 0, 0)
+        calls = reader.execute(
+            "select call from seckill.ops_history(%s)", [sale.activity_id]
+        ).fetchall()
+        assert [row.call for row in calls][:2] == ["drop_archived", "archive_activity"]
+        drop_all(operator, sale)
+
+
+def test_an_answered_call_is_repeated_after_the_drop(operator, buyer):
+    sale = open_sale(operator, units=0)
+    receive_stock(operator, sale.sku, 1)
+    request_id = uuid4()
+    assert allocate_stock(operator, sale, 1, request_id=request_id).replayed is False
+    close_activity(operator, sale)
+    archive(operator, sale)
+    drop_all(operator, sale)
+    again = allocate_stock(operator, sale, 1, request_id=request_id)
+    assert (again.status, again.replayed, again.total) == ("allocated", True, 1)
+    with refused("SK002"):
+        allocate_stock(operator, sale, 1, request_id=uuid4())
 
 
 def test_a_limit_on_all_sales_keeps_what_it_counts(operator, buyer, superuser):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from tests.fix_sale import (
+    Sale,
+    add_units,
     availability,
     cancel,
     close_activity,
     confirm,
+    get_reservation,
     one,
     open_sale,
     reserve,
+    set_stock_total,
     violations,
 )
 from tests.procedures.instants import (
@@ -26,8 +32,11 @@ from tests.procedures.instants import (
     new_name,
     refused,
     sale_between,
+    stored_state,
+    time_passes,
     units_of,
 )
+from tests.procedures.rules import reserve_lines, set_slots
 
 
 def test_available_units_return_at_once(operator, buyer):
@@ -99,6 +108,61 @@ def test_what_holds_release_later_follows(operator, superuser):
     assert kinds(operator, sale) == [
         *("allocate", "cancel", "close", "confirm", "expire", "hold", "hold", "hold")
     ]
+    assert violations(operator, sale) == []
+
+
+def test_holds_that_have_ended_return_at_once_swept_or_not(operator, superuser):
+    sale = sale_between(operator, superuser, units=10)
+    ann = hold_at(superuser, sale, OPENS, quantity=4)
+    bob = hold_at(superuser, sale, OPENS + HOLD / 2, user="bob", quantity=3)
+    time_passes(superuser, sale, OPENS + HOLD)
+    assert stored_state(superuser, ann) == "held", "somebody has swept it already"
+    assert availability(operator, sale).available == 7
+    assert close_activity(operator, sale).quantity == 7
+    assert units_of(operator, sale.sku) == 7
+    now = availability(operator, sale)
+    assert (now.total, now.available, now.held) == (3, 0, 3)
+    assert get_reservation(superuser, ann).status == "expired"
+    assert confirm(superuser, ann).status == "late_sold_out"
+    assert confirm(superuser, bob, user="bob").status == "confirmed"
+    assert units_of(operator, sale.sku) == 7
+    assert kinds(operator, sale) == [
+        *("allocate", "close", "confirm", "expire", "hold", "hold", "late_sold_out")
+    ]
+    assert violations(operator, sale) == []
+
+
+def test_ended_orders_return_from_all_their_pools_and_slots(operator, buyer, superuser):
+    sale = open_sale(operator, units=8, sku=new_name())
+    other = Sale(sale.activity_id, new_name(), sale.region)
+    add_units(operator, other, 5)
+    set_slots(operator, sale, 4)
+    for number in range(8):
+        reserve(buyer, sale, user=f"user {number}")
+    for user in ("ann", "bob"):
+        lines = [(other.sku, 2)]
+        assert reserve_lines(buyer, other, lines, user=user).status == "held"
+    cancel(buyer, reserve(buyer, other).reservation_id)
+    time_passes(superuser, sale, datetime.now(UTC) + timedelta(hours=1))
+    before = [availability(buyer, pool).available for pool in (sale, other)]
+    assert before == [8, 5]
+    assert close_activity(operator, sale).quantity == 13
+    assert [units_of(operator, pool.sku) for pool in (sale, other)] == before
+    assert [availability(buyer, pool).total for pool in (sale, other)] == [0, 0]
+    assert violations(operator, sale) == []
+
+
+def test_ended_holds_pay_what_the_pool_owes_first(operator, superuser):
+    sale = sale_between(operator, superuser, units=10)
+    hold_at(superuser, sale, OPENS, quantity=6)
+    set_stock_total(operator, sale, 4, "drain")
+    assert units_of(operator, sale.sku) == 4
+    time_passes(superuser, sale, OPENS + HOLD)
+    assert availability(operator, sale).available == 4
+    assert close_activity(operator, sale).quantity == 4
+    assert units_of(operator, sale.sku) == 10
+    assert availability(operator, sale).total == 0
+    assert "drain" in kinds(operator, sale)
     assert violations(operator, sale) == []
 
 

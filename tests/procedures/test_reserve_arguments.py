@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import Connection
 
 from tests.fix_sale import (
+    Row,
     Sale,
     availability,
     one,
@@ -136,3 +138,49 @@ def test_a_batch_takes_five_hundred_and_no_more(operator, buyer):
     assert availability(buyer, sale).held == 0
     assert [row.status for row in reserve_batch(buyer, *requests[:500])] == ["held"] * 500
     assert violations(operator, sale) == []
+
+
+BATCH = {
+    "p_activity_ids": "array[%(id)s, %(id)s]::bigint[]",
+    "p_user_ids": "array['ann', 'bob']",
+    "p_skus": "array[%(sku)s, %(sku)s]",
+    "p_quantities": "array[1, 1]",
+    "p_request_ids": "array[gen_random_uuid(), gen_random_uuid()]",
+    "p_regions": "array['*', '*']",
+    "p_subjects": "array['{}', '{}']::jsonb[]",
+}
+
+
+def batch(connection: Connection[Any], sale: Sale, **arrays: str) -> list[Row]:
+    """seckill.reserve_batch for ann and bob, some of its arrays written otherwise."""
+    arguments = ", ".join(f"{name} => {text}" for name, text in (BATCH | arrays).items())
+    return connection.execute(
+        f"select * from seckill.reserve_batch({arguments})".encode(),
+        {"id": sale.activity_id, "sku": sale.sku},
+    ).fetchall()
+
+
+@pytest.mark.parametrize("name", BATCH)
+@pytest.mark.parametrize("shape", ["of two rows", "of one row", "shorter", "empty", "null"])
+def test_a_batch_takes_plain_lists_of_one_length(operator, buyer, name, shape):
+    sale = open_sale(operator)
+    plain = BATCH[name]
+    text = {
+        "of two rows": f"(select array_agg(array[u]) from unnest({plain}) as u)",
+        "of one row": f"array[{plain}]",
+        "shorter": f"({plain})[1:1]",
+        "empty": f"({plain})[1:0]",
+        "null": "null",
+    }[shape]
+    with refused("SK001"):
+        batch(buyer, sale, **{name: text})
+    assert availability(buyer, sale).held == 0
+
+
+def test_a_batch_whose_arrays_all_have_two_rows_is_refused(operator, buyer):
+    sale = open_sale(operator)
+    with refused("SK001"):
+        batch(buyer, sale, **{name: f"array[{text}]" for name, text in BATCH.items()})
+    assert [row.status for row in batch(buyer, sale)] == ["held", "held"]
+    empty = {name: f"({text})[1:0]" for name, text in BATCH.items()}
+    assert batch(buyer, sale, **empty) == []

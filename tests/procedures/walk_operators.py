@@ -315,7 +315,13 @@ class Operators(Walk):
             return
         if what == "close":
             self.pools_see_the_time()
-            call_for(self.operator, "close_activity", self.sales[number])
+            back = sum(
+                self.model.available(number, *pool, self.now)
+                + self.model.later(number, *pool, self.now)
+                for pool in sale.pools
+            )
+            # Swept or not, what has ended is given back at once.
+            assert call_for(self.operator, "close_activity", self.sales[number]).quantity == back
             # closed_at is the clock's; global limits pass over what was closed long before.
             self.superuser.execute(
                 "update seckill_private.activity set closed_at = %s where activity_id = %s",

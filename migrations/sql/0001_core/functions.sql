@@ -1073,6 +1073,27 @@ comment on function seckill_private.find_sale (bigint) is
   'An activity, the limits that apply in it and its lists, as they stand; nulls where there is '
   'none.';
 
+-- file: procedures/internal/activities/raise_unknown_activity.sql
+-- Raises: SK002.
+create or replace function seckill_private.raise_unknown_activity (
+  p_activity_id bigint,
+  p_archived_at timestamptz
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform seckill_private.raise_error(
+    'SK002', 'activity ' || p_activity_id
+             || coalesce(' was archived at ' || (p_archived_at at time zone 'UTC'), ''));
+end
+$function$;
+
+comment on function seckill_private.raise_unknown_activity (bigint, timestamptz) is
+  'Refuse an activity that there is not; p_archived_at: that there was, and when it was archived.';
+
 -- file: procedures/internal/activities/load_sale.sql
 -- Raises: SK002.
 create or replace function seckill_private.load_sale (
@@ -1094,9 +1115,7 @@ begin
   select a.archived_at into v_archived_at
     from seckill_private.activity as a
    where a.activity_id = p_activity_id;
-  perform seckill_private.raise_error(
-    'SK002', 'activity ' || p_activity_id
-             || coalesce(' was archived at ' || (v_archived_at at time zone 'UTC'), ''));
+  perform seckill_private.raise_unknown_activity(p_activity_id, v_archived_at);
 end
 $function$;
 
@@ -1260,10 +1279,12 @@ comment on function seckill_private.refuse_archived (bigint) is
 -- file: procedures/internal/activities/lock_activity.sql
 -- Ops calls about one activity go one after another. Buyers never lock its row.
 -- Locks: the activity's row, before any slot.
--- Raises: SK001, SK002, SK005; SK006 when it is closed and p_open_only.
+-- Raises: SK001, SK005; SK002, also when it was dropped and not p_dropped_too; SK006 when it is
+--   closed and p_open_only.
 create or replace function seckill_private.lock_activity (
   p_activity_id bigint,
-  p_open_only boolean default true
+  p_open_only boolean default true,
+  p_dropped_too boolean default false
 )
   returns seckill_private.activity
   language plpgsql
@@ -1281,8 +1302,8 @@ begin
     from seckill_private.activity as a
    where a.activity_id = p_activity_id
      for no key update;
-  if not found then
-    perform seckill_private.raise_error('SK002', 'activity ' || p_activity_id);
+  if not found or v_activity.dropped_at is not null and not p_dropped_too then
+    perform seckill_private.raise_unknown_activity(p_activity_id, v_activity.archived_at);
   elsif p_open_only and v_activity.state = 'closed' then
     perform seckill_private.raise_error('SK006', 'the activity is closed');
   end if;
@@ -1290,7 +1311,7 @@ begin
 end
 $function$;
 
-comment on function seckill_private.lock_activity (bigint, boolean) is
+comment on function seckill_private.lock_activity (bigint, boolean, boolean) is
   'Lock an activity for an ops call.';
 
 -- file: procedures/internal/activities/ops_replay.sql
@@ -2372,9 +2393,12 @@ comment on function seckill_private.end_limit (bigint, text) is
   'Begin a new revision of the limits, in which the limit of this name stands no more; its number.';
 
 -- file: procedures/internal/stock/return_unsold.sql
--- Holds live on; closed makes what they release later follow to the inventory. What was not yet
--- released is released first.
--- Locks: the slots of the activity ascending, then inventory rows.
+-- Holds live on; closed makes what they release later follow to the inventory. Those that have
+-- ended count as available, swept or not: they are given back first, and what was not yet released
+-- is released. One that another call has in hand (a sweeper, a late payment) follows when that is
+-- done.
+-- Locks: the slots of the activity ascending; the inventory of all its skus, at once, since what
+--   pools in debt get back goes there too; reservations by SKIP LOCKED.
 create or replace function seckill_private.return_unsold (
   p_now timestamptz,
   p_activity_id bigint,
@@ -2386,26 +2410,30 @@ create or replace function seckill_private.return_unsold (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_pool_ids bigint[];
+  v_pool_ids bigint[] := array(
+    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id);
+  v_now timestamptz;
   v_lines seckill_private.unit_line[];
 begin
-  select array_agg(p.pool_id) into v_pool_ids
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id;
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (v_pool_ids)
     order by s.pool_id, s.slot
       for update;
-  perform seckill_private.release_due(
-    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
+  perform from seckill_private.inventory as i
+    where i.sku = any (array(
+            select p.sku from seckill_private.pool as p where p.activity_id = p_activity_id))
+    order by i.sku collate "C"
+      for update;
+  v_now := seckill_private.now_at(p_now, v_pool_ids);
+  perform seckill_private.settle_pools(v_now, p_activity_id, v_pool_ids, p_actor);
+  perform seckill_private.release_due(v_now, 'infinity', v_pool_ids, p_actor);
   select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
     into v_lines
     from seckill_private.pool_slot as s
    where s.pool_id = any (v_pool_ids)
      and s.available > 0;
   perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
-    p_actor);
+    v_now, 'close', 'available', 'inventory', v_lines, p_actor);
   update seckill_private.pool_slot as s
      set closed = true
    where s.pool_id = any (v_pool_ids);
@@ -3682,7 +3710,8 @@ begin
     array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
     p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
-  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
+  perform seckill_private.settle_pools(
+    v_now, p_activity_id, array[v_pool_id], p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
   if p_expected_total <> v_before.total then
     perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
@@ -4161,13 +4190,16 @@ $function$;
 comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
   'Refuse a schedule of releases that makes no sense.';
 
--- file: procedures/internal/returns/settle_pool.sql
--- Called with the slots of the activity locked: whoever has a hold in hand waits for us, so it is
--- passed over and stays due.
-create or replace function seckill_private.settle_pool (
+-- file: procedures/internal/returns/settle_pools.sql
+-- Called with the slots of the activity locked, and the inventory that what comes back goes on to:
+-- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there
+-- are: none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a
+-- hold; a sweeper at work leaves few.
+-- Locks: reservations by SKIP LOCKED.
+create or replace function seckill_private.settle_pools (
   p_now timestamptz,
   p_activity_id bigint,
-  p_pool_id bigint,
+  p_pool_ids bigint[],
   p_actor text
 )
   returns void
@@ -4180,17 +4212,18 @@ declare
 begin
   loop
     v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
+      p_now, array[p_activity_id], p_pool_ids, null, 10000);
     exit when v_lines is null;
     perform seckill_private.post_movements(
       p_now, 'expire', 'held', 'available', v_lines, p_actor);
   end loop;
-  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
+  perform seckill_private.release_due(p_now, p_now, p_pool_ids, p_actor);
 end
 $function$;
 
-comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
-  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
+comment on function seckill_private.settle_pools (timestamptz, bigint, bigint[], text) is
+  'Give back the units of some pools of an activity whose holds have ended, and make the releases '
+  'that are due.';
 
 -- file: procedures/internal/returns/due_units.sql
 -- Units of a pool whose holds have ended, swept or not: they count as available.
@@ -4962,7 +4995,9 @@ comment on function seckill_private.show_reservation (seckill_private.reservatio
   'A reservation as its buyer sees it at an instant.';
 
 -- file: procedures/internal/reservations/read_reservation.sql
--- A read is an answer, too: who is told "held" must find it again after a crash.
+-- A read is an answer, too: who is told "held" must find it again after a crash. The first call
+-- that drops a sale deletes its pools, and later ones its reservations: in between, and where it
+-- overtook the caller, the region is null. Then there is nothing to be seen (drop_archived).
 create or replace function seckill_private.read_reservation (
   p_reservation seckill_private.reservation
 )
@@ -4984,7 +5019,8 @@ end
 $function$;
 
 comment on function seckill_private.read_reservation (seckill_private.reservation) is
-  'A reservation as its buyer sees it now, once it is on disk.';
+  'A reservation as its buyer sees it now, once it is on disk; its region is null where the sale '
+  'was dropped.';
 
 -- file: procedures/internal/reservations/reservation_at.sql
 -- The row has what became of it; each step has its instant, so what it was before can be told. What
@@ -8465,6 +8501,11 @@ begin
        cardinality(p_request_ids), cardinality(p_regions), cardinality(p_subjects)]))
      is not true then
     perform seckill_private.raise_error('SK001', 'the arrays of a batch must be equally long');
+  elsif greatest(
+          array_ndims(p_activity_ids), array_ndims(p_user_ids), array_ndims(p_skus),
+          array_ndims(p_quantities), array_ndims(p_request_ids), array_ndims(p_regions),
+          array_ndims(p_subjects)) > 1 then
+    perform seckill_private.raise_error('SK001', 'the arrays of a batch must be plain lists');
   elsif v_requests > 500 then
     perform seckill_private.raise_error('SK001', 'a batch takes 500 requests');
   end if;
@@ -8856,6 +8897,7 @@ create or replace function seckill.get_reservation (
 as $function$
 declare
   v_row seckill_private.reservation;
+  v_result seckill.reservation_result;
 begin
   perform seckill_private.require_text('p_user_id', p_user_id);
   if p_reservation_id is null then
@@ -8867,10 +8909,13 @@ begin
            seckill_private.activity_of(p_reservation_id), p_user_id)
      and r.reservation_id = p_reservation_id
      and r.user_id = p_user_id;
-  if not found then
+  if found then
+    v_result := seckill_private.read_reservation(v_row);
+  end if;
+  if v_result.region is null then
     perform seckill_private.raise_error('SK008', 'reservation ' || p_reservation_id);
   end if;
-  return seckill_private.read_reservation(v_row);
+  return v_result;
 end
 $function$;
 
@@ -8900,6 +8945,7 @@ create or replace function seckill.find_reservation (
 as $function$
 declare
   v_row seckill_private.reservation;
+  v_result seckill.reservation_result;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
   perform seckill_private.require_request_id(p_request_id);
@@ -8910,12 +8956,15 @@ begin
      and r.request_id = p_request_id
      and r.user_id = p_user_id
      and seckill_private.activity_of(r.reservation_id) = p_activity_id;
-  if not found then
+  if found then
+    v_result := seckill_private.read_reservation(v_row);
+  end if;
+  if v_result.region is null then
     -- An older snapshot does not show what the lock has waited for: it is no proof of anything.
     perform seckill_private.begin_write();
     perform seckill_private.raise_error('SK008', 'request ' || p_request_id);
   end if;
-  return seckill_private.read_reservation(v_row);
+  return v_result;
 end
 $function$;
 
@@ -8952,11 +9001,13 @@ begin
               from seckill_private.activity as a
               join seckill_private.reservation as r
                 on r.buyer_key = seckill_private.buyer_key(a.activity_id, p_user_id)
-             where r.user_id = p_user_id
+             where a.dropped_at is null
+               and r.user_id = p_user_id
                and (p_activity_id is null or a.activity_id = p_activity_id)
              order by r.created_at desc, r.reservation_id desc
              limit p_limit) as d
-     cross join lateral seckill_private.read_reservation(d.r) as f;
+     cross join lateral seckill_private.read_reservation(d.r) as f
+     where f.region is not null;
 end
 $function$;
 
@@ -9171,7 +9222,7 @@ comment on function seckill.resume_activity (bigint, text) is
 grant execute on function seckill.resume_activity (bigint, text) to seckill_ops;
 
 -- file: procedures/running/close_activity.sql
--- Locks: the activity, its slots ascending, inventory rows ascending by sku.
+-- Locks: the activity; those of seckill_private.return_unsold.
 create or replace function seckill.close_activity (
   p_activity_id bigint,
   p_actor text default null
@@ -9198,9 +9249,11 @@ end
 $function$;
 
 comment on function seckill.close_activity (bigint, text) is
-  'End an activity for good. What is available returns to the inventory at once (quantity: units); '
-  'holds live on, and what they release later follows. status: closed; replayed where it was '
-  'closed already. Raises SK001, SK002, SK005.';
+  'End an activity for good. What is available, holds that have ended included, returns to the '
+  'inventory at once (quantity: units); open holds live on, and what they release later follows. '
+  'status: closed; replayed where it was closed already. Where nobody has swept ten thousands of '
+  'holds, call expire_due first: whoever pays waits meanwhile. Raises SK001, SK002, SK005; 55P03 '
+  'after five seconds of waiting, when nothing happened.';
 grant execute on function seckill.close_activity (bigint, text) to seckill_ops;
 
 -- file: procedures/running/receive_stock.sql
@@ -10130,7 +10183,8 @@ create or replace function seckill.drop_archived (
 as $function$
 declare
   v_result seckill.ops_result;
-  v_activity seckill_private.activity := seckill_private.lock_activity(p_activity_id, false);
+  v_activity seckill_private.activity := seckill_private.lock_activity(
+    p_activity_id, p_open_only => false, p_dropped_too => true);
   v_gone boolean := false;
 begin
   perform seckill_private.require_limit(p_limit);
@@ -10260,7 +10314,8 @@ $function$;
 
 comment on function seckill.inventory (text) is
   'Units of a sku that are in no pool. status: in_stock, empty, unknown (never received). Units of '
-  'a hold that ends when its activity is closed arrive with the sweep (expire_due). Raises SK001.';
+  'a hold that ends after its activity was closed are no longer in the pool, and arrive with the '
+  'sweep (expire_due). Raises SK001.';
 grant execute on function seckill.inventory (text) to seckill_read, seckill_app, seckill_ops;
 
 -- file: procedures/reading/history.sql
@@ -10599,7 +10654,7 @@ select a.activity_id, a.name,
 
 comment on view seckill.sale_status is
   'One line for each activity. status: on_sale, not_started, paused, ended; units of all its '
-  'pools.';
+  'pools. One that was dropped is ended, and has no pools.';
 grant select on seckill.sale_status to seckill_read, seckill_app, seckill_ops;
 
 -- end of files

@@ -443,8 +443,8 @@ drop function if exists seckill_private.first_expiry;
 -- file: procedures/internal/returns/due_units.sql (dropped)
 drop function if exists seckill_private.due_units;
 
--- file: procedures/internal/returns/settle_pool.sql (dropped)
-drop function if exists seckill_private.settle_pool;
+-- file: procedures/internal/returns/settle_pools.sql (dropped)
+drop function if exists seckill_private.settle_pools;
 
 -- file: procedures/internal/returns/validate_releases.sql (dropped)
 drop function if exists seckill_private.validate_releases;
@@ -694,6 +694,9 @@ drop function if exists seckill_private.is_on_sale;
 
 -- file: procedures/internal/activities/load_sale.sql (dropped)
 drop function if exists seckill_private.load_sale;
+
+-- file: procedures/internal/activities/raise_unknown_activity.sql (dropped)
+drop function if exists seckill_private.raise_unknown_activity;
 
 -- file: procedures/internal/activities/find_sale.sql (dropped)
 drop function if exists seckill_private.find_sale;

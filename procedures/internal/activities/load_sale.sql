@@ -18,9 +18,7 @@ begin
   select a.archived_at into v_archived_at
     from seckill_private.activity as a
    where a.activity_id = p_activity_id;
-  perform seckill_private.raise_error(
-    'SK002', 'activity ' || p_activity_id
-             || coalesce(' was archived at ' || (v_archived_at at time zone 'UTC'), ''));
+  perform seckill_private.raise_unknown_activity(p_activity_id, v_archived_at);
 end
 $function$;
 

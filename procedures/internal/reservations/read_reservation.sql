@@ -1,4 +1,6 @@
--- A read is an answer, too: who is told "held" must find it again after a crash.
+-- A read is an answer, too: who is told "held" must find it again after a crash. The first call
+-- that drops a sale deletes its pools, and later ones its reservations: in between, and where it
+-- overtook the caller, the region is null. Then there is nothing to be seen (drop_archived).
 create or replace function seckill_private.read_reservation (
   p_reservation seckill_private.reservation
 )
@@ -20,4 +22,5 @@ end
 $function$;
 
 comment on function seckill_private.read_reservation (seckill_private.reservation) is
-  'A reservation as its buyer sees it now, once it is on disk.';
+  'A reservation as its buyer sees it now, once it is on disk; its region is null where the sale '
+  'was dropped.';

@@ -1,6 +1,9 @@
--- Holds live on; closed makes what they release later follow to the inventory. What was not yet
--- released is released first.
--- Locks: the slots of the activity ascending, then inventory rows.
+-- Holds live on; closed makes what they release later follow to the inventory. Those that have
+-- ended count as available, swept or not: they are given back first, and what was not yet released
+-- is released. One that another call has in hand (a sweeper, a late payment) follows when that is
+-- done.
+-- Locks: the slots of the activity ascending; the inventory of all its skus, at once, since what
+--   pools in debt get back goes there too; reservations by SKIP LOCKED.
 create or replace function seckill_private.return_unsold (
   p_now timestamptz,
   p_activity_id bigint,
@@ -12,26 +15,30 @@ create or replace function seckill_private.return_unsold (
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_pool_ids bigint[];
+  v_pool_ids bigint[] := array(
+    select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id);
+  v_now timestamptz;
   v_lines seckill_private.unit_line[];
 begin
-  select array_agg(p.pool_id) into v_pool_ids
-    from seckill_private.pool as p
-   where p.activity_id = p_activity_id;
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (v_pool_ids)
     order by s.pool_id, s.slot
       for update;
-  perform seckill_private.release_due(
-    seckill_private.now_at(p_now, v_pool_ids), 'infinity', v_pool_ids, p_actor);
+  perform from seckill_private.inventory as i
+    where i.sku = any (array(
+            select p.sku from seckill_private.pool as p where p.activity_id = p_activity_id))
+    order by i.sku collate "C"
+      for update;
+  v_now := seckill_private.now_at(p_now, v_pool_ids);
+  perform seckill_private.settle_pools(v_now, p_activity_id, v_pool_ids, p_actor);
+  perform seckill_private.release_due(v_now, 'infinity', v_pool_ids, p_actor);
   select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
     into v_lines
     from seckill_private.pool_slot as s
    where s.pool_id = any (v_pool_ids)
      and s.available > 0;
   perform seckill_private.post_movements(
-    seckill_private.now_at(p_now, v_pool_ids), 'close', 'available', 'inventory', v_lines,
-    p_actor);
+    v_now, 'close', 'available', 'inventory', v_lines, p_actor);
   update seckill_private.pool_slot as s
      set closed = true
    where s.pool_id = any (v_pool_ids);

@@ -46,6 +46,7 @@ def archive(
     Stopped anywhere, the same command goes on. Exit status 1: files are not as
     their manifest says, or the books disagree; nothing was deleted then.
     """
+    from seckill import UnknownActivity
     from seckill import archive as files
 
     if verify is not None:
@@ -58,8 +59,13 @@ def archive(
     if not (keep or yes) and sys.stdin.isatty():
         typer.confirm(f"Delete activity {activity_id} once it is in files?", abort=True, err=True)
     with sale(dsn) as client:
-        client.archive_activity(activity_id=activity_id, actor=actor)
-        if not files.is_complete(directory, activity_id):
+        complete = files.is_complete(directory, activity_id)
+        try:
+            client.archive_activity(activity_id=activity_id, actor=actor)
+        except UnknownActivity:
+            if not complete:  # else it may have been dropped in part: go on
+                raise
+        if not complete:
             if found := client.reconcile(activity_id=activity_id):
                 fail(f"the books disagree: {found[0].subject}; see seckill reconcile", ExitCode.NO)
             with working("exporting") as advance:
