@@ -184,4 +184,10 @@ LIFE = [
         caught_by=checks_life.limits_of_the_past,
         symptom=r"\(2, 2\), expected \(2, 5\)",
     ),
+    Mutation(
+        "the past judged by the reservations of today",
+        (Edit("reservations_then", "reservation_at(r, p_at)", "reservation_at(r, 'infinity')"),),
+        caught_by=checks_life.use_of_the_past,
+        symptom=r"0, expected 1",
+    ),
 ]

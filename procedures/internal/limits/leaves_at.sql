@@ -10,7 +10,8 @@ create or replace function seckill_private.leaves_at (
   p_only bigint[],
   p_now timestamptz,
   p_window tstzrange,
-  p_excess bigint
+  p_excess bigint,
+  p_as_of timestamptz
 )
   returns timestamptz
   language sql
@@ -31,7 +32,7 @@ begin atomic
                          r.reservation_id,
                          seckill_private.counted((p_limit).metric, r, p_only, p_now) as used
                     from seckill_private.reservations_of(
-                           p_keys, p_user_id, p_activity_id, p_digest) as r
+                           p_keys, p_user_id, p_activity_id, p_digest, p_as_of) as r
                    cross join make_interval(
                            secs => extract(epoch from (p_limit).period)::double precision
                          ) as p (length)) as u
@@ -41,5 +42,5 @@ end;
 
 comment on function seckill_private.leaves_at (
   seckill_private.limit_version, bigint[], text, bigint, bytea, bigint[], timestamptz, tstzrange,
-  bigint) is
+  bigint, timestamptz) is
   'When enough of what a rolling limit counts has left its window.';
