@@ -1093,7 +1093,13 @@ begin
     (seckill_private.load_sale(p_activity_id)).activity, p_at);
   foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
     v_check := seckill_private.limit_check(
-      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null, p_at);
+      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null,
+      seckill_private.usage_at(
+        v_limit, v_activity, p_user_id,
+        case when v_limit.dimension <> 'user'
+          then seckill_private.digest_of(v_digests, v_limit.dimension)
+        end,
+        p_at));
     if v_check.check_name is not null then
       return next seckill_private.show_check(v_check);
     end if;
@@ -4620,24 +4626,15 @@ ALTER FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reserva
 
 COMMENT ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
 
-CREATE FUNCTION seckill_private.reservations_then(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_at timestamp with time zone) RETURNS SETOF seckill_private.reservation
-    LANGUAGE plpgsql STABLE ROWS 10
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  return query
-    select t.*
-      from seckill_private.reservations_of(p_keys, p_user_id, p_activity_id, p_digest) as r
-     cross join lateral seckill_private.reservation_at(r, p_at) as t
-     where r.created_at <= p_at;
-end
-$$;
+CREATE FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN ((p_limit).metric = 'expired_holds'::text) THEN ((p_reservation).expires_at + make_interval(secs => (EXTRACT(epoch FROM (p_limit).period))::double precision)) WHEN (((p_reservation).state)::text = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((p_reservation).expires_at, ((p_reservation).created_at + make_interval(secs => (EXTRACT(epoch FROM (p_limit).period))::double precision))) ELSE ((p_reservation).created_at + make_interval(secs => (EXTRACT(epoch FROM (p_limit).period))::double precision)) END;
 
-ALTER FUNCTION seckill_private.reservations_then(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_at timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.reservations_then(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_at timestamp with time zone) IS 'The reservations of a subject as they stood at an instant of the past.';
+COMMENT ON FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) IS 'When a reservation leaves the window of a rolling limit.';
 
-CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_as_of timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS SETOF seckill_private.reservation
+CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) RETURNS SETOF seckill_private.reservation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT r.buyer_key,
@@ -4662,7 +4659,7 @@ CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text,
      r.subjects,
      r.payment_ref
     FROM seckill_private.reservation r
-   WHERE ((reservations_of.p_as_of IS NULL) AND (reservations_of.p_keys IS NOT NULL) AND (r.buyer_key = ANY (reservations_of.p_keys)) AND (r.user_id = reservations_of.p_user_id))
+   WHERE ((reservations_of.p_keys IS NOT NULL) AND (r.buyer_key = ANY (reservations_of.p_keys)) AND (r.user_id = reservations_of.p_user_id))
  UNION ALL
   SELECT r.buyer_key,
      r.request_id,
@@ -4686,38 +4683,14 @@ CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text,
      r.subjects,
      r.payment_ref
     FROM seckill_private.reservation r
-   WHERE ((reservations_of.p_as_of IS NULL) AND (reservations_of.p_digest IS NOT NULL) AND (r.subjects @> ARRAY[reservations_of.p_digest]) AND ((reservations_of.p_activity_id IS NULL) OR ((r.buyer_key >> 40) = reservations_of.p_activity_id)))
- UNION ALL
-  SELECT r.buyer_key,
-     r.request_id,
-     r.shard,
-     r.reservation_id,
-     r.user_id,
-     r.state,
-     r.late_status,
-     r.created_at,
-     r.expires_at,
-     r.resolved_at,
-     r.limits_revision,
-     r."position",
-     r.pool_ids,
-     r.slots,
-     r.quantities,
-     r.versions,
-     r.refunded,
-     r.restored,
-     r.refunded_at,
-     r.subjects,
-     r.payment_ref
-    FROM seckill_private.reservations_then(reservations_of.p_keys, reservations_of.p_user_id, reservations_of.p_activity_id, reservations_of.p_digest, reservations_of.p_as_of) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
-   WHERE (reservations_of.p_as_of IS NOT NULL);
+   WHERE ((reservations_of.p_digest IS NOT NULL) AND (r.subjects @> ARRAY[reservations_of.p_digest]) AND ((reservations_of.p_activity_id IS NULL) OR ((r.buyer_key >> 40) = reservations_of.p_activity_id)));
 END;
 
-ALTER FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_as_of timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_as_of timestamp with time zone) IS 'The reservations of a user under some keys, or of another subject in an activity (null: in all).';
+COMMENT ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) IS 'The reservations of a user under some keys, or of another subject in an activity (null: in all).';
 
-CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint, p_as_of timestamp with time zone) RETURNS timestamp with time zone
+CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     BEGIN ATOMIC
  SELECT min(d.leaves_at) FILTER (WHERE (d.running >= (GREATEST(leaves_at.p_excess, (1)::bigint))::numeric)) AS min
@@ -4728,21 +4701,16 @@ CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version,
                              WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN r.expires_at
                              ELSE r.created_at
                          END AS dated,
-                         CASE
-                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN (r.expires_at + p.length)
-                             WHEN ((r.state)::text = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
-                             ELSE (r.created_at + p.length)
-                         END AS leaves_at,
+                     seckill_private.leaves_window(leaves_at.p_limit, r.*) AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest, leaves_at.p_as_of) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
-                      CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
+                    FROM seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)) u
            WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
 
-ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint, p_as_of timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint, p_as_of timestamp with time zone) IS 'When enough of what a rolling limit counts has left its window.';
+COMMENT ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) IS 'When enough of what a rolling limit counts has left its window.';
 
 CREATE FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) RETURNS bigint
     LANGUAGE plpgsql
@@ -4846,7 +4814,7 @@ ALTER FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_poo
 
 COMMENT ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) IS 'Spread what is available in a pool evenly over its slots.';
 
-CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_as_of timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use DEFAULT NULL::seckill_private.limit_use) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4866,8 +4834,12 @@ begin
   v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except, p_as_of);
+  if p_use is null then
+    v_use := seckill_private.limit_use_of(
+      p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  else
+    v_use := p_use;
+  end if;
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -4899,9 +4871,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_as_of timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_as_of timestamp with time zone) IS 'Whether a limit allows a purchase, and what its subject has used of it.';
+COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use) IS 'Whether a limit allows a purchase, and what its subject has used of it.';
 
 CREATE FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS SETOF seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -4956,7 +4928,7 @@ ALTER FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.acti
 
 COMMENT ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) IS 'A limit on all activities that may still count what was bought in this one, or null.';
 
-CREATE FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint, p_as_of timestamp with time zone) RETURNS seckill_private.limit_use
+CREATE FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) RETURNS seckill_private.limit_use
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4991,8 +4963,7 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(
-                   v_keys, p_user_id, v_scope, p_digest, p_as_of) as r
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
           offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
     v_use.used := seckill_private.rolling_peak(
@@ -5000,15 +4971,15 @@ begin
   elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
-      v_use.used + p_wanted - p_limit.maximum, p_as_of);
+      v_use.used + p_wanted - p_limit.maximum);
   end if;
   return v_use;
 end
 $$;
 
-ALTER FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint, p_as_of timestamp with time zone) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint, p_as_of timestamp with time zone) IS 'What one subject has used of a limit in a window, in the limit''s metric.';
+COMMENT ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) IS 'What one subject has used of a limit in a window, in the limit''s metric.';
 
 CREATE FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) RETURNS seckill_private.limit_version[]
     LANGUAGE plpgsql STABLE
@@ -8049,6 +8020,49 @@ ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) IS 'Move the units of an order from available to held: the slots and the versions of those movements, in the order of the pools, and their position in the feed.';
 
+CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill_private.limit_use
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_use seckill_private.limit_use;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+begin
+  select coalesce(sum(u.used), 0), coalesce(sum(u.used) filter (where u.unpaid), 0),
+         min(u.expires_at) filter (where u.unpaid),
+         min(u.leaves_at) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+    into v_use.used, v_use.unpaid, v_use.first_expiry, v_use.leaves_at
+    from (select d.*, sum(d.used) over () as total,
+                 sum(d.used) over (order by d.leaves_at, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
+                         r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
+                           as unpaid,
+                         case p_limit.metric
+                           when 'expired_holds' then r.expires_at else r.created_at
+                         end as dated,
+                         seckill_private.counted(p_limit.metric, r, v_only, p_at) as used
+                    from seckill_private.reservations_of(
+                           seckill_private.subject_keys(
+                             p_limit, p_activity.activity_id, p_user_id,
+                             least(lower(v_window), p_at)),
+                           p_user_id, v_scope, p_digest) as o
+                   cross join lateral seckill_private.reservation_at(o, p_at) as r
+                   where r.created_at <= p_at) as d
+           where d.dated <@ v_window and d.used > 0) as u;
+  return v_use;
+end
+$$;
+
+ALTER FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) IS 'What one subject had used of a limit at an instant.';
+
 CREATE FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8857,11 +8871,11 @@ REVOKE ALL ON FUNCTION seckill_private.judge_stock(p_activity_id bigint, p_pool_
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.reservations_then(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_as_of timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint, p_as_of timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.level_positions(p_pool_ids bigint[], p_slots smallint[]) FROM PUBLIC;
 
@@ -8871,7 +8885,7 @@ REVOKE ALL ON FUNCTION seckill_private.shift_units(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_as_of timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 
@@ -8879,7 +8893,7 @@ REVOKE ALL ON FUNCTION seckill_private.limit_stands(p_limit seckill_private.limi
 
 REVOKE ALL ON FUNCTION seckill_private.limit_that_counts(p_activity seckill_private.activity, p_now timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint, p_as_of timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.limit_use_of(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_wanted bigint, p_now timestamp with time zone, p_window tstzrange, p_except bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limits_at(p_activity_id bigint, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -9099,6 +9113,8 @@ REVOKE ALL ON FUNCTION seckill_private.take_refund(p_now timestamp with time zon
 REVOKE ALL ON FUNCTION seckill_private.take_slots(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_quantity bigint, p_expires_at timestamp with time zone, p_lines integer, p_place integer, p_kept smallint, p_locked boolean, OUT slot smallint, OUT version bigint, OUT feed_position bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) FROM PUBLIC;
 

@@ -86,9 +86,9 @@
 \ir internal/limits/covered_units.sql
 \ir internal/limits/crosses_activities.sql
 \ir internal/limits/subject_keys.sql
-\ir internal/limits/reservations_then.sql
 \ir internal/limits/reservations_of.sql
 \ir internal/limits/counted.sql
+\ir internal/limits/leaves_window.sql
 \ir internal/limits/leaves_at.sql
 \ir internal/limits/rolling_peak.sql
 \ir internal/limits/limit_use_of.sql
@@ -96,6 +96,7 @@
 \ir internal/limits/wanted.sql
 \ir internal/limits/limit_check.sql
 \ir internal/limits/limits_at.sql
+\ir internal/limits/usage_at.sql
 \ir internal/limits/limit_checks.sql
 \ir internal/limits/usage_checks_at.sql
 \ir internal/limits/late_check.sql

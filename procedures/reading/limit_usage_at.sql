@@ -1,5 +1,6 @@
 -- The limits of then and the reservations of then: what was bought before a limit was set counts in
--- it, what was bought later does not. The rest is limit_check, as in seckill.limit_usage.
+-- it, what was bought later does not. What the limit says of it is limit_check's, as in
+-- seckill.limit_usage.
 create or replace function seckill.limit_usage_at (
   p_activity_id bigint,
   p_user_id text,
@@ -27,7 +28,13 @@ begin
     (seckill_private.load_sale(p_activity_id)).activity, p_at);
   foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
     v_check := seckill_private.limit_check(
-      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null, p_at);
+      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null,
+      seckill_private.usage_at(
+        v_limit, v_activity, p_user_id,
+        case when v_limit.dimension <> 'user'
+          then seckill_private.digest_of(v_digests, v_limit.dimension)
+        end,
+        p_at));
     if v_check.check_name is not null then
       return next seckill_private.show_check(v_check);
     end if;

@@ -186,7 +186,7 @@ LIFE = [
     ),
     Mutation(
         "the past judged by the reservations of today",
-        (Edit("reservations_then", "reservation_at(r, p_at)", "reservation_at(r, 'infinity')"),),
+        (Edit("usage_at", "reservation_at(o, p_at)", "reservation_at(o, 'infinity')"),),
         caught_by=checks_life.use_of_the_past,
         symptom=r"0, expected 1",
     ),

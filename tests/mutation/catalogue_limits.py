@@ -100,9 +100,9 @@ LIMITS = [
         "an unpaid hold that stays in a rolling window when it ends",
         (
             Edit(
-                "leaves_at",
-                "then least(r.created_at + p.length, r.expires_at)",
-                "then r.created_at + p.length",
+                "leaves_window",
+                "then least(\n    (p_reservation).expires_at,",
+                "then (",
             ),
         ),
         caught_by=checks_limits.own_hold_is_waited_for,

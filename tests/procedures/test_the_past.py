@@ -152,7 +152,7 @@ def total_at(superuser: Connection[Any], at: datetime, sale: Sale, total: int, m
     )
 
 
-@pytest.mark.parametrize("seed", (0, 2, 3))
+@pytest.mark.parametrize("seed", [0, 2, 3])
 def test_every_instant_of_a_random_life(operator, superuser, seed):
     """150 steps of every kind; the past of each instant is what was said then."""
     chance = random.Random(seed)

@@ -2048,45 +2048,15 @@ comment on function seckill_private.subject_keys (
   seckill_private.limit_version, bigint, text, timestamptz) is
   'Under which keys the reservations lie that a limit on users counts; null for other dimensions.';
 
--- file: procedures/internal/limits/reservations_then.sql
--- Those of now that had been made by then, as they were.
-create or replace function seckill_private.reservations_then (
-  p_keys bigint[],
-  p_user_id text,
-  p_activity_id bigint,
-  p_digest bytea,
-  p_at timestamptz
-)
-  returns setof seckill_private.reservation
-  language plpgsql
-  stable
-  rows 10
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  return query
-    select t.*
-      from seckill_private.reservations_of(p_keys, p_user_id, p_activity_id, p_digest) as r
-     cross join lateral seckill_private.reservation_at(r, p_at) as t
-     where r.created_at <= p_at;
-end
-$function$;
-
-comment on function seckill_private.reservations_then (
-  bigint[], text, bigint, bytea, timestamptz) is
-  'The reservations of a subject as they stood at an instant of the past.';
-
 -- file: procedures/internal/limits/reservations_of.sql
 -- By the key for users (p_keys), by the index of digests for everything else: one of the two is
 -- null, and its half is not run. No range of buyer_key in the second: it would tempt the planner to
--- read the whole activity by the key. As they were at an instant of the past (p_as_of): by
--- reservations_then; null, which nearly all pass: as they stand.
+-- read the whole activity by the key.
 create or replace function seckill_private.reservations_of (
   p_keys bigint[],
   p_user_id text,
   p_activity_id bigint,
-  p_digest bytea,
-  p_as_of timestamptz default null
+  p_digest bytea
 )
   returns setof seckill_private.reservation
   language sql
@@ -2094,26 +2064,18 @@ create or replace function seckill_private.reservations_of (
 begin atomic
   select r.*
     from seckill_private.reservation as r
-   where p_as_of is null
-     and p_keys is not null
+   where p_keys is not null
      and r.buyer_key = any (p_keys)
      and r.user_id = p_user_id
    union all
   select r.*
     from seckill_private.reservation as r
-   where p_as_of is null
-     and p_digest is not null
+   where p_digest is not null
      and r.subjects @> array[p_digest]
-     and (p_activity_id is null or (r.buyer_key >> 40) = p_activity_id)
-   union all
-  select r.*
-    from seckill_private.reservations_then(
-           p_keys, p_user_id, p_activity_id, p_digest, p_as_of) as r
-   where p_as_of is not null;
+     and (p_activity_id is null or (r.buyer_key >> 40) = p_activity_id);
 end;
 
-comment on function seckill_private.reservations_of (
-  bigint[], text, bigint, bytea, timestamptz) is
+comment on function seckill_private.reservations_of (bigint[], text, bigint, bytea) is
   'The reservations of a user under some keys, or of another subject in an activity (null: in all).';
 
 -- file: procedures/internal/limits/counted.sql
@@ -2151,10 +2113,34 @@ comment on function seckill_private.counted (
   text, seckill_private.reservation, bigint[], timestamptz) is
   'What a reservation counts for a metric at an instant, over some pools (null: all).';
 
+-- file: procedures/internal/limits/leaves_window.sql
+-- One period after its date; an unpaid hold when it ends, if that is sooner.
+create or replace function seckill_private.leaves_window (
+  p_limit seckill_private.limit_version,
+  p_reservation seckill_private.reservation
+)
+  returns timestamptz
+  language sql
+  stable
+  parallel safe
+return case
+  when (p_limit).metric = 'expired_holds' then (p_reservation).expires_at
+    + make_interval(secs => extract(epoch from (p_limit).period)::double precision)
+  when (p_reservation).state in ('held', 'expired') then least(
+    (p_reservation).expires_at,
+    (p_reservation).created_at
+    + make_interval(secs => extract(epoch from (p_limit).period)::double precision))
+  else (p_reservation).created_at
+    + make_interval(secs => extract(epoch from (p_limit).period)::double precision)
+end;
+
+comment on function seckill_private.leaves_window (
+  seckill_private.limit_version, seckill_private.reservation) is
+  'When a reservation leaves the window of a rolling limit.';
+
 -- file: procedures/internal/limits/leaves_at.sql
 -- p_excess: how much has to leave before one more purchase fits; the first to leave where nothing
--- has to. What is in a rolling window leaves it one period after its date, an unpaid hold when it
--- ends, if that is sooner.
+-- has to.
 create or replace function seckill_private.leaves_at (
   p_limit seckill_private.limit_version,
   p_keys bigint[],
@@ -2164,8 +2150,7 @@ create or replace function seckill_private.leaves_at (
   p_only bigint[],
   p_now timestamptz,
   p_window tstzrange,
-  p_excess bigint,
-  p_as_of timestamptz
+  p_excess bigint
 )
   returns timestamptz
   language sql
@@ -2177,26 +2162,18 @@ begin atomic
             from (select case when (p_limit).metric = 'expired_holds'
                            then r.expires_at else r.created_at
                          end as dated,
-                         case
-                           when (p_limit).metric = 'expired_holds' then r.expires_at + p.length
-                           when r.state in ('held', 'expired')
-                             then least(r.created_at + p.length, r.expires_at)
-                           else r.created_at + p.length
-                         end as leaves_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
                          r.reservation_id,
                          seckill_private.counted((p_limit).metric, r, p_only, p_now) as used
                     from seckill_private.reservations_of(
-                           p_keys, p_user_id, p_activity_id, p_digest, p_as_of) as r
-                   cross join make_interval(
-                           secs => extract(epoch from (p_limit).period)::double precision
-                         ) as p (length)) as u
+                           p_keys, p_user_id, p_activity_id, p_digest) as r) as u
            where u.dated <@ p_window
              and u.used > 0) as d;
 end;
 
 comment on function seckill_private.leaves_at (
   seckill_private.limit_version, bigint[], text, bigint, bytea, bigint[], timestamptz, tstzrange,
-  bigint, timestamptz) is
+  bigint) is
   'When enough of what a rolling limit counts has left its window.';
 
 -- file: procedures/internal/limits/rolling_peak.sql
@@ -2246,7 +2223,7 @@ comment on function seckill_private.rolling_peak (
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
 -- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
 -- keeps the planner from counting each row once for every aggregate. A phone or an address is new
--- in most purchases, which then cost one probe. p_as_of: see limit_check.
+-- in most purchases, which then cost one probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -2255,8 +2232,7 @@ create or replace function seckill_private.limit_use_of (
   p_wanted bigint,
   p_now timestamptz,
   p_window tstzrange,
-  p_except bigint,
-  p_as_of timestamptz
+  p_except bigint
 )
   returns seckill_private.limit_use
   language plpgsql
@@ -2294,8 +2270,7 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(
-                   v_keys, p_user_id, v_scope, p_digest, p_as_of) as r
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
           offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
     v_use.used := seckill_private.rolling_peak(
@@ -2303,7 +2278,7 @@ begin
   elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
-      v_use.used + p_wanted - p_limit.maximum, p_as_of);
+      v_use.used + p_wanted - p_limit.maximum);
   end if;
   return v_use;
 end
@@ -2311,7 +2286,7 @@ $function$;
 
 comment on function seckill_private.limit_use_of (
   seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
-  tstzrange, bigint, timestamptz) is
+  tstzrange, bigint) is
   'What one subject has used of a limit in a window, in the limit''s metric.';
 
 -- file: procedures/internal/limits/wanted_lines.sql
@@ -2369,8 +2344,8 @@ comment on function seckill_private.wanted (
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
 -- windows of its purchase, is not its own competitor, and is asked for units and orders only:
--- limits against hoarding want holds to be paid. p_as_of: of an instant of the past, which p_now
--- and p_window_at are then, by the reservations as they were; null: by those that stand.
+-- limits against hoarding want holds to be paid. p_use: what was used at an instant of the past
+-- (usage_at); null: it is read from the reservations.
 -- resets_at: when the window turns over; of a rolling one, when what is wanted fits; of open holds,
 --   when the first of them ends.
 -- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
@@ -2388,7 +2363,7 @@ create or replace function seckill_private.limit_check (
   p_now timestamptz,
   p_window_at timestamptz,
   p_except bigint,
-  p_as_of timestamptz default null
+  p_use seckill_private.limit_use default null
 )
   returns seckill_private.check
   language plpgsql
@@ -2411,8 +2386,12 @@ begin
   v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except, p_as_of);
+  if p_use is null then
+    v_use := seckill_private.limit_use_of(
+      p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  else
+    v_use := p_use;
+  end if;
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -2446,7 +2425,7 @@ $function$;
 
 comment on function seckill_private.limit_check (
   seckill_private.limit_version, seckill_private.activity, text, bytea[], text[], integer[],
-  timestamptz, timestamptz, bigint, timestamptz) is
+  timestamptz, timestamptz, bigint, seckill_private.limit_use) is
   'Whether a limit allows a purchase, and what its subject has used of it.';
 
 -- file: procedures/internal/limits/limits_at.sql
@@ -2488,6 +2467,60 @@ $function$;
 
 comment on function seckill_private.limits_at (bigint, timestamptz) is
   'The limits that applied in an activity at an instant, sorted by name.';
+
+-- file: procedures/internal/limits/usage_at.sql
+-- What limit_use_of reads from the reservations that stand: those of then are those of now that had
+-- been made, as they were (reservation_at). One more purchase is wanted.
+create or replace function seckill_private.usage_at (
+  p_limit seckill_private.limit_version,
+  p_activity seckill_private.activity,
+  p_user_id text,
+  p_digest bytea,
+  p_at timestamptz
+)
+  returns seckill_private.limit_use
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_use seckill_private.limit_use;
+  v_window tstzrange := seckill_private.window_of(
+    p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
+  v_scope bigint := case
+    when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
+  end;
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
+begin
+  select coalesce(sum(u.used), 0), coalesce(sum(u.used) filter (where u.unpaid), 0),
+         min(u.expires_at) filter (where u.unpaid),
+         min(u.leaves_at) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+    into v_use.used, v_use.unpaid, v_use.first_expiry, v_use.leaves_at
+    from (select d.*, sum(d.used) over () as total,
+                 sum(d.used) over (order by d.leaves_at, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
+                         r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
+                           as unpaid,
+                         case p_limit.metric
+                           when 'expired_holds' then r.expires_at else r.created_at
+                         end as dated,
+                         seckill_private.counted(p_limit.metric, r, v_only, p_at) as used
+                    from seckill_private.reservations_of(
+                           seckill_private.subject_keys(
+                             p_limit, p_activity.activity_id, p_user_id,
+                             least(lower(v_window), p_at)),
+                           p_user_id, v_scope, p_digest) as o
+                   cross join lateral seckill_private.reservation_at(o, p_at) as r
+                   where r.created_at <= p_at) as d
+           where d.dated <@ v_window and d.used > 0) as u;
+  return v_use;
+end
+$function$;
+
+comment on function seckill_private.usage_at (
+  seckill_private.limit_version, seckill_private.activity, text, bytea, timestamptz) is
+  'What one subject had used of a limit at an instant.';
 
 -- file: procedures/internal/limits/limit_checks.sql
 -- One check for each limit that covers the order, by name (load_sale sorts them).
@@ -10341,7 +10374,8 @@ grant execute on function seckill.stock_at (bigint, text, timestamptz, text)
 
 -- file: procedures/reading/limit_usage_at.sql
 -- The limits of then and the reservations of then: what was bought before a limit was set counts in
--- it, what was bought later does not. The rest is limit_check, as in seckill.limit_usage.
+-- it, what was bought later does not. What the limit says of it is limit_check's, as in
+-- seckill.limit_usage.
 create or replace function seckill.limit_usage_at (
   p_activity_id bigint,
   p_user_id text,
@@ -10369,7 +10403,13 @@ begin
     (seckill_private.load_sale(p_activity_id)).activity, p_at);
   foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
     v_check := seckill_private.limit_check(
-      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null, p_at);
+      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null,
+      seckill_private.usage_at(
+        v_limit, v_activity, p_user_id,
+        case when v_limit.dimension <> 'user'
+          then seckill_private.digest_of(v_digests, v_limit.dimension)
+        end,
+        p_at));
     if v_check.check_name is not null then
       return next seckill_private.show_check(v_check);
     end if;

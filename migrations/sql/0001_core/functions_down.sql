@@ -566,6 +566,9 @@ drop function if exists seckill_private.usage_checks_at;
 -- file: procedures/internal/limits/limit_checks.sql (dropped)
 drop function if exists seckill_private.limit_checks;
 
+-- file: procedures/internal/limits/usage_at.sql (dropped)
+drop function if exists seckill_private.usage_at;
+
 -- file: procedures/internal/limits/limits_at.sql (dropped)
 drop function if exists seckill_private.limits_at;
 
@@ -587,14 +590,14 @@ drop function if exists seckill_private.rolling_peak;
 -- file: procedures/internal/limits/leaves_at.sql (dropped)
 drop function if exists seckill_private.leaves_at;
 
+-- file: procedures/internal/limits/leaves_window.sql (dropped)
+drop function if exists seckill_private.leaves_window;
+
 -- file: procedures/internal/limits/counted.sql (dropped)
 drop function if exists seckill_private.counted;
 
 -- file: procedures/internal/limits/reservations_of.sql (dropped)
 drop function if exists seckill_private.reservations_of;
-
--- file: procedures/internal/limits/reservations_then.sql (dropped)
-drop function if exists seckill_private.reservations_then;
 
 -- file: procedures/internal/limits/subject_keys.sql (dropped)
 drop function if exists seckill_private.subject_keys;

@@ -2,8 +2,8 @@
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
 -- windows of its purchase, is not its own competitor, and is asked for units and orders only:
--- limits against hoarding want holds to be paid. p_as_of: of an instant of the past, which p_now
--- and p_window_at are then, by the reservations as they were; null: by those that stand.
+-- limits against hoarding want holds to be paid. p_use: what was used at an instant of the past
+-- (usage_at); null: it is read from the reservations.
 -- resets_at: when the window turns over; of a rolling one, when what is wanted fits; of open holds,
 --   when the first of them ends.
 -- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
@@ -21,7 +21,7 @@ create or replace function seckill_private.limit_check (
   p_now timestamptz,
   p_window_at timestamptz,
   p_except bigint,
-  p_as_of timestamptz default null
+  p_use seckill_private.limit_use default null
 )
   returns seckill_private.check
   language plpgsql
@@ -44,8 +44,12 @@ begin
   v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except, p_as_of);
+  if p_use is null then
+    v_use := seckill_private.limit_use_of(
+      p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  else
+    v_use := p_use;
+  end if;
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -79,5 +83,5 @@ $function$;
 
 comment on function seckill_private.limit_check (
   seckill_private.limit_version, seckill_private.activity, text, bytea[], text[], integer[],
-  timestamptz, timestamptz, bigint, timestamptz) is
+  timestamptz, timestamptz, bigint, seckill_private.limit_use) is
   'Whether a limit allows a purchase, and what its subject has used of it.';

@@ -2,7 +2,7 @@
 -- subject's lock (lock_subject, lock_digests). p_except leaves one out: a late payment is not its
 -- own competitor. Holds that ended are dated by their end, all else by the purchase. "offset 0"
 -- keeps the planner from counting each row once for every aggregate. A phone or an address is new
--- in most purchases, which then cost one probe. p_as_of: see limit_check.
+-- in most purchases, which then cost one probe.
 create or replace function seckill_private.limit_use_of (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -11,8 +11,7 @@ create or replace function seckill_private.limit_use_of (
   p_wanted bigint,
   p_now timestamptz,
   p_window tstzrange,
-  p_except bigint,
-  p_as_of timestamptz
+  p_except bigint
 )
   returns seckill_private.limit_use
   language plpgsql
@@ -50,8 +49,7 @@ begin
                  end as used,
                  r.state in ('held', 'expired') and not v_dated_by_end as unpaid, r.expires_at,
                  greatest(r.created_at, r.resolved_at) as seen_at
-            from seckill_private.reservations_of(
-                   v_keys, p_user_id, v_scope, p_digest, p_as_of) as r
+            from seckill_private.reservations_of(v_keys, p_user_id, v_scope, p_digest) as r
           offset 0) as u;
   if p_limit.window_kind = 'rolling' and p_except is not null then
     v_use.used := seckill_private.rolling_peak(
@@ -59,7 +57,7 @@ begin
   elsif p_limit.window_kind = 'rolling' then
     v_use.leaves_at := seckill_private.leaves_at(
       p_limit, v_keys, p_user_id, v_scope, p_digest, v_only, p_now, p_window,
-      v_use.used + p_wanted - p_limit.maximum, p_as_of);
+      v_use.used + p_wanted - p_limit.maximum);
   end if;
   return v_use;
 end
@@ -67,5 +65,5 @@ $function$;
 
 comment on function seckill_private.limit_use_of (
   seckill_private.limit_version, seckill_private.activity, text, bytea, bigint, timestamptz,
-  tstzrange, bigint, timestamptz) is
+  tstzrange, bigint) is
   'What one subject has used of a limit in a window, in the limit''s metric.';
