@@ -854,20 +854,28 @@ ALTER FUNCTION seckill.expire_due(p_limit integer, p_actor text) OWNER TO seckil
 COMMENT ON FUNCTION seckill.expire_due(p_limit integer, p_actor text) IS 'Give the units of holds that have ended back to their pools, in the books too; how many holds. p_limit: holds, 1 to 10000. Several may run at once. Raises SK001, SK005.';
 
 CREATE FUNCTION seckill.explain(p_activity_id bigint, p_user_id text, p_sku text, p_quantity integer, p_request_id uuid, p_region text DEFAULT '*'::text, p_subjects jsonb DEFAULT '{}'::jsonb) RETURNS SETOF seckill.check_result
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off'
     AS $$
+declare
+  v_row seckill.check_result;
 begin
   perform seckill_private.validate_request(
     p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
-  return query
+  for v_row in
     select c.*
       from seckill_private.explain_at(
              null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id,
-             p_region, seckill_private.subject_digests(p_subjects)) as c;
+             p_region, seckill_private.subject_digests(p_subjects)) as c
+  loop
+    if v_row.check_name = 'replay' then
+      perform seckill_private.ensure_durable(clock_timestamp());
+    end if;
+    return next v_row;
+  end loop;
 end
 $$;
 
@@ -988,12 +996,14 @@ ALTER FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint) 
 COMMENT ON FUNCTION seckill.get_reservation(p_user_id text, p_reservation_id bigint) IS 'A reservation of this user, as it is now. Raises SK001; SK008 where there is none, also where it is another user''s.';
 
 CREATE FUNCTION seckill.history(p_activity_id bigint, p_sku text DEFAULT NULL::text, p_region text DEFAULT NULL::text, p_user_id text DEFAULT NULL::text, p_limit integer DEFAULT 1000) RETURNS SETOF seckill.change
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_sees boolean := seckill_private.sees_buyers();
   v_named boolean := v_sees or p_user_id is not null;
+  v_row seckill.change;
+  v_newest timestamptz;
 begin
   if p_activity_id is null then
     perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
@@ -1003,7 +1013,7 @@ begin
   perform seckill_private.optional_text('p_user_id', p_user_id);
   perform seckill_private.require_limit(p_limit);
   perform seckill_private.load_sale(p_activity_id);
-  return query
+  for v_row in
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
            l.quantity, l.actor, l.login,
@@ -1014,7 +1024,12 @@ begin
        and (p_region is null or p.region = p_region)
        and (p_user_id is null or l.user_id = p_user_id)
      order by l.at desc, l.pool_id desc, l.version desc nulls first, l.reservation_id desc
-     limit p_limit;
+     limit p_limit
+  loop
+    v_newest := coalesce(v_newest, v_row.at);
+    return next v_row;
+  end loop;
+  perform seckill_private.ensure_durable(v_newest);
 end
 $$;
 
@@ -1076,7 +1091,7 @@ declare
   v_activity seckill_private.activity;
   v_digests bytea[];
   v_limit seckill_private.limit_version;
-  v_digest bytea;
+  v_check seckill_private.check;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
   if p_at is null then
@@ -1086,13 +1101,16 @@ begin
   v_activity := seckill_private.activity_at(
     (seckill_private.load_sale(p_activity_id)).activity, p_at);
   foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
-    v_digest := case
-      when v_limit.dimension <> 'user'
-        then seckill_private.digest_of(v_digests, v_limit.dimension)
-    end;
-    if v_limit.dimension = 'user' or v_digest is not null then
-      return next seckill_private.usage_at(
-        v_limit, v_activity, p_user_id, v_digest, p_at);
+    v_check := seckill_private.limit_check(
+      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null,
+      seckill_private.usage_at(
+        v_limit, v_activity, p_user_id,
+        case when v_limit.dimension <> 'user'
+          then seckill_private.digest_of(v_digests, v_limit.dimension)
+        end,
+        p_at));
+    if v_check.check_name is not null then
+      return next seckill_private.show_check(v_check);
     end if;
   end loop;
 end
@@ -4627,6 +4645,14 @@ ALTER FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reserva
 
 COMMENT ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) IS 'Whether a limit forbids that an expired reservation is paid late, and when that was decided.';
 
+CREATE FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN ((p_limit).metric = 'expired_holds'::text) THEN ((p_reservation).expires_at + make_interval(secs => (EXTRACT(epoch FROM (p_limit).period))::double precision)) WHEN (((p_reservation).state)::text = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((p_reservation).expires_at, ((p_reservation).created_at + make_interval(secs => (EXTRACT(epoch FROM (p_limit).period))::double precision))) ELSE ((p_reservation).created_at + make_interval(secs => (EXTRACT(epoch FROM (p_limit).period))::double precision)) END;
+
+ALTER FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) OWNER TO seckill_owner;
+
+COMMENT ON FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) IS 'When a reservation leaves the window of a rolling limit.';
+
 CREATE FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) RETURNS SETOF seckill_private.reservation
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -4694,15 +4720,10 @@ CREATE FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version,
                              WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN r.expires_at
                              ELSE r.created_at
                          END AS dated,
-                         CASE
-                             WHEN ((leaves_at.p_limit).metric = 'expired_holds'::text) THEN (r.expires_at + p.length)
-                             WHEN ((r.state)::text = ANY (ARRAY['held'::text, 'expired'::text])) THEN LEAST((r.created_at + p.length), r.expires_at)
-                             ELSE (r.created_at + p.length)
-                         END AS leaves_at,
+                     seckill_private.leaves_window(leaves_at.p_limit, r.*) AS leaves_at,
                      r.reservation_id,
                      seckill_private.counted((leaves_at.p_limit).metric, r.*, leaves_at.p_only, leaves_at.p_now) AS used
-                    FROM (seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)
-                      CROSS JOIN make_interval(secs => (EXTRACT(epoch FROM (leaves_at.p_limit).period))::double precision) p(length))) u
+                    FROM seckill_private.reservations_of(leaves_at.p_keys, leaves_at.p_user_id, leaves_at.p_activity_id, leaves_at.p_digest) r(buyer_key, request_id, shard, reservation_id, user_id, state, late_status, created_at, expires_at, resolved_at, limits_revision, "position", pool_ids, slots, quantities, versions, refunded, restored, refunded_at, subjects, payment_ref)) u
            WHERE ((u.dated <@ leaves_at.p_window) AND (u.used > 0))) d;
 END;
 
@@ -4812,7 +4833,7 @@ ALTER FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_poo
 
 COMMENT ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) IS 'Spread what is available in a pool evenly over its slots.';
 
-CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) RETURNS seckill_private."check"
+CREATE FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use DEFAULT NULL::seckill_private.limit_use) RETURNS seckill_private."check"
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4832,8 +4853,12 @@ begin
   v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  if p_use is null then
+    v_use := seckill_private.limit_use_of(
+      p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  else
+    v_use := p_use;
+  end if;
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -4854,7 +4879,7 @@ begin
     v_check.retry := 'final';
   elsif v_use.used - v_use.unpaid + v_wanted <= p_limit.maximum then
     v_check.retry := 'may_return';
-    v_check.retry_at := v_use.first_expiry;
+    v_check.retry_at := least(v_use.first_expiry, v_check.resets_at);
   elsif v_check.resets_at < p_activity.ends_at then
     v_check.retry := 'not_yet';
     v_check.retry_at := v_check.resets_at;
@@ -4865,9 +4890,9 @@ begin
 end
 $$;
 
-ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) IS 'Whether a limit allows a purchase, and what its subject has used of it.';
+COMMENT ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use) IS 'Whether a limit allows a purchase, and what its subject has used of it.';
 
 CREATE FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint DEFAULT NULL::bigint) RETURNS SETOF seckill_private."check"
     LANGUAGE plpgsql STABLE
@@ -8051,69 +8076,48 @@ ALTER FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_acti
 
 COMMENT ON FUNCTION seckill_private.take_units(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_quantities integer[], p_expires_at timestamp with time zone, p_is_short boolean, p_slots integer, p_user_id text, p_locked boolean) IS 'Move the units of an order from available to held: the slots and the versions of those movements, in the order of the pools, and their position in the feed.';
 
-CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill.check_result
+CREATE FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) RETURNS seckill_private.limit_use
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_result seckill.check_result;
+  v_use seckill_private.limit_use;
   v_window tstzrange := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
   v_scope bigint := case
     when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
   end;
-  v_use record;
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
 begin
-  select coalesce(sum(u.used), 0)::bigint as used,
-         coalesce(sum(u.used) filter (where u.unpaid), 0)::bigint as unpaid,
-         min(u.expires_at) filter (where u.unpaid and u.used > 0) as first_expiry,
-         min(u.dated) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
-         + make_interval(secs => extract(epoch from p_limit.period)::double precision) as leaves_at
-    into v_use
+  select coalesce(sum(u.used), 0), coalesce(sum(u.used) filter (where u.unpaid), 0),
+         min(u.expires_at) filter (where u.unpaid),
+         min(u.leaves_at) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+    into v_use.used, v_use.unpaid, v_use.first_expiry, v_use.leaves_at
     from (select d.*, sum(d.used) over () as total,
-                 sum(d.used) over (order by d.dated, d.reservation_id) as running
-            from (select r.reservation_id, r.expires_at, t.dated,
+                 sum(d.used) over (order by d.leaves_at, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
                          r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
                            as unpaid,
-                         seckill_private.counted(
-                           p_limit.metric, r, seckill_private.pools_of_sku(p_limit.sku, v_scope),
-                           p_at) as used
+                         case p_limit.metric
+                           when 'expired_holds' then r.expires_at else r.created_at
+                         end as dated,
+                         seckill_private.counted(p_limit.metric, r, v_only, p_at) as used
                     from seckill_private.reservations_of(
                            seckill_private.subject_keys(
                              p_limit, p_activity.activity_id, p_user_id,
                              least(lower(v_window), p_at)),
                            p_user_id, v_scope, p_digest) as o
                    cross join lateral seckill_private.reservation_at(o, p_at) as r
-                   cross join lateral (
-                           select case p_limit.metric
-                                    when 'expired_holds' then r.expires_at else r.created_at
-                                  end as dated) as t
-                   where r.created_at <= p_at and t.dated <@ v_window) as d) as u;
-  v_result.check_name := 'limit';
-  v_result.limit_name := p_limit.name;
-  v_result.dimension := p_limit.dimension;
-  v_result.used := v_use.used;
-  v_result.maximum := p_limit.maximum;
-  v_result.remaining := greatest(p_limit.maximum - v_use.used, 0);
-  v_result.resets_at := case
-    when p_limit.metric = 'open_holds' then v_use.first_expiry
-    when p_limit.window_kind = 'rolling' then v_use.leaves_at
-    when p_limit.window_kind <> 'activity' then upper(v_window)
-  end;
-  v_result.status := case when v_use.used < p_limit.maximum then 'pass' else 'fail' end;
-  v_result.retry := case
-    when v_result.status = 'pass' then null
-    when v_use.used - v_use.unpaid < p_limit.maximum then 'may_return'
-    when v_result.resets_at < p_activity.ends_at then 'not_yet'
-    else 'final'
-  end;
-  return v_result;
+                   where r.created_at <= p_at) as d
+           where d.dated <@ v_window and d.used > 0) as u;
+  return v_use;
 end
 $$;
 
 ALTER FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) IS 'What one subject had used of a limit at an instant, and what the limit said of one more.';
+COMMENT ON FUNCTION seckill_private.usage_at(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digest bytea, p_at timestamp with time zone) IS 'What one subject had used of a limit at an instant.';
 
 CREATE FUNCTION seckill_private.usage_checks_at(p_now timestamp with time zone, p_activity_id bigint, p_user_id text, p_digests bytea[]) RETURNS SETOF seckill.check_result
     LANGUAGE plpgsql STABLE
@@ -8924,6 +8928,8 @@ REVOKE ALL ON FUNCTION seckill_private.last_schedule(p_pool_id bigint, p_at time
 
 REVOKE ALL ON FUNCTION seckill_private.late_check(p_sale seckill_private.sale, p_reservation seckill_private.reservation, p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION seckill_private.leaves_window(p_limit seckill_private.limit_version, p_reservation seckill_private.reservation) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION seckill_private.reservations_of(p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.leaves_at(p_limit seckill_private.limit_version, p_keys bigint[], p_user_id text, p_activity_id bigint, p_digest bytea, p_only bigint[], p_now timestamp with time zone, p_window tstzrange, p_excess bigint) FROM PUBLIC;
@@ -8936,7 +8942,7 @@ REVOKE ALL ON FUNCTION seckill_private.shift_units(p_now timestamp with time zon
 
 REVOKE ALL ON FUNCTION seckill_private.level_slots(p_now timestamp with time zone, p_pool_id bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.limit_check(p_limit seckill_private.limit_version, p_activity seckill_private.activity, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint, p_use seckill_private.limit_use) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.limit_checks(p_sale seckill_private.sale, p_user_id text, p_digests bytea[], p_skus text[], p_quantities integer[], p_now timestamp with time zone, p_window_at timestamp with time zone, p_except bigint) FROM PUBLIC;
 

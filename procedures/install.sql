@@ -80,6 +80,7 @@
 \ir internal/limits/subject_keys.sql
 \ir internal/limits/reservations_of.sql
 \ir internal/limits/counted.sql
+\ir internal/limits/leaves_window.sql
 \ir internal/limits/leaves_at.sql
 \ir internal/limits/rolling_peak.sql
 \ir internal/limits/limit_use_of.sql

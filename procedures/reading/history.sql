@@ -1,5 +1,6 @@
 -- A login of seckill_app may ask for one buyer at a time: for all of them it sees units, not
--- people.
+-- people. A row is an answer, too: what it tells is on disk (seckill_private.ensure_durable), which
+-- takes a write only where the newest row, the first, is young.
 create or replace function seckill.history (
   p_activity_id bigint,
   p_sku text default null,
@@ -9,13 +10,15 @@ create or replace function seckill.history (
 )
   returns setof seckill.change
   language plpgsql
-  stable
+  volatile
   security definer
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
   v_sees boolean := seckill_private.sees_buyers();
   v_named boolean := v_sees or p_user_id is not null;
+  v_row seckill.change;
+  v_newest timestamptz;
 begin
   if p_activity_id is null then
     perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
@@ -25,7 +28,7 @@ begin
   perform seckill_private.optional_text('p_user_id', p_user_id);
   perform seckill_private.require_limit(p_limit);
   perform seckill_private.load_sale(p_activity_id);
-  return query
+  for v_row in
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
            l.quantity, l.actor, l.login,
@@ -36,7 +39,12 @@ begin
        and (p_region is null or p.region = p_region)
        and (p_user_id is null or l.user_id = p_user_id)
      order by l.at desc, l.pool_id desc, l.version desc nulls first, l.reservation_id desc
-     limit p_limit;
+     limit p_limit
+  loop
+    v_newest := coalesce(v_newest, v_row.at);
+    return next v_row;
+  end loop;
+  perform seckill_private.ensure_durable(v_newest);
 end
 $function$;
 

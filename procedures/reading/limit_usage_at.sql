@@ -1,5 +1,6 @@
 -- The limits of then and the reservations of then: what was bought before a limit was set counts in
--- it, what was bought later does not.
+-- it, what was bought later does not. What the limit says of it is limit_check's, as in
+-- seckill.limit_usage.
 create or replace function seckill.limit_usage_at (
   p_activity_id bigint,
   p_user_id text,
@@ -16,7 +17,7 @@ declare
   v_activity seckill_private.activity;
   v_digests bytea[];
   v_limit seckill_private.limit_version;
-  v_digest bytea;
+  v_check seckill_private.check;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
   if p_at is null then
@@ -26,13 +27,16 @@ begin
   v_activity := seckill_private.activity_at(
     (seckill_private.load_sale(p_activity_id)).activity, p_at);
   foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
-    v_digest := case
-      when v_limit.dimension <> 'user'
-        then seckill_private.digest_of(v_digests, v_limit.dimension)
-    end;
-    if v_limit.dimension = 'user' or v_digest is not null then
-      return next seckill_private.usage_at(
-        v_limit, v_activity, p_user_id, v_digest, p_at);
+    v_check := seckill_private.limit_check(
+      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null,
+      seckill_private.usage_at(
+        v_limit, v_activity, p_user_id,
+        case when v_limit.dimension <> 'user'
+          then seckill_private.digest_of(v_digests, v_limit.dimension)
+        end,
+        p_at));
+    if v_check.check_name is not null then
+      return next seckill_private.show_check(v_check);
     end if;
   end loop;
 end

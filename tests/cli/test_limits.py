@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -169,6 +170,10 @@ def test_explain_reads_as_an_answer(ops: Run, sale: int) -> None:
     assert row.startswith("failed")
     assert "1 of 1 used, 0 left" in row
     assert "as soon as an unpaid hold is given back" in row
+    ops("limit", "set", sale, "one-each", 1, "--window", "day")
+    refused_today = ops("explain", sale, "ann", "phone", *PHONE)
+    row = row_with(refused_today, "Limit one-each does not allow it: at most 1 unit per user a day")
+    assert re.search(r"given back or ends, at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d at the latest", row)
     assert row_with(refused, "by-phone").startswith("passed")
     assert " at 20" in row_with(refused, "Limit by-phone allows it")
     last = refused.out.splitlines()[-1]

@@ -25,6 +25,8 @@ from tests.fix_sale import (
     open_sale,
     reserve,
 )
+from tests.procedures.instants import history
+from tests.procedures.rules import explain
 
 TRIES = 4  # the WAL writer may come by once
 
@@ -128,6 +130,10 @@ def replays_are_durable(db: Database) -> None:
                     buyer, reservation_id
                 ),
                 "a repeated receive_stock": delivery,
+                "history": lambda: history(operator, sale, limit=1),
+                "explain": lambda request_id=request_id: explain(
+                    buyer, sale, request_id=request_id
+                ),
             }
             for name, call in calls.items():
                 superuser.execute("insert into seckill_private.inventory values ('x', 0)")

@@ -320,6 +320,22 @@ def ended_holds_in_the_past(db: Database) -> None:
             require_equal(stock_at(operator, sale, at).available, available, f"available at {at}")
 
 
+def use_of_the_past(db: Database) -> None:
+    """A hold that was cancelled since was use of a limit before."""
+    with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:
+        sale = open_sale(operator, units=9, limit=5, sku=f"life_{uuid4()}")
+        held = reserve(buyer, sale).reservation_id
+        before: datetime = one(operator, "select clock_timestamp() as at").at
+        cancel(buyer, held)
+        row = one(
+            operator,
+            "select * from seckill.limit_usage_at(%(id)s, 'ann', %(at)s)",
+            id=sale.activity_id,
+            at=before,
+        )
+        require_equal(row.used, 1, "used")
+
+
 def limits_of_the_past(db: Database) -> None:
     """The limit was 5 and is 2: an instant before the change has the one of then."""
     with at_hand(db, "operator") as operator, at_hand(db, "buyer") as buyer:

@@ -10,9 +10,16 @@ import psycopg
 from tests.concurrency.books import require_books
 from tests.concurrency.sessions import at_hand, describe, require_equal
 from tests.fix_database import Database
-from tests.fix_sale import open_sale, reserve
+from tests.fix_sale import one, open_sale, reserve
 from tests.procedures.instants import INSTANT, confirm_at, reserve_at, sale_between, time_passes
-from tests.procedures.rules import change_list, drop_rule, require_list, schedule, set_rule
+from tests.procedures.rules import (
+    change_list,
+    drop_rule,
+    require_list,
+    schedule,
+    set_rule,
+    usage_at,
+)
 
 DAY = timedelta(days=1)
 
@@ -51,6 +58,36 @@ def rolling_window_is_open_at_its_start(db: Database) -> None:
         for at, status in ((start + DAY - INSTANT, "limit_exceeded"), (start + DAY, "held")):
             require_equal(describe(reserve_at(superuser, sale, at)), status, f"at {at}")
     require_books(db, sale)
+
+
+def own_hold_is_waited_for(db: Database) -> None:
+    """A hold of a quarter of an hour, had at five to midnight, when the hour turns over.
+
+    Of a day's rolling window it is rid at its end. All that tell when agree.
+    """
+    midnight = datetime(2030, 5, 2, tzinfo=UTC)
+    now = midnight - timedelta(minutes=5)
+    ends = now + timedelta(minutes=15)
+    with at_hand(db, "operator") as operator, at_hand(db, "superuser") as superuser:
+        for window, period, until in (("hour", None, midnight), ("rolling", "1 day", ends)):
+            sale = sale_between(
+                operator, superuser, starts_at=now, ends_at=midnight + 3 * DAY, hold=ends - now
+            )
+            set_rule(operator, sale.activity_id, "one", maximum=1, window=window, period=period)
+            require_equal(describe(reserve_at(superuser, sale, now)), "held", "the first")
+            said = {
+                "limit_usage": usage_at(superuser, sale, now)[0].resets_at,
+                "limit_usage_at": one(
+                    operator,
+                    "select * from seckill.limit_usage_at(%(id)s, 'ann', %(at)s)",
+                    id=sale.activity_id,
+                    at=now,
+                ).resets_at,
+                "reserve": reserve_at(superuser, sale, now).retry_at,
+            }
+            for call, at in said.items():
+                require_equal(str(at.astimezone(UTC)), str(until), f"{window}, {call}")
+            require_books(db, sale)
 
 
 def lists_decide_who_buys(db: Database) -> None:

@@ -11,7 +11,8 @@ from tests.faults.fix_round import open_sale
 from tests.faults.fix_standby import Pair, pair
 from tests.fix_database import wait_until
 from tests.fix_sale import Sale, availability, get_reservation, reserve, violations
-from tests.procedures.instants import refused
+from tests.procedures.instants import history, refused
+from tests.procedures.rules import explain
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -40,6 +41,11 @@ def test_reads_on_a_standby() -> None:
             wait_for_arrival(servers)
             assert get_reservation(standby, held) == get_reservation(primary, held)
             assert availability(standby, sale) == availability(primary, sale)
+            assert history(standby, sale) == history(primary, sale) != []
+            request_id = get_reservation(primary, held).request_id
+            assert [row.check_name for row in explain(standby, sale, request_id=request_id)] == [
+                "replay"
+            ]
             assert violations(standby, sale) == []
             assert changes(standby) == changes(primary) != []
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):

@@ -304,6 +304,24 @@ BOOKS = [
         symptom="a repeated reserve answered by a commit that was not on disk",
     ),
     Mutation(
+        "a ledger that tells of what is not on disk",
+        (Edit("history", "  perform seckill_private.ensure_durable(v_newest);\n", ""),),
+        caught_by=checks_durable.replays_are_durable,
+        symptom="history answered by a commit that was not on disk",
+    ),
+    Mutation(
+        "an explanation by an answer that is not on disk",
+        (
+            Edit(
+                "explain",
+                "perform seckill_private.ensure_durable(clock_timestamp());",
+                "null;",
+            ),
+        ),
+        caught_by=checks_durable.replays_are_durable,
+        symptom="explain answered by a commit that was not on disk",
+    ),
+    Mutation(
         "digests without salt",
         (Edit("subject_digest", "sha256(p_salt || convert_to(", "sha256(convert_to("),),
         caught_by=checks_single.digests_are_salted,

@@ -184,4 +184,10 @@ LIFE = [
         caught_by=checks_life.limits_of_the_past,
         symptom=r"\(2, 2\), expected \(2, 5\)",
     ),
+    Mutation(
+        "the past judged by the reservations of today",
+        (Edit("usage_at", "reservation_at(o, p_at)", "reservation_at(o, 'infinity')"),),
+        caught_by=checks_life.use_of_the_past,
+        symptom=r"0, expected 1",
+    ),
 ]

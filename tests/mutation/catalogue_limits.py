@@ -97,6 +97,28 @@ LIMITS = [
         symptom="'limit_exceeded', expected 'held'",
     ),
     Mutation(
+        "an unpaid hold that stays in a rolling window when it ends",
+        (
+            Edit(
+                "leaves_window",
+                "then least(\n    (p_reservation).expires_at,",
+                "then (",
+            ),
+        ),
+        caught_by=checks_limits.own_hold_is_waited_for,
+        symptom="rolling, limit_usage: '2030-05-02 23:55",
+    ),
+    Mutation(
+        "a buyer told to wait for his hold although the window turns over first",
+        (
+            Edit(
+                "limit_check", "least(v_use.first_expiry, v_check.resets_at)", "v_use.first_expiry"
+            ),
+        ),
+        caught_by=checks_limits.own_hold_is_waited_for,
+        symptom="hour, reserve: '2030-05-02 00:10",
+    ),
+    Mutation(
         "a global limit counted in each activity by itself",
         (Edit("crosses_activities", "not in ('order', 'activity')", "is null"),),
         caught_by=checks_limits.global_limit_counts_over_all_sales,

@@ -177,7 +177,8 @@ class Model(Stock):
             answer, retry = "limit_exceeded", "final"
             if wanted <= limit.maximum:
                 if use.used - use.unpaid + wanted <= limit.maximum:
-                    retry, retry_at = "may_return", use.first_expiry
+                    retry = "may_return"
+                    retry_at = min(at for at in (use.first_expiry, use.resets_at) if at)
                 elif use.resets_at and use.resets_at < ends_at:
                     retry, retry_at = "not_yet", use.resets_at
         return Check(

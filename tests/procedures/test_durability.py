@@ -30,7 +30,8 @@ from tests.fix_sale import (
     reserve_now,
     set_limit,
 )
-from tests.procedures.instants import call_for
+from tests.procedures.instants import call_for, history
+from tests.procedures.rules import explain
 
 REQUEST = UUID(int=99)
 
@@ -84,7 +85,11 @@ READS: dict[str, Call] = {
     "list_reservations": lambda c, sale, _: one(
         c, "select * from seckill.list_reservations('ann', %(id)s)", id=sale.activity_id
     ),
+    "history": lambda c, sale, _: history(c, sale, user="ann"),
+    "explain": lambda c, sale, _: explain(c, sale, request_id=REQUEST),
 }
+# These do so whenever they meet a request that was answered before.
+REPEATS = {"replay", "explain"}
 
 
 def sale_with_a_hold(db: Database) -> tuple[Sale, int]:
@@ -165,7 +170,7 @@ def test_a_row_that_was_resolved_a_moment_ago_is_young(db: Database, name):
             assert has_transaction_id(session)
 
 
-@pytest.mark.parametrize("name", [name for name in READS if name != "replay"])
+@pytest.mark.parametrize("name", [name for name in READS if name not in REPEATS])
 def test_a_read_of_an_old_row_needs_none(db: Database, name):
     sale, held = sale_with_a_hold(db)
     with db.connect("superuser") as superuser:
@@ -191,6 +196,13 @@ def test_a_repeated_ops_call_writes_a_commit_record(db: Database):
         with session.transaction():
             assert receive(session, request_id).replayed
             assert has_transaction_id(session)
+
+
+def test_an_explanation_of_a_new_request_writes_nothing(db: Database):
+    sale, _ = sale_with_a_hold(db)
+    with db.connect("operator") as session, session.transaction():
+        assert [row.check_name for row in explain(session, sale)] == ["sale", "stock"]
+        assert not has_transaction_id(session)
 
 
 def test_availability_answers_by_no_single_purchase_and_writes_nothing(db: Database):

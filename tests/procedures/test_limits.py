@@ -21,6 +21,7 @@ from tests.fix_sale import (
 )
 from tests.procedures.instants import (
     HOLD,
+    INSTANT,
     OPENS,
     another_pool,
     confirm_at,
@@ -29,6 +30,7 @@ from tests.procedures.instants import (
     reserve_at,
     sale_between,
 )
+from tests.procedures.rules import set_rule
 
 MINUTE = timedelta(minutes=1)
 
@@ -289,6 +291,48 @@ def test_an_own_unpaid_hold_may_return(operator, superuser):
     hold_at(superuser, sale, OPENS + MINUTE)
     answer = reserve_at(superuser, sale, OPENS + 2 * MINUTE)
     assert (answer.retry, answer.retry_at) == ("may_return", OPENS + HOLD)
+
+
+@pytest.mark.parametrize(
+    ("rule", "minutes"),
+    [
+        ({"window": "hour"}, 5),
+        ({"window": "day"}, 15),
+        ({"window": "rolling", "period": "1 day"}, 15),
+        ({"window": "rolling", "period": "10 minutes"}, 10),
+        ({"window": "activity"}, 15),
+        ({"window": "activity", "metric": "open_holds"}, 15),
+    ],
+)
+def test_an_own_unpaid_hold_returns_when_it_ends_or_the_window_turns_over(
+    operator, superuser, rule, minutes
+):
+    """Held at five to the hour: the first of the two is when the answer changes, not before."""
+    sale = sale_between(operator, superuser, ends_at=OPENS + timedelta(days=2))
+    set_rule(operator, sale.activity_id, "one", maximum=1, **rule)
+    held_at = OPENS + 55 * MINUTE
+    hold_at(superuser, sale, held_at)
+    answer = reserve_at(superuser, sale, held_at + MINUTE)
+    returns = held_at + minutes * MINUTE
+    assert (answer.status, answer.retry, answer.retry_at) == (
+        "limit_exceeded",
+        "may_return",
+        returns,
+    )
+    assert reserve_at(superuser, sale, returns - INSTANT).status == "limit_exceeded"
+    assert reserve_at(superuser, sale, returns).status == "held"
+
+
+def test_a_paid_unit_leaves_a_rolling_window_before_the_own_hold_ends(operator, superuser):
+    sale = sale_between(operator, superuser, ends_at=OPENS + timedelta(days=2))
+    set_rule(operator, sale.activity_id, "two", maximum=2, window="rolling", period="1 hour")
+    confirm_at(superuser, hold_at(superuser, sale, OPENS), OPENS)
+    now = OPENS + 55 * MINUTE
+    hold_at(superuser, sale, now)
+    answer = reserve_at(superuser, sale, now)
+    assert (answer.retry, answer.retry_at) == ("may_return", OPENS + 60 * MINUTE)
+    assert reserve_at(superuser, sale, answer.retry_at - INSTANT).status == "limit_exceeded"
+    assert reserve_at(superuser, sale, answer.retry_at).status == "held"
 
 
 def test_somebody_elses_hold_has_no_say(operator, superuser):

@@ -1837,10 +1837,34 @@ comment on function seckill_private.counted (
   text, seckill_private.reservation, bigint[], timestamptz) is
   'What a reservation counts for a metric at an instant, over some pools (null: all).';
 
+-- file: procedures/internal/limits/leaves_window.sql
+-- One period after its date; an unpaid hold when it ends, if that is sooner.
+create or replace function seckill_private.leaves_window (
+  p_limit seckill_private.limit_version,
+  p_reservation seckill_private.reservation
+)
+  returns timestamptz
+  language sql
+  stable
+  parallel safe
+return case
+  when (p_limit).metric = 'expired_holds' then (p_reservation).expires_at
+    + make_interval(secs => extract(epoch from (p_limit).period)::double precision)
+  when (p_reservation).state in ('held', 'expired') then least(
+    (p_reservation).expires_at,
+    (p_reservation).created_at
+    + make_interval(secs => extract(epoch from (p_limit).period)::double precision))
+  else (p_reservation).created_at
+    + make_interval(secs => extract(epoch from (p_limit).period)::double precision)
+end;
+
+comment on function seckill_private.leaves_window (
+  seckill_private.limit_version, seckill_private.reservation) is
+  'When a reservation leaves the window of a rolling limit.';
+
 -- file: procedures/internal/limits/leaves_at.sql
 -- p_excess: how much has to leave before one more purchase fits; the first to leave where nothing
--- has to. What is in a rolling window leaves it one period after its date, an unpaid hold when it
--- ends, if that is sooner.
+-- has to.
 create or replace function seckill_private.leaves_at (
   p_limit seckill_private.limit_version,
   p_keys bigint[],
@@ -1862,19 +1886,11 @@ begin atomic
             from (select case when (p_limit).metric = 'expired_holds'
                            then r.expires_at else r.created_at
                          end as dated,
-                         case
-                           when (p_limit).metric = 'expired_holds' then r.expires_at + p.length
-                           when r.state in ('held', 'expired')
-                             then least(r.created_at + p.length, r.expires_at)
-                           else r.created_at + p.length
-                         end as leaves_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
                          r.reservation_id,
                          seckill_private.counted((p_limit).metric, r, p_only, p_now) as used
                     from seckill_private.reservations_of(
-                           p_keys, p_user_id, p_activity_id, p_digest) as r
-                   cross join make_interval(
-                           secs => extract(epoch from (p_limit).period)::double precision
-                         ) as p (length)) as u
+                           p_keys, p_user_id, p_activity_id, p_digest) as r) as u
            where u.dated <@ p_window
              and u.used > 0) as d;
 end;
@@ -2053,11 +2069,15 @@ comment on function seckill_private.wanted (
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
 -- windows of its purchase, is not its own competitor, and is asked for units and orders only:
--- limits against hoarding want holds to be paid.
+-- limits against hoarding want holds to be paid. p_use: what was used at an instant of the past
+-- (usage_at); null: it is read from the reservations.
+-- resets_at: when the window turns over; of a rolling one, when what is wanted fits; of open holds,
+--   when the first of them ends.
 -- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
---   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
---   not_yet.
+--   outlives the sale), may_return while unpaid holds of the subject stand in the way, also where
+--   the window turns over before they end: who pays or cancels need not wait for it; else not_yet.
+-- retry_at: the first instant at which a hold ends or the window turns over.
 create or replace function seckill_private.limit_check (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -2067,7 +2087,8 @@ create or replace function seckill_private.limit_check (
   p_quantities integer[],
   p_now timestamptz,
   p_window_at timestamptz,
-  p_except bigint
+  p_except bigint,
+  p_use seckill_private.limit_use default null
 )
   returns seckill_private.check
   language plpgsql
@@ -2090,8 +2111,12 @@ begin
   v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  if p_use is null then
+    v_use := seckill_private.limit_use_of(
+      p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  else
+    v_use := p_use;
+  end if;
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -2112,7 +2137,7 @@ begin
     v_check.retry := 'final';
   elsif v_use.used - v_use.unpaid + v_wanted <= p_limit.maximum then
     v_check.retry := 'may_return';
-    v_check.retry_at := v_use.first_expiry;
+    v_check.retry_at := least(v_use.first_expiry, v_check.resets_at);
   elsif v_check.resets_at < p_activity.ends_at then
     v_check.retry := 'not_yet';
     v_check.retry_at := v_check.resets_at;
@@ -2125,7 +2150,7 @@ $function$;
 
 comment on function seckill_private.limit_check (
   seckill_private.limit_version, seckill_private.activity, text, bytea[], text[], integer[],
-  timestamptz, timestamptz, bigint) is
+  timestamptz, timestamptz, bigint, seckill_private.limit_use) is
   'Whether a limit allows a purchase, and what its subject has used of it.';
 
 -- file: procedures/internal/limits/limits_at.sql
@@ -2169,8 +2194,8 @@ comment on function seckill_private.limits_at (bigint, timestamptz) is
   'The limits that applied in an activity at an instant, sorted by name.';
 
 -- file: procedures/internal/limits/usage_at.sql
--- The same numbers as seckill_private.limit_check gives for one more purchase, of an instant of the
--- past. Reservations of then are those of now that had been made, as they were.
+-- What limit_use_of reads from the reservations that stand: those of then are those of now that had
+-- been made, as they were (reservation_at). One more purchase is wanted.
 create or replace function seckill_private.usage_at (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -2178,70 +2203,49 @@ create or replace function seckill_private.usage_at (
   p_digest bytea,
   p_at timestamptz
 )
-  returns seckill.check_result
+  returns seckill_private.limit_use
   language plpgsql
   stable
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_result seckill.check_result;
+  v_use seckill_private.limit_use;
   v_window tstzrange := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone), p_at);
   v_scope bigint := case
     when not seckill_private.crosses_activities(p_limit) then p_activity.activity_id
   end;
-  v_use record;
+  v_only bigint[] := seckill_private.pools_of_sku(p_limit.sku, v_scope);
 begin
-  select coalesce(sum(u.used), 0)::bigint as used,
-         coalesce(sum(u.used) filter (where u.unpaid), 0)::bigint as unpaid,
-         min(u.expires_at) filter (where u.unpaid and u.used > 0) as first_expiry,
-         min(u.dated) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
-         + make_interval(secs => extract(epoch from p_limit.period)::double precision) as leaves_at
-    into v_use
+  select coalesce(sum(u.used), 0), coalesce(sum(u.used) filter (where u.unpaid), 0),
+         min(u.expires_at) filter (where u.unpaid),
+         min(u.leaves_at) filter (where u.running >= greatest(u.total + 1 - p_limit.maximum, 1))
+    into v_use.used, v_use.unpaid, v_use.first_expiry, v_use.leaves_at
     from (select d.*, sum(d.used) over () as total,
-                 sum(d.used) over (order by d.dated, d.reservation_id) as running
-            from (select r.reservation_id, r.expires_at, t.dated,
+                 sum(d.used) over (order by d.leaves_at, d.reservation_id) as running
+            from (select r.reservation_id, r.expires_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
                          r.state in ('held', 'expired') and p_limit.metric <> 'expired_holds'
                            as unpaid,
-                         seckill_private.counted(
-                           p_limit.metric, r, seckill_private.pools_of_sku(p_limit.sku, v_scope),
-                           p_at) as used
+                         case p_limit.metric
+                           when 'expired_holds' then r.expires_at else r.created_at
+                         end as dated,
+                         seckill_private.counted(p_limit.metric, r, v_only, p_at) as used
                     from seckill_private.reservations_of(
                            seckill_private.subject_keys(
                              p_limit, p_activity.activity_id, p_user_id,
                              least(lower(v_window), p_at)),
                            p_user_id, v_scope, p_digest) as o
                    cross join lateral seckill_private.reservation_at(o, p_at) as r
-                   cross join lateral (
-                           select case p_limit.metric
-                                    when 'expired_holds' then r.expires_at else r.created_at
-                                  end as dated) as t
-                   where r.created_at <= p_at and t.dated <@ v_window) as d) as u;
-  v_result.check_name := 'limit';
-  v_result.limit_name := p_limit.name;
-  v_result.dimension := p_limit.dimension;
-  v_result.used := v_use.used;
-  v_result.maximum := p_limit.maximum;
-  v_result.remaining := greatest(p_limit.maximum - v_use.used, 0);
-  v_result.resets_at := case
-    when p_limit.metric = 'open_holds' then v_use.first_expiry
-    when p_limit.window_kind = 'rolling' then v_use.leaves_at
-    when p_limit.window_kind <> 'activity' then upper(v_window)
-  end;
-  v_result.status := case when v_use.used < p_limit.maximum then 'pass' else 'fail' end;
-  v_result.retry := case
-    when v_result.status = 'pass' then null
-    when v_use.used - v_use.unpaid < p_limit.maximum then 'may_return'
-    when v_result.resets_at < p_activity.ends_at then 'not_yet'
-    else 'final'
-  end;
-  return v_result;
+                   where r.created_at <= p_at) as d
+           where d.dated <@ v_window and d.used > 0) as u;
+  return v_use;
 end
 $function$;
 
 comment on function seckill_private.usage_at (
   seckill_private.limit_version, seckill_private.activity, text, bytea, timestamptz) is
-  'What one subject had used of a limit at an instant, and what the limit said of one more.';
+  'What one subject had used of a limit at an instant.';
 
 -- file: procedures/internal/limits/limit_checks.sql
 -- One check for each limit that covers the order, by name (find_sale sorts them).
@@ -8606,7 +8610,9 @@ grant execute on procedure seckill.reserve_now (
   text, text, bigint, bigint, text, timestamptz, text) to seckill_app;
 
 -- file: procedures/buying/explain.sql
--- Nothing is locked and nothing written, so it may be called beside a rush, in any transaction.
+-- Nothing is locked and no row written, so it may be called beside a rush, in any transaction. All
+-- checks are made in one snapshot (explain_at). That a request was answered before is told as its
+-- repeat tells it: once the answer is on disk (seckill_private.replay).
 create or replace function seckill.explain (
   p_activity_id bigint,
   p_user_id text,
@@ -8618,21 +8624,29 @@ create or replace function seckill.explain (
 )
   returns setof seckill.check_result
   language plpgsql
-  stable
+  volatile
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set jit = off
 as $function$
+declare
+  v_row seckill.check_result;
 begin
   perform seckill_private.validate_request(
     p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id, p_region);
-  return query
+  for v_row in
     select c.*
       from seckill_private.explain_at(
              null, p_activity_id, p_user_id, array[p_sku], array[p_quantity], p_request_id,
-             p_region, seckill_private.subject_digests(p_subjects)) as c;
+             p_region, seckill_private.subject_digests(p_subjects)) as c
+  loop
+    if v_row.check_name = 'replay' then
+      perform seckill_private.ensure_durable(clock_timestamp());
+    end if;
+    return next v_row;
+  end loop;
 end
 $function$;
 
@@ -10320,7 +10334,8 @@ grant execute on function seckill.inventory (text) to seckill_read, seckill_app,
 
 -- file: procedures/reading/history.sql
 -- A login of seckill_app may ask for one buyer at a time: for all of them it sees units, not
--- people.
+-- people. A row is an answer, too: what it tells is on disk (seckill_private.ensure_durable), which
+-- takes a write only where the newest row, the first, is young.
 create or replace function seckill.history (
   p_activity_id bigint,
   p_sku text default null,
@@ -10330,13 +10345,15 @@ create or replace function seckill.history (
 )
   returns setof seckill.change
   language plpgsql
-  stable
+  volatile
   security definer
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
   v_sees boolean := seckill_private.sees_buyers();
   v_named boolean := v_sees or p_user_id is not null;
+  v_row seckill.change;
+  v_newest timestamptz;
 begin
   if p_activity_id is null then
     perform seckill_private.raise_error('SK001', 'p_activity_id must not be null');
@@ -10346,7 +10363,7 @@ begin
   perform seckill_private.optional_text('p_user_id', p_user_id);
   perform seckill_private.require_limit(p_limit);
   perform seckill_private.load_sale(p_activity_id);
-  return query
+  for v_row in
     select null::text, l.at, l.kind, p_activity_id, p.sku, p.region,
            case when v_named then l.reservation_id end, case when v_named then l.user_id end,
            l.quantity, l.actor, l.login,
@@ -10357,7 +10374,12 @@ begin
        and (p_region is null or p.region = p_region)
        and (p_user_id is null or l.user_id = p_user_id)
      order by l.at desc, l.pool_id desc, l.version desc nulls first, l.reservation_id desc
-     limit p_limit;
+     limit p_limit
+  loop
+    v_newest := coalesce(v_newest, v_row.at);
+    return next v_row;
+  end loop;
+  perform seckill_private.ensure_durable(v_newest);
 end
 $function$;
 
@@ -10421,7 +10443,8 @@ grant execute on function seckill.stock_at (bigint, text, timestamptz, text)
 
 -- file: procedures/reading/limit_usage_at.sql
 -- The limits of then and the reservations of then: what was bought before a limit was set counts in
--- it, what was bought later does not.
+-- it, what was bought later does not. What the limit says of it is limit_check's, as in
+-- seckill.limit_usage.
 create or replace function seckill.limit_usage_at (
   p_activity_id bigint,
   p_user_id text,
@@ -10438,7 +10461,7 @@ declare
   v_activity seckill_private.activity;
   v_digests bytea[];
   v_limit seckill_private.limit_version;
-  v_digest bytea;
+  v_check seckill_private.check;
 begin
   perform seckill_private.validate_buyer(p_activity_id, p_user_id);
   if p_at is null then
@@ -10448,13 +10471,16 @@ begin
   v_activity := seckill_private.activity_at(
     (seckill_private.load_sale(p_activity_id)).activity, p_at);
   foreach v_limit in array coalesce(seckill_private.limits_at(p_activity_id, p_at), '{}') loop
-    v_digest := case
-      when v_limit.dimension <> 'user'
-        then seckill_private.digest_of(v_digests, v_limit.dimension)
-    end;
-    if v_limit.dimension = 'user' or v_digest is not null then
-      return next seckill_private.usage_at(
-        v_limit, v_activity, p_user_id, v_digest, p_at);
+    v_check := seckill_private.limit_check(
+      v_limit, v_activity, p_user_id, v_digests, null, null, p_at, p_at, null,
+      seckill_private.usage_at(
+        v_limit, v_activity, p_user_id,
+        case when v_limit.dimension <> 'user'
+          then seckill_private.digest_of(v_digests, v_limit.dimension)
+        end,
+        p_at));
+    if v_check.check_name is not null then
+      return next seckill_private.show_check(v_check);
     end if;
   end loop;
 end

@@ -617,6 +617,9 @@ drop function if exists seckill_private.rolling_peak;
 -- file: procedures/internal/limits/leaves_at.sql (dropped)
 drop function if exists seckill_private.leaves_at;
 
+-- file: procedures/internal/limits/leaves_window.sql (dropped)
+drop function if exists seckill_private.leaves_window;
+
 -- file: procedures/internal/limits/counted.sql (dropped)
 drop function if exists seckill_private.counted;
 

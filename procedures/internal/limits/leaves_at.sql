@@ -1,6 +1,5 @@
 -- p_excess: how much has to leave before one more purchase fits; the first to leave where nothing
--- has to. What is in a rolling window leaves it one period after its date, an unpaid hold when it
--- ends, if that is sooner.
+-- has to.
 create or replace function seckill_private.leaves_at (
   p_limit seckill_private.limit_version,
   p_keys bigint[],
@@ -22,19 +21,11 @@ begin atomic
             from (select case when (p_limit).metric = 'expired_holds'
                            then r.expires_at else r.created_at
                          end as dated,
-                         case
-                           when (p_limit).metric = 'expired_holds' then r.expires_at + p.length
-                           when r.state in ('held', 'expired')
-                             then least(r.created_at + p.length, r.expires_at)
-                           else r.created_at + p.length
-                         end as leaves_at,
+                         seckill_private.leaves_window(p_limit, r) as leaves_at,
                          r.reservation_id,
                          seckill_private.counted((p_limit).metric, r, p_only, p_now) as used
                     from seckill_private.reservations_of(
-                           p_keys, p_user_id, p_activity_id, p_digest) as r
-                   cross join make_interval(
-                           secs => extract(epoch from (p_limit).period)::double precision
-                         ) as p (length)) as u
+                           p_keys, p_user_id, p_activity_id, p_digest) as r) as u
            where u.dated <@ p_window
              and u.used > 0) as d;
 end;

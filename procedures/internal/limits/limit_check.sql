@@ -2,11 +2,15 @@
 -- request does not name. A limit on units counts the order's lines together. Without lines (null):
 -- what the limit says of one more of anything. p_window_at, p_except: a late payment counts in the
 -- windows of its purchase, is not its own competitor, and is asked for units and orders only:
--- limits against hoarding want holds to be paid.
+-- limits against hoarding want holds to be paid. p_use: what was used at an instant of the past
+-- (usage_at); null: it is read from the reservations.
+-- resets_at: when the window turns over; of a rolling one, when what is wanted fits; of open holds,
+--   when the first of them ends.
 -- Answers: limit_exceeded; null while what is wanted (units or orders) is allowed.
 -- Retry: final when no waiting helps (more is wanted than the limit allows at all, or the window
---   outlives the sale), may_return while unpaid holds of the subject stand in the way, else
---   not_yet.
+--   outlives the sale), may_return while unpaid holds of the subject stand in the way, also where
+--   the window turns over before they end: who pays or cancels need not wait for it; else not_yet.
+-- retry_at: the first instant at which a hold ends or the window turns over.
 create or replace function seckill_private.limit_check (
   p_limit seckill_private.limit_version,
   p_activity seckill_private.activity,
@@ -16,7 +20,8 @@ create or replace function seckill_private.limit_check (
   p_quantities integer[],
   p_now timestamptz,
   p_window_at timestamptz,
-  p_except bigint
+  p_except bigint,
+  p_use seckill_private.limit_use default null
 )
   returns seckill_private.check
   language plpgsql
@@ -39,8 +44,12 @@ begin
   v_window := seckill_private.window_of(
     p_limit.window_kind, p_limit.period, coalesce(p_limit.time_zone, p_activity.time_zone),
     p_window_at);
-  v_use := seckill_private.limit_use_of(
-    p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  if p_use is null then
+    v_use := seckill_private.limit_use_of(
+      p_limit, p_activity, p_user_id, v_digest, v_wanted, p_now, v_window, p_except);
+  else
+    v_use := p_use;
+  end if;
   v_check.check_name := 'limit';
   v_check.limit_name := p_limit.name;
   v_check.dimension := p_limit.dimension;
@@ -61,7 +70,7 @@ begin
     v_check.retry := 'final';
   elsif v_use.used - v_use.unpaid + v_wanted <= p_limit.maximum then
     v_check.retry := 'may_return';
-    v_check.retry_at := v_use.first_expiry;
+    v_check.retry_at := least(v_use.first_expiry, v_check.resets_at);
   elsif v_check.resets_at < p_activity.ends_at then
     v_check.retry := 'not_yet';
     v_check.retry_at := v_check.resets_at;
@@ -74,5 +83,5 @@ $function$;
 
 comment on function seckill_private.limit_check (
   seckill_private.limit_version, seckill_private.activity, text, bytea[], text[], integer[],
-  timestamptz, timestamptz, bigint) is
+  timestamptz, timestamptz, bigint, seckill_private.limit_use) is
   'Whether a limit allows a purchase, and what its subject has used of it.';

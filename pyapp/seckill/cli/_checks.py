@@ -152,6 +152,9 @@ def _change(check: CheckResult) -> str:
             return "not by itself"
         case "may_return":
             end = f", or at {at}, when the first of them ends" if at else ""
+            if at and check.check_name == "limit":
+                # The window's turn: a hold may end before, which is then as good.
+                end = f" or ends, at {at} at the latest"
             return f"as soon as an unpaid hold is given back{end}"
         case _:
             return f"at {at}" if at else "later, and nobody has said when"
