@@ -67,8 +67,8 @@ comment on procedure seckill.reserve_now (
   'reserve as a procedure, for callers in autocommit: call seckill.reserve_now(1, ''ann'', '
   '''phone'', 1, gen_random_uuid()). The row that comes back has the fields of reserve_result: '
   'they are the parameters without p_, for which nothing is passed. The next buyer gets the '
-  'pool''s row before this purchase is on disk; the answer comes after. Inside a transaction block, '
-  'a multi-statement string or a pipeline: 2D000. Raises as reserve.';
+  'pool''s row before this purchase is on disk; the answer comes after. Inside a transaction '
+  'block, a multi-statement string or a pipeline: 2D000. Raises as reserve.';
 grant execute on procedure seckill.reserve_now (
   bigint, text, text, integer, uuid, text, jsonb, text, integer, bigint, boolean, text, timestamptz,
   text, text, bigint, bigint, text, timestamptz, text) to seckill_app;
