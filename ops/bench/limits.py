@@ -121,7 +121,7 @@ def open_sale(running: Runtime, limits: dict[str, int]) -> int:
         limits: maximum units in the whole activity, by dimension.
     """
     now = datetime.now(UTC)
-    with Client(running.ops_dsn) as client:
+    with Client(running.ops_dsn, flag="") as client:
         activity_id = client.create_activity(
             name="bench",
             starts_at=now - timedelta(minutes=1),

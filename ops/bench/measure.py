@@ -6,7 +6,6 @@ compares in turn, and prints ratios.
 
 from __future__ import annotations
 
-import math
 import signal
 import subprocess
 import sys
@@ -24,6 +23,8 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "pyapp"))
 
+from seckill.bench.load import environment  # noqa: E402
+from seckill.bench.percentile import percentile as smallest  # noqa: E402
 from seckill.runtime import Runtime  # noqa: E402
 
 __all__ = ["Bench", "Cpu", "Load", "cpu_of", "median", "percentile", "runtime", "show"]
@@ -43,10 +44,7 @@ def runtime(**settings: str) -> Generator[Runtime]:
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that so many percent of the values do not exceed; 0 of none."""
-    ordered = sorted(values)
-    if not ordered:
-        return 0.0
-    return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
+    return smallest(values, percent) or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +122,9 @@ class Bench:
         self._timed = calls is None
         self._began = monotonic()
         self._process = subprocess.Popen(
-            [bindir / "pgbench", *words, dsn],
+            [bindir / "pgbench", *words],
             cwd=self._directory,
+            env=environment(dsn),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -13,10 +13,11 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from seckill import Client
@@ -55,11 +56,18 @@ class Verified:
     faults: list[str]
 
 
+class Damaged(ValueError):
+    """The manifest is not what `export` wrote; the message is one line."""
+
+
 def is_complete(directory: Path, activity_id: int) -> bool:
-    """Whether the directory already has the whole archive of this sale.
+    """Whether the directory already has a whole archive, of a sale with this number.
+
+    Two databases each have an activity 1: `activity_row` says which sale it is.
 
     Raises:
-        FileExistsError: it has that of another one.
+        FileExistsError: it has that of a sale with another number.
+        Damaged: the manifest cannot be read.
     """
     try:
         found = _manifest(directory).get("activity_id")
@@ -68,6 +76,12 @@ def is_complete(directory: Path, activity_id: int) -> bool:
     if found != activity_id:
         raise FileExistsError(f"{directory} has the archive of activity {found}")
     return True
+
+
+def activity_row(directory: Path) -> dict[str, Any]:
+    """The exported row of the sale itself, from files that `verify` found right."""
+    with gzip.open(directory / "activity.jsonl.gz", "rb") as packed:
+        return json.loads(packed.readline())
 
 
 def export(
@@ -118,10 +132,13 @@ def verify(directory: Path) -> Verified:
     Raises:
         FileNotFoundError: there is no manifest.
     """
-    manifest = _manifest(directory)
-    if manifest.get("format") != FORMAT:
-        return Verified(None, {}, [f"{MANIFEST} is of format {manifest.get('format')}"])
-    expected: dict[str, dict[str, object]] = manifest["files"]
+    try:
+        manifest = _manifest(directory)
+        if manifest.get("format") != FORMAT:
+            return Verified(None, {}, [f"{MANIFEST} is of format {manifest.get('format')}"])
+        activity_id, expected = _listed(manifest)
+    except Damaged as error:
+        return Verified(None, {}, [str(error)])
     rows: dict[str, int] = {}
     faults = [
         f"{part}.jsonl.gz is not listed" for part in PARTS if f"{part}.jsonl.gz" not in expected
@@ -130,14 +147,18 @@ def verify(directory: Path) -> Verified:
         path = directory / name
         if not path.is_file():
             faults.append(f"{name} is missing")
-        elif _digest(path) != said["sha256"]:
+        elif _digest(path) != said.get("sha256"):
             faults.append(f"{name} has another checksum")
         else:
-            with gzip.open(path, "rb") as packed:
-                rows[name.removesuffix(".jsonl.gz")] = found = sum(1 for _ in packed)
-            if found != said["rows"]:
-                faults.append(f"{name} has {found} rows, not {said['rows']}")
-    return Verified(manifest["activity_id"], rows, faults)
+            try:
+                with gzip.open(path, "rb") as packed:
+                    rows[name.removesuffix(".jsonl.gz")] = found = sum(1 for _ in packed)
+            except (gzip.BadGzipFile, EOFError, zlib.error):
+                faults.append(f"{name} cannot be unpacked")
+                continue
+            if found != said.get("rows"):
+                faults.append(f"{name} has {found} rows, not {said.get('rows')}")
+    return Verified(activity_id, rows, faults)
 
 
 def _rows(client: Client, activity_id: int, part: str) -> Iterator[dict[str, Any]]:
@@ -151,7 +172,25 @@ def _rows(client: Client, activity_id: int, part: str) -> Iterator[dict[str, Any
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    return json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    try:
+        found: object = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise Damaged(f"{MANIFEST} is damaged: {error}") from None
+    if not isinstance(found, dict):
+        raise Damaged(f"{MANIFEST} is damaged: no object")
+    return cast("dict[str, Any]", found)
+
+
+def _listed(manifest: Mapping[str, Any]) -> tuple[int, dict[str, dict[str, object]]]:
+    """The sale, and what is said of each file."""
+    activity_id, files = manifest.get("activity_id"), manifest.get("files")
+    if not isinstance(activity_id, int) or not isinstance(files, dict):
+        raise Damaged(f"{MANIFEST} is damaged: no activity_id, or no files")
+    listed = cast("dict[str, dict[str, object]]", files)
+    for name, said in listed.items():
+        if Path(name).name != name or not isinstance(said, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise Damaged(f"{MANIFEST} is damaged: {name!r}")
+    return activity_id, listed
 
 
 def _digest(path: Path) -> str:

@@ -102,8 +102,9 @@ class Outcome:
         purchase: the line.
         request_id: as sent.
         answer: of `reserve`; None where it raised.
-        error_code: SQLSTATE of what it raised.
-        confirmed: the answer of `confirm`, where it was called.
+        error_code: SQLSTATE of what was raised: by `reserve` where there is no answer, else by
+            `confirm`; the units are held then.
+        confirmed: the answer of `confirm`, where it gave one.
     """
 
     purchase: Purchase
@@ -116,6 +117,13 @@ class Outcome:
     def status(self) -> str:
         """As the SQL API says it; `error` where the call raised."""
         return "error" if self.answer is None else self.answer.status
+
+    @property
+    def paid(self) -> str | None:
+        """What `confirm` answered; `error` where it raised, None where it was not called."""
+        if self.confirmed is not None:
+            return self.confirmed.status
+        return "error" if self.answer is not None and self.error_code is not None else None
 
     def cells(self) -> list[object]:
         """A row of the outcomes file, in the order of `OUTCOME_COLUMNS`."""
@@ -134,7 +142,7 @@ class Outcome:
             said.remaining if said else None,
             said.retry if said else None,
             self.error_code,
-            self.confirmed.status if self.confirmed else None,
+            self.paid,
         ]
 
 
@@ -149,7 +157,7 @@ class Summary:
         statuses: how many lines were answered what; `limit_exceeded` by limit, as
             `limit_exceeded: NAME`.
         replayed: holds that were in the books before.
-        confirmed: answers of `confirm`.
+        confirmed: answers of `confirm`; what it raised as `error: SQLSTATE`.
         seconds: from the first call to the last answer.
     """
 
@@ -169,7 +177,7 @@ class Summary:
         name = outcome.status
         if outcome.answer is not None and outcome.answer.limit_name is not None:
             name += f": {outcome.answer.limit_name}"
-        elif outcome.error_code is not None:
+        elif outcome.answer is None:
             name += f": {outcome.error_code}"
         self.statuses[name] += 1
         if outcome.answer is not None and outcome.status == "held":
@@ -177,6 +185,13 @@ class Summary:
             self.replayed += bool(outcome.answer.replayed)
         if outcome.confirmed is not None:
             self.confirmed[outcome.confirmed.status] += 1
+        elif outcome.paid is not None:
+            self.confirmed[f"{outcome.paid}: {outcome.error_code}"] += 1
+
+    @property
+    def errors(self) -> bool:
+        """Whether a call of some line raised."""
+        return any(name.startswith("error") for name in (*self.statuses, *self.confirmed))
 
 
 def read_log(path: Path) -> list[Purchase]:
@@ -232,6 +247,7 @@ def create_activity(
     stock: Mapping[str | None, int],
     limits: Iterable[Limit],
     hold_seconds: int,
+    made: Callable[[int], None],
 ) -> int:
     """Create and open an activity for a log; its id.
 
@@ -242,6 +258,7 @@ def create_activity(
         stock: units by sku, for each region; None: for every other sku.
         limits: per user.
         hold_seconds: how long a hold lasts unpaid.
+        made: is told the id at once; what fails after that leaves a draft.
     """
     now = datetime.now(UTC)
     activity_id = client.create_activity(
@@ -250,6 +267,7 @@ def create_activity(
         ends_at=now + timedelta(days=30),
         hold_seconds=hold_seconds,
     )
+    made(activity_id)
     for sku, region in sorted({(one.sku, one.region) for one in purchases}):
         units = stock.get(sku, stock.get(None, 0))
         if units:
@@ -361,17 +379,22 @@ class Replay:
         request_id = purchase.request_id_in(self.activity_id)
         try:
             answer = self._reserve(purchase, request_id)
-            confirmed = None
-            if self.confirm and answer.reservation_id is not None:
-                confirmed = self.client.confirm(
-                    user_id=purchase.user_id,
-                    reservation_id=answer.reservation_id,
-                    payment_ref=str(request_id),
-                )
         except (Unavailable, OutcomeUnknown):
             raise
         except SeckillError as error:
             return Outcome(purchase, request_id, None, error.sqlstate or "unknown", None)
+        if not self.confirm or answer.reservation_id is None:
+            return Outcome(purchase, request_id, answer, None, None)
+        try:
+            confirmed = self.client.confirm(
+                user_id=purchase.user_id,
+                reservation_id=answer.reservation_id,
+                payment_ref=str(request_id),
+            )
+        except (Unavailable, OutcomeUnknown):
+            raise
+        except SeckillError as error:  # it is held all the same
+            return Outcome(purchase, request_id, answer, error.sqlstate or "unknown", None)
         return Outcome(purchase, request_id, answer, None, confirmed)
 
     def _reserve(self, purchase: Purchase, request_id: UUID) -> ReserveResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import json
 import re
@@ -19,6 +20,7 @@ from typing import Any
 
 import psutil
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from seckill.bench import arrivals as bench_arrivals
 from seckill.bench import ledger as bench_ledger
@@ -234,6 +236,25 @@ def test_calls_that_do_not_buy_what_they_should_end_the_run(
         match=r"calls took \d+ units, not \d+ each|a buyer was refused",
     ):
         measure(shared, scenario, name)
+
+
+def test_no_password_is_seen_in_the_list_of_processes(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what ops/bench starts; anybody on the machine can read a command line."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "ops" / "bench")
+    bench = importlib.import_module("measure").Bench
+    password = str(conninfo_to_dict(runtime.dsn)["password"])
+    running = bench(runtime.postgres.bindir, runtime.dsn, "select 1;", clients=1)
+    try:
+        (child,) = [
+            one for one in psutil.Process().children() if running._directory == Path(one.cwd())
+        ]
+        assert password not in " ".join(child.cmdline())
+    finally:
+        time.sleep(0.3)  # pgbench takes a signal for the end of its time once it has begun
+        load = running.stop()
+    assert load.milliseconds
 
 
 @IN_CI_ONLY

@@ -16,7 +16,13 @@ from tests.fix_database import Database
 
 # A process of its own makes the tree of commands once, too; it takes longer than most commands.
 ONE_TREE = functools.cache(typer.main.get_command)
-VARIABLES = ("SECKILL_DSN", "SECKILL_ADMIN_DSN", "SECKILL_CONSOLE_DSN", "SECKILL_TRACEBACK")
+VARIABLES = (
+    "SECKILL_DSN",
+    "SECKILL_ADMIN_DSN",
+    "SECKILL_CONSOLE_DSN",
+    "SECKILL_REDIS_URL",
+    "SECKILL_TRACEBACK",
+)
 
 
 @dataclass(frozen=True, slots=True)

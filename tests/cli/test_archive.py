@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fix_database import Database
+from seckill.client import Client
+from tests.cli.conftest import Run
+from tests.fix_database import Database, new_database
+from tests.fix_sale import open_sale
 
 
 @pytest.fixture
@@ -95,7 +100,9 @@ def test_files_that_are_not_as_written_are_found_and_nothing_is_dropped(
 def test_what_cannot_be_archived_says_why(ops, sale, tmp_path: Path):
     assert ops("archive", sale, tmp_path, "--yes").status == 2, "it is open"
     assert ops("archive", sale).status == 2
+    assert "add --yes" in ops("archive", sale, tmp_path).complaint
     assert ops("archive", "--verify", tmp_path).status == 3
+    assert str(__file__) in ops("archive", "--verify", __file__).complaint, "no directory"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,3 +123,77 @@ def test_the_parts_are_those_of_the_function(db: Database):
     assert row is not None
     named = row.text.split("p_part: ")[1].split(". ")[0]
     assert sorted(named.split(", ")) == sorted(PARTS)
+
+
+@pytest.fixture
+def other(db: Database, templates) -> Iterator[Database]:
+    """Another database of the same server."""
+    with new_database(db.server, templates(db.server)) as name:
+        yield Database(name, db.target, db.server, db.poolers)
+
+
+@pytest.mark.parametrize("state", ["open", "closed", "archived", "dropping"])
+def test_the_files_of_another_database_are_not_taken_for_this_ones(
+    ops: Run, closed: int, db: Database, other: Database, tmp_path: Path, state: str
+):
+    """Both have an activity 1. To drop this one because that one is in files would lose it."""
+    assert ops("archive", closed, tmp_path, "--yes").status == 0
+    same = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with other.connect("operator") as operator, Client(other.dsn("operator"), flag="") as client:
+        its = open_sale(operator, units=5).activity_id
+        assert its == closed
+        if state != "open":
+            client.close_activity(activity_id=its)
+        if state in ("archived", "dropping"):
+            client.archive_activity(activity_id=its)
+        if state == "dropping":
+            client.drop_archived(activity_id=its, limit=1)
+        before = operator.execute("select * from seckill.ops_history(%s)", [its]).fetchall()
+        done = ops("archive", its, tmp_path, "--yes", "--dsn", other.dsn("operator"))
+        assert (done.status, f"another activity {its}" in done.complaint) == (2, True)
+        # Neither deleted, nor even archived.
+        after = operator.execute("select * from seckill.ops_history(%s)", [its]).fetchall()
+        assert after == before
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == same
+
+
+def test_one_that_is_half_deleted_goes_on(ops: Run, closed: int, db: Database, tmp_path: Path):
+    assert ops("archive", closed, tmp_path, "--keep").status == 0
+    with Client(db.dsn("operator"), flag="") as client:
+        assert client.drop_archived(activity_id=closed, limit=1).status == "dropping"
+    done = ops("archive", closed, tmp_path, "--yes", "--json")
+    assert (done.status, done.json["faults"]) == (0, [])
+    assert done.json["deleted"] == 5
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        *(b"", b"{", b"\xff", b"[]", b'{"format": 1}', b'{"format": 1, "activity_id": 1}'),
+        *(b'{"format": 1, "activity_id": "1", "files": {}}',),
+        *(b'{"format": 1, "activity_id": 1, "files": {"activity.jsonl.gz": 1}}',),
+        *(b'{"format": 1, "activity_id": 1, "files": {"../x": {}}}',),
+        *(b'{"format": 1, "activity_id": 1, "files": {"activity.jsonl.gz": {}}}',),
+    ],
+)
+def test_a_damaged_manifest_is_a_fault(ops: Run, closed: int, tmp_path: Path, manifest: bytes):
+    assert ops("archive", closed, tmp_path, "--keep").status == 0
+    (tmp_path / "manifest.json").write_bytes(manifest)
+    found = ops("archive", "--verify", tmp_path, "--json")
+    assert (found.status, found.err) == (1, "")
+    assert found.json["faults"]
+    done = ops("archive", closed, tmp_path, "--yes")
+    assert done.status in (1, 2)
+    assert "Traceback" not in done.err
+    assert ops("history", closed).status == 0, "nothing was dropped"
+
+
+def test_a_file_that_is_no_gzip_is_a_fault(ops: Run, closed: int, tmp_path: Path):
+    assert ops("archive", closed, tmp_path, "--keep").status == 0
+    path, manifest = tmp_path / "movement.jsonl.gz", tmp_path / "manifest.json"
+    path.write_bytes(path.read_bytes()[:-12])
+    told = json.loads(manifest.read_text())
+    told["files"][path.name]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(told))
+    found = ops("archive", "--verify", tmp_path, "--json")
+    assert (found.status, found.json["faults"]) == (1, [f"{path.name} cannot be unpacked"])

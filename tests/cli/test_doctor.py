@@ -301,6 +301,16 @@ def test_without_a_pooler(db: Database) -> None:
     assert "straight to PostgreSQL" in found.message
 
 
+def test_a_pooler_that_is_older_than_any_tested(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seckill.doctor.services.OLDEST_PGBOUNCER", (99, 1))
+    with pooler(db) as bouncer:
+        dsn = bouncer.dsn("seckill_operator", PASSWORD, db.name)
+        found = look("pooler's console", db, dsn=dsn, console_dsn=bouncer.admin_dsn)
+    assert (found.status, found.fix) == ("warn", "upgrade it to 99.1 or newer")
+
+
 def test_a_console_that_does_not_answer(db: Database) -> None:
     found = look("pooler's console", db, console_dsn="host=127.0.0.1 port=1 dbname=pgbouncer")
     assert found.status == "fail"
@@ -373,6 +383,17 @@ def test_another_encoding(db: Database) -> None:
     assert "LATIN1" in found.message
 
 
+@BOTH
+def test_a_locale_that_knows_ascii_only(db: Database) -> None:
+    assert look("letter case", db).status == "ok"
+    with new_database(db.server) as name:
+        db.server.execute(f"drop database {name}")
+        db.server.execute(f"create database {name} encoding 'UTF8' locale 'C' template template0")
+        found = look("letter case", db, admin_dsn=db.server.dsn(name))
+    assert (found.status, "LC_CTYPE C knows" in found.message) == ("warn", True)
+    assert found.fix is not None
+
+
 @pytest.mark.parametrize(
     ("oldest", "newest", "status"), [(15, 18, "ok"), (99, 99, "fail"), (9, 10, "warn")]
 )
@@ -381,7 +402,8 @@ def test_another_server(
 ) -> None:
     monkeypatch.setattr("seckill.doctor.server.OLDEST", oldest)
     monkeypatch.setattr("seckill.doctor.server.NEWEST", newest)
-    assert look("server version", db).status == status
+    found = look("server version", db)
+    assert (found.status, found.fix is None) == (status, status == "ok")
 
 
 def test_people_see_what_is_wrong_and_the_fix(run: Run, db: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from seckill import doctor, migrate
 from seckill.client import Client
@@ -133,6 +135,26 @@ def test_synchronous_commit_of_a_login(place: Place, whose: str) -> None:
         place.run(f"alter {whose} reset synchronous_commit")
 
 
+@pytest.mark.parametrize("level", ["local", "remote_write"])
+def test_commits_that_do_not_wait_for_the_standby(place: Place, level: str) -> None:
+    """Where there is one that commits are to wait for; else they say the same as `on`."""
+    place.run(f"alter system set synchronous_commit = {level}", "select pg_reload_conf()")
+    try:
+        place.pooler.restart()
+        assert place.look("durability").status == "ok"
+        place.run("alter system set synchronous_standby_names = 'away'", "select pg_reload_conf()")
+        found = place.wait_for("durability", "warn")
+        assert f"synchronous_commit is {level}" in found.message
+        place.mend(found)
+        assert place.wait_for("durability", "ok")
+    finally:
+        place.run(
+            "alter system reset synchronous_commit",
+            "alter system reset synchronous_standby_names",
+            "select pg_reload_conf()",
+        )
+
+
 def test_a_table_that_autovacuum_passes_over(place: Place) -> None:
     place.run("alter table seckill_private.inventory set (autovacuum_enabled = false)")
     found = place.look("autovacuum")
@@ -175,6 +197,47 @@ def test_a_prepared_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -
         connection.rollback()
     found = place.wait_for("transactions", "warn")
     assert "prepared as for'gotten" in found.details[0]
+    place.mend(found)
+    assert place.wait_for("transactions", "ok")
+
+
+@pytest.fixture
+def elsewhere(place: Place) -> Iterator[str]:
+    """A DSN of another database of the cluster."""
+    place.run('create database "The Other"')
+    yield make_conninfo(place.admin_dsn, dbname="The Other")
+    place.run('drop database "The Other" with (force)')
+
+
+def test_a_transaction_in_another_database(
+    place: Place, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds back the feed of changes from when it has written on; a reader does not."""
+    monkeypatch.setattr(health, "OLD_S", 0.3)
+    with psycopg.connect(elsewhere) as idle:
+        idle.execute("select 1")
+        time.sleep(0.5)
+        assert place.look("transactions").status == "ok"
+        idle.execute("select pg_current_xact_id()")
+        found = place.wait_for("transactions", "warn")
+        assert ' of postgres in database "The Other", idle in transaction' in found.details[0]
+        assert "vacuum" not in found.message
+        place.mend(found)
+        assert place.wait_for("transactions", "ok")
+        with pytest.raises(psycopg.OperationalError):
+            idle.execute("select 1")
+
+
+def test_a_prepared_transaction_in_another_database(
+    place: Place, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "OLD_S", 0.3)
+    with psycopg.connect(elsewhere) as connection:
+        connection.execute("create table left_over ()")
+        connection.execute("prepare transaction 'forgotten'")
+        connection.rollback()
+    found = place.wait_for("transactions", "warn")
+    assert 'prepared as forgotten in database "The Other"' in found.details[0]
     place.mend(found)
     assert place.wait_for("transactions", "ok")
 

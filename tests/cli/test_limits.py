@@ -206,7 +206,7 @@ def test_explain_of_a_sale_that_does_not_sell(ops: Run, sale: int) -> None:
     ops("activity", "pause", sale)
     paused = ops("explain", sale, "ann", "phone")
     assert "later, and nobody has said when" in row_with(paused, "failed", "The sale is paused")
-    ops("activity", "close", sale)
+    ops("activity", "close", sale, "--yes")
     closed = ops("explain", sale, "ann", "phone")
     assert "not by itself" in row_with(closed, "failed", "The sale is over")
     ahead = ops("activity", "create", "ahead", "--starts", "+1h", "--json").json

@@ -116,10 +116,49 @@ def test_a_database_without_seckill_is_told_what_to_do(run: Run, empty_db: Datab
         assert "seckill migrate" in done.complaint
 
 
-def test_a_broken_dsn_is_not_quoted(run: Run) -> None:
-    done = run("reconcile", "--dsn", "host=x my secret")
+BROKEN = "host=x my secret"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["reconcile", "--dsn", BROKEN], "--dsn (SECKILL_DSN) is neither"),
+        (["doctor", "--admin-dsn", BROKEN], "--admin-dsn (SECKILL_ADMIN_DSN) is neither"),
+        (["doctor", "--dsn", "host=x", "--console-dsn", BROKEN], "(SECKILL_CONSOLE_DSN)"),
+        (["verify", ".", "--dsn", BROKEN], "--dsn is neither"),
+        (["replay", "LOG", "--stock", "1", "--dsn", BROKEN], "--dsn is neither"),
+        (["replay", "LOG", "--activity", "1", "--dsn", BROKEN], "--dsn (SECKILL_DSN) is neither"),
+        (["bench", "--scenario", "hot", "--dsn", BROKEN, "--admin-dsn", "x=1"], "--dsn is neither"),
+    ],
+)
+def test_a_broken_dsn_is_not_quoted(run: Run, words: list[str], named: str, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,sku,quantity\nann,phone,1\n", encoding="utf-8")
+    done = run(*(log if word == "LOG" else word for word in words))
     assert done.status == 2
+    assert named in done.complaint
     assert "secret" not in done.complaint
+
+
+def test_a_file_that_is_none_is_one_line(run: Run, tmp_path: Path) -> None:
+    for words in (["replay", tmp_path, "--stock", 1], ["confirm", "--batch", tmp_path]):
+        done = run(*words, "--dsn", "host=x")
+        assert done.status == 3
+        assert done.complaint == f"seckill: {tmp_path}: Is a directory"
+
+
+def test_a_full_disk_is_one_line(db: Database) -> None:
+    """Of stdout, which Python would try to write once more at its end."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*SECKILL, "activity", "list", "--json"],
+            env=environment(db),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (3, "seckill: No space left on device\n")
 
 
 def test_json_alone_goes_to_stdout(db: Database) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import pytest
+from psycopg import Connection
 
+from seckill.cli import _views
 from seckill.cli._sale import REQUESTS
 from tests.cli.conftest import Run
 from tests.fix_database import Database
@@ -154,7 +159,10 @@ def test_the_life_of_a_sale(ops: Run, sale: int) -> None:
     for command, state in (("pause", "paused"), ("resume", "open")):
         answer = ops("activity", command, sale, "--json").json
         assert (answer["status"], answer["replayed"]) == (state, False)
-    closed = ops("activity", "close", sale)
+    unsure = ops("activity", "close", sale)
+    assert (unsure.status, "add --yes" in unsure.complaint) == (2, True)
+    assert ops("activity", "show", sale, "--json").json["activity"]["state"] == "open"
+    closed = ops("activity", "close", sale, "--yes")
     assert closed.out == f"Activity {sale} is closed; 10 units went back to the inventory.\n"
     late = ops("activity", "pause", sale)
     assert late.status == 2
@@ -222,3 +230,43 @@ def test_a_buyer_is_told_who_may(run: Run, db: Database) -> None:
     assert done.status == 3
     assert "42501: permission denied for function receive_stock" in done.complaint
     assert "seckill_ops" in done.complaint
+
+
+def test_what_was_done_is_told_although_it_cannot_be_looked_at(
+    ops: Run, sale: int, superuser: Connection[Any]
+) -> None:
+    """The sale is made: to end with "nothing happened" would make another one."""
+    superuser.execute("revoke select on seckill.sale_status from seckill_app, seckill_ops")
+    made = ops("activity", "create", "second")
+    assert (made.status, made.out) == (0, f"Activity {sale + 1} is there.\n")
+    assert "could not be read: permission denied" in made.err
+    (request_id,) = re.findall(r"request id (\S+)", made.err)
+    again = ops("activity", "create", "second", "--request-id", "third", "--json")
+    assert set(again.json) == {"activity_id", "request_id"}
+    changed = ops("activity", "update", sale, "--name", "better")
+    assert (changed.status, changed.out) == (0, f"Activity {sale} is changed.\n")
+    superuser.execute("grant select on seckill.sale_status to seckill_ops")
+    shown = ops("activity", "list", "--json").json["activities"]
+    assert [row["name"] for row in shown] == ["second", "second", "better"]
+    assert UUID(request_id)
+
+
+def test_a_list_has_a_time_limit(
+    ops: Run, sale: int, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_views, "_ANSWER_S", 0.5)
+    with db.connect("superuser", autocommit=False) as holder:
+        holder.execute("lock table seckill_private.activity in access exclusive mode")
+        began = time.monotonic()
+        done = ops("activity", "list")
+    assert (done.status, "no answer in time" in done.complaint) == (3, True)
+    assert time.monotonic() - began < 10
+
+
+def test_commands_leave_the_shops_flag_alone(
+    ops: Run, sale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator wants PostgreSQL's own answer; a URL that nobody can use is no matter."""
+    monkeypatch.setenv("SECKILL_REDIS_URL", "nonsense://x")
+    assert ops("availability", sale, "phone").status == 0
+    assert ops("reserve", sale, "ann", "phone").status == 0

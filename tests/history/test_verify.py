@@ -334,3 +334,11 @@ def test_the_command_needs_a_history(run: Run, tmp_path: Path, make: Callable[..
     done = run("verify", tmp_path / "crowd")
     assert done.status == 2
     assert "crowd" in done.complaint
+
+
+def test_the_name_of_a_buyer_is_text(shop: Shop, run: Run) -> None:
+    shop.ask("ann", uuid4())
+    shop.lie("update seckill_private.reservation set user_id = '[/red]'")
+    done = run("verify", shop.directory, "--dsn", shop.db.admin_dsn)
+    assert (done.status, done.err) == (1, "")
+    assert "nobody asked for it as [/red] with" in done.out

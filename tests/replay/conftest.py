@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+from tests.cli.conftest import ops as ops
 from tests.cli.conftest import run as run

@@ -54,9 +54,8 @@ def replay(
     done = subprocess.run(
         [
             *(sys.executable, "-P", "-m", "seckill", "replay", str(file), "--stock", str(STOCK)),
-            *(*limits, "--out", str(out), "--json", *arguments),
+            *(*limits, "--out", str(out), "--json", "--dsn", dsn, *arguments),
         ],
-        env={**os.environ, "SECKILL_DSN": dsn},
         capture_output=True,
         text=True,
         check=False,

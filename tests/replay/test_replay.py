@@ -13,7 +13,9 @@ from uuid import UUID, uuid4
 import psutil
 import pytest
 
+from seckill import replay
 from seckill.replay import BadFile, Purchase, read_log
+from seckill.retry import NO_RETRY
 from tests.cli.conftest import Run
 from tests.fix_database import Database, wait_until
 from tests.fix_sale import add_units, open_sale, violations
@@ -289,9 +291,91 @@ def test_interrupted_it_stops_and_goes_on_where_it_was(
     assert again.json["statuses"] == {"held": done + 50}
 
 
-def test_without_a_dsn_it_runs_on_a_throw_away_server(log: Path, tmp_path: Path, run: Run) -> None:
+def test_without_a_dsn_it_runs_on_a_throw_away_server(
+    log: Path, tmp_path: Path, ops: Run, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the environment names a shop's own database and its flag."""
+    monkeypatch.setenv("SECKILL_REDIS_URL", "nonsense://x")
     out = tmp_path / "out.csv"
-    done = run("replay", log, "--stock", 100, "--limit-orders", 1, "--out", out)
+    done = ops("replay", log, "--stock", 100, "--limit-orders", 1, "--out", out)
     assert done.status == 0, done.err
     assert [row["status"] for row in rows(out)].count("limit_exceeded") == 1
     assert "rows from reconcile" in done.out
+    with db.connect("operator") as operator:
+        assert operator.execute("select from seckill.activity").fetchall() == []
+
+
+def test_a_hold_whose_payment_raised_is_a_hold(
+    db: Database, log: Path, tmp_path: Path, run: Run
+) -> None:
+    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+        sale = open_sale(operator, units=100)
+        superuser.execute(
+            "revoke execute on function seckill.confirm from seckill_app, seckill_ops"
+        )
+    out = tmp_path / "out.csv"
+    done = run(
+        *("replay", log, "--dsn", db.dsn("operator"), "--out", out, "--json"),
+        *("--activity", sale.activity_id, "--confirm"),
+    )
+    assert (done.status, "some lines are errors" in done.err) == (1, True)
+    assert (done.json["statuses"], done.json["held_units"]) == ({"held": 5}, 9)
+    assert done.json["confirmed"] == {"error: 42501": 5}
+    found = rows(out)
+    assert {(row["status"], row["error_code"], row["confirmed"]) for row in found} == {
+        ("held", "42501", "error")
+    }
+    assert all(row["reservation_id"] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("table", "condition", "said"),
+    [
+        ("reservation", "new.user_id = 'cat'", "3 of 5 lines; --activity {} goes on from there"),
+        ("pool", "true", "activity {} is a draft without all that it was to have: close it, and"),
+    ],
+)
+def test_after_an_outage_it_says_how_to_go_on(
+    db: Database,
+    log: Path,
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    condition: str,
+    said: str,
+) -> None:
+    """A server that says that its disk is full: at the fourth line, or before the first."""
+    monkeypatch.setattr(replay, "RETRY", NO_RETRY)
+    with db.connect("superuser") as superuser:
+        superuser.execute(
+            f"""
+            create function public.full () returns trigger language plpgsql as $$
+            begin
+              if {condition} then
+                raise exception 'could not extend file' using errcode = '53100';
+              end if;
+              return new;
+            end $$""".encode()
+        )
+        superuser.execute(
+            f"create trigger f before insert on seckill_private.{table}"
+            " for each row execute function public.full()".encode()
+        )
+    done = run(
+        *("replay", log, "--dsn", db.dsn("operator"), "--out", tmp_path / "out.csv"),
+        *("--stock", 100),
+    )
+    assert done.status == 3
+    with db.connect("operator") as operator:
+        (made,) = operator.execute("select activity_id from seckill.activity").fetchall()
+    assert said.format(made.activity_id) in done.complaint
+
+
+def test_the_name_of_a_limit_is_text(db: Database, log: Path, tmp_path: Path, run: Run) -> None:
+    done = run(
+        *("replay", log, "--dsn", db.dsn("operator"), "--out", tmp_path / "out.csv"),
+        *("--stock", 100, "--limit", "[/red]:units:order:2"),
+    )
+    assert done.status == 0, done.err
+    assert "[/red]" in done.out

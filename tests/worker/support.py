@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.fix_database import Database, wait_until
@@ -26,8 +27,7 @@ class Worker:
 
     def read(self) -> None:
         """Take in what it prints, until its end."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self.process.stdout or ():
             self.lines.append(json.loads(line))
 
     def saw(self, event: str, **fields: Any) -> list[dict[str, Any]]:
@@ -53,16 +53,17 @@ class Worker:
 
 
 @contextmanager
-def worker(dsn: str, *arguments: str) -> Generator[Worker]:
-    """Start one; killed at the end if it still runs."""
+def worker(dsn: str, *arguments: str, stdout: str | None = None) -> Generator[Worker]:
+    """Start one; killed at the end if it still runs. `stdout`: a file for its lines."""
     environment = {name: value for name, value in os.environ.items() if "SECKILL" not in name}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "seckill", "worker", "--report", "0.1", *arguments],
-        env={**environment, "SECKILL_DSN": dsn},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with nullcontext(subprocess.PIPE) if stdout is None else Path(stdout).open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "seckill", "worker", "--report", "0.1", *arguments],
+            env={**environment, "SECKILL_DSN": dsn},
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     made = Worker(process)
     reader = threading.Thread(target=made.read, daemon=True)
     reader.start()
@@ -73,8 +74,8 @@ def worker(dsn: str, *arguments: str) -> Generator[Worker]:
         process.wait()
         reader.join(5)
         for pipe in (process.stdout, process.stderr):
-            assert pipe is not None
-            pipe.close()
+            if pipe is not None:
+                pipe.close()
 
 
 def sale_with_ended_holds(db: Database, holds: int) -> Sale:

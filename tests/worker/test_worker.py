@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -215,11 +216,37 @@ def test_the_place_in_the_feed_is_kept(
             relayed.append(one.ended()["relayed"])
         reserve(operator, sale, user=str(uuid4()))
     assert relayed == [1, 1]
-    # A file that is no cursor of this database: it begins anew, and says so.
-    (tmp_path / "cursor").write_text("00000000.1.1.1.1.1\n", encoding="utf-8")
-    with worker(ops_dsn(db), *options, *kept) as one:
-        assert one.ended()["relayed"] == 3
-        assert one.saw("rewound")
+    # A file that is no cursor of this database, or of none: it begins anew, and says so.
+    for nonsense in (b"00000000.1.1.1.1.1\n", b"\xff\xfe"):
+        (tmp_path / "cursor").write_bytes(nonsense)
+        with worker(ops_dsn(db), *options, *kept) as one:
+            assert one.ended()["relayed"] == 3
+            assert one.saw("rewound")
+
+
+# --- a full disk
+
+
+def test_a_place_that_cannot_be_kept_stops_nothing(
+    db: Database, operator: Connection[Any], valkey: Valkey, tmp_path: Path
+) -> None:
+    (tmp_path / "cursor.new").symlink_to("/dev/full")
+    options = ("--redis-url", valkey.url, "--interval", "0.05")
+    with worker(ops_dsn(db), *options, "--cursor-file", str(tmp_path / "cursor")) as one:
+        sale = sale_with_ended_holds(db, 10)
+        wait_until(lambda: states(db, sale) == {"expired": 10}, "a sweep")
+        one.wait_for("report", relayed=21)
+        last = one.stop()
+    assert last["file_errors"] > 0
+    assert not (tmp_path / "cursor").exists()
+
+
+def test_reports_that_nobody_can_write_down_stop_nothing(db: Database) -> None:
+    with worker(ops_dsn(db), "--sweep", "--interval", "0.05", stdout="/dev/full") as one:
+        sale = sale_with_ended_holds(db, 10)
+        wait_until(lambda: states(db, sale) == {"expired": 10}, "a sweep")
+        time.sleep(0.3)  # some reports
+        assert one.process.poll() is None
 
 
 # --- outages

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from seckill.bench.buyers import seckill_buyers
 from seckill.bench.load import Arrivals, BenchError, Interrupted, Rate
+from seckill.bench.percentile import percentile
 from seckill.bench.scripts import SKU
 from seckill.bench.setting import Measure, Setting
 from seckill.client_async import AsyncClient
@@ -95,11 +96,6 @@ async def arrive(
     return day
 
 
-def _share(waits: list[float], share: float) -> float:
-    """The wait that this share of the buyers does not exceed."""
-    return waits[min(len(waits) - 1, int(share * len(waits)))]
-
-
 def _open_loop(setting: Setting, percent: int) -> Rate:
     """Measure the capacity, then let buyers arrive at a share of it for twice as long."""
     place, options, stop = setting.place, setting.options, setting.stop
@@ -113,11 +109,12 @@ def _open_loop(setting: Setting, percent: int) -> Rate:
             return await arrive(client, place.one, rate, seconds, stop)
 
     day = asyncio.run(run())
-    waits = sorted(day.waits)
-    if not waits:
+    waits = day.waits
+    p50, p99, p999 = (percentile(waits, one) for one in (50, 99, 99.9))
+    if p50 is None or p99 is None or p999 is None:
         raise BenchError(f"open: nobody was answered at {percent} % of the capacity")
     arrived = len(waits) + day.unanswered
-    p50, p99, p999 = (_share(waits, share) * 1_000 for share in (0.5, 0.99, 0.999))
+    p50, p99, p999 = p50 * 1_000, p99 * 1_000, p999 * 1_000
     arrivals = Arrivals(arrived, day.in_time / arrived, day.unanswered, p50, p99, p999)
     return Rate(len(waits), day.in_time / seconds, arrivals)
 

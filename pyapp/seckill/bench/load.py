@@ -109,7 +109,7 @@ class Load:
             child = subprocess.Popen(
                 [bindir / "pgbench", *words],
                 cwd=scratch,
-                env=_environment(self.dsn),
+                env=environment(self.dsn),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -132,8 +132,8 @@ class Load:
         return ("-T", str(self.warm_up_s + seconds), *told)
 
 
-def _environment(dsn: str) -> dict[str, str]:
-    # The password must not be seen in the list of processes.
+def environment(dsn: str) -> dict[str, str]:
+    """Of pgbench: whom to call. A password on its command line would be seen by everybody."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     for word, value in conninfo_to_dict(dsn).items():
         if word not in _VARIABLES:

@@ -28,7 +28,9 @@ from seckill.cli import (
     feed,
     limit,
     lists,
+    pay,
     replay,
+    reservation,
     schema,
     stock,
     test,
@@ -99,10 +101,10 @@ app.command("archive", rich_help_panel=_RUNNING, epilog=archive.ARCHIVE_EPILOG)(
 _BUYING = "Buying"
 app.command("reserve", rich_help_panel=_BUYING, epilog=buy.RESERVE_EPILOG)(buy.reserve)
 app.command("explain", rich_help_panel=_BUYING, epilog=buy.EXPLAIN_EPILOG)(buy.explain)
-app.command("confirm", rich_help_panel=_BUYING, epilog=buy.CONFIRM_EPILOG)(buy.confirm)
-app.command("cancel", rich_help_panel=_BUYING, epilog=buy.CANCEL_EPILOG)(buy.cancel)
-app.command("refund", rich_help_panel=_BUYING, epilog=buy.REFUND_EPILOG)(buy.refund)
-app.add_typer(buy.app, name="reservation", rich_help_panel=_BUYING)
+app.command("confirm", rich_help_panel=_BUYING, epilog=pay.CONFIRM_EPILOG)(pay.confirm)
+app.command("cancel", rich_help_panel=_BUYING, epilog=pay.CANCEL_EPILOG)(pay.cancel)
+app.command("refund", rich_help_panel=_BUYING, epilog=pay.REFUND_EPILOG)(pay.refund)
+app.add_typer(reservation.app, name="reservation", rich_help_panel=_BUYING)
 
 _BOOKS = "The books"
 app.command("availability", rich_help_panel=_BOOKS, epilog=books.AVAILABILITY_EPILOG)(
@@ -131,14 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             prog_name="seckill",
             standalone_mode=False,
         )
+        sys.stdout.flush()  # here, where a full disk is told in one line
     except typer.TyperException as error:
         hint = "" if error.exit_code != _common.ExitCode.USAGE else " (see --help)"
         _common.fail(error.format_message() + hint, _common.ExitCode.USAGE)
     except typer.Abort:
         _common.fail("stopped", _common.ExitCode.NO)
     except BrokenPipeError:
-        # The reader went away (`seckill … | head`). Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _common.let_go_of_stdout()  # its reader went away (`seckill … | head`)
         raise SystemExit(int(_common.ExitCode.NO)) from None
     except Exception as error:
         explained = _common.explain(error)

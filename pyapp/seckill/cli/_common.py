@@ -10,7 +10,9 @@ A command's rules:
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,6 +34,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command line, or a value in it, is wrong
     ENVIRONMENT = 3  # something is missing or cannot be reached; nothing happened
     UNKNOWN = 4  # the answer was lost: it may have happened, ask again with the same request id
+    INTERRUPTED = 130  # by Ctrl-C, as a shell says it
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -66,6 +69,11 @@ def required(value: str | None, option: str, variable: str) -> str:
     if not value:
         fail(f"give {option} or set {variable} (seckill up prints one)", ExitCode.USAGE)
     return value
+
+
+def let_go_of_stdout() -> None:
+    """Forget what stdout did not take. Python would complain once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def emit(fields: Mapping[str, Any]) -> None:
@@ -115,8 +123,15 @@ def explain(error: Exception) -> tuple[str, ExitCode] | None:
             return f"{error.sqlstate}: {said}" if error.sqlstate else said, ExitCode.ENVIRONMENT
         case FileExistsError() if error.filename is None:
             return str(error), ExitCode.USAGE
-        case FileNotFoundError() | PermissionError():
+        case OSError() if error.filename is not None:
             return f"{error.filename}: {error.strerror}", ExitCode.ENVIRONMENT
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            # A write names no file. Where it was stdout that is full, its buffer is full still.
+            try:
+                sys.stdout.flush()
+            except OSError:
+                let_go_of_stdout()
+            return os.strerror(error.errno), ExitCode.ENVIRONMENT
         case _:
             cause = error.__cause__  # SQLAlchemy wraps the driver's error
             return explain(cause) if isinstance(cause, psycopg.Error) else None

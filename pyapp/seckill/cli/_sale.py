@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,9 +37,6 @@ _SET_UP = {
 }
 
 
-_INTERRUPTED = 130  # as a shell says it of Ctrl-C
-
-
 def request_uuid(text: str) -> UUID:
     """A request id from what a person types: a uuid, or any text, which always gives the same."""
     if not text.strip():
@@ -64,6 +62,8 @@ Actor = Annotated[
 ]
 Region = Annotated[str, typer.Option("--region", help="Of the pool; * where nothing is divided.")]
 ActivityId = Annotated[int, typer.Argument(metavar="ACTIVITY", help="Its id.")]
+User = Annotated[str, typer.Argument(metavar="USER", help="The buyer's id.")]
+ReservationId = Annotated[int, typer.Argument(metavar="RESERVATION", help="Its id.")]
 Subjects = Annotated[
     list[str] | None,
     typer.Option(
@@ -132,7 +132,7 @@ def explained(
         unsaid = "nothing was changed" if reads else f"it may have happened or not: {again}"
         open_end = so_far() or unsaid
         note(f"seckill: stopped; {open_end}")
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
     except OutcomeUnknown as error:
         open_end = so_far() or f"it may have happened or not: {again}"
         fail(f"{error}; {open_end}", ExitCode.UNKNOWN)
@@ -151,19 +151,25 @@ def explained(
         raise
 
 
-def usable_dsn(dsn: str | None, option: str = "--dsn", variable: str = "SECKILL_DSN") -> str:
-    """The DSN, or one line on stderr that does not quote it: it may hold a password."""
+def usable_dsn(dsn: str | None, option: str = "--dsn", variable: str | None = "SECKILL_DSN") -> str:
+    """The DSN, or one line on stderr that does not quote it: it may hold a password.
+
+    Args:
+        dsn: as given.
+        option: that gives it.
+        variable: of the environment, that gives it too; None: no such, and it was given.
+    """
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
-    found = required(dsn, option, variable)
+    if not dsn and variable is None:
+        fail(f"{option} is empty", ExitCode.USAGE)
+    found = required(dsn, option, variable or "")
     try:
         conninfo_to_dict(found)
     except psycopg.ProgrammingError:
-        fail(
-            f"{option} ({variable}) is neither key=value words nor a postgresql:// URI",
-            ExitCode.USAGE,
-        )
+        named = f"{option} ({variable})" if variable else option
+        fail(f"{named} is neither key=value words nor a postgresql:// URI", ExitCode.USAGE)
     return found
 
 
@@ -175,11 +181,33 @@ def sale(
     *,
     reads: bool = False,
 ) -> Generator[Client]:
-    """A client for one command; see :func:`explained` for its errors."""
+    """A client for one command; see :func:`explained` for its errors.
+
+    Without the sold-out flag, whatever SECKILL_REDIS_URL says: who asks here wants PostgreSQL's
+    own answer, and raises no flag in a shop whose database it may not be.
+    """
     from seckill import Client
 
-    with explained(request_id, so_far, reads=reads), Client(usable_dsn(dsn), max_size=1) as client:
+    with (
+        explained(request_id, so_far, reads=reads),
+        Client(usable_dsn(dsn), max_size=1, flag="") as client,
+    ):
         yield client
+
+
+def agreed(yes: bool, what: str, question: str) -> None:
+    """Ask before what cannot be undone; where nobody can be asked, --yes is needed.
+
+    Args:
+        yes: it was given.
+        what: is refused without it, in a few words.
+        question: for a person at a terminal.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{what}: add --yes to mean it", ExitCode.USAGE)
+    typer.confirm(question, abort=True, err=True)
 
 
 def tell_request(given: UUID | None, used: UUID) -> None:

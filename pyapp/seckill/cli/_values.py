@@ -15,7 +15,7 @@ from seckill.cli._common import ExitCode, fail
 BATCH = 10_000  # what a call takes
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """The file is not what it should be."""
 
 
@@ -78,7 +78,7 @@ def batches(source: Source, so_far: Callable[[], str]) -> Iterator[Batch]:
     left_out = first = last = read = 0
     values: list[str] = []
     try:
-        with _opened(source.file) as file:
+        with opened(source.file) as file:
             for line, value in _cells(file, source):
                 if left_out < source.skip:
                     left_out += 1
@@ -89,7 +89,7 @@ def batches(source: Source, so_far: Callable[[], str]) -> Iterator[Batch]:
                 if len(values) == BATCH:
                     yield Batch(values, first, last, line - read)
                     values, read = [], line
-    except _Unreadable as error:
+    except Unreadable as error:
         fail(f"{source.file}: {error}; {so_far()}", ExitCode.USAGE)
     except OSError as error:
         fail(f"{source.file}: {error.strerror}; {so_far()}", ExitCode.ENVIRONMENT)
@@ -98,7 +98,8 @@ def batches(source: Source, so_far: Callable[[], str]) -> Iterator[Batch]:
 
 
 @contextmanager
-def _opened(name: str) -> Generator[IO[bytes]]:
+def opened(name: str) -> Generator[IO[bytes]]:
+    """A file to read, or stdin for `-`."""
     if name == "-":
         yield sys.stdin.buffer
     else:
@@ -106,35 +107,36 @@ def _opened(name: str) -> Generator[IO[bytes]]:
             yield file
 
 
-def _lines(file: IO[bytes]) -> Iterator[str]:
+def text_lines(file: IO[bytes]) -> Iterator[str]:
+    """The lines of a file in UTF-8; Unreadable names the one that is not."""
     # Decoded one by one, so that an error knows its line. A mark of the byte order at the start
     # is no part of the first value.
     for number, line in enumerate(file, start=1):
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
-            raise _Unreadable(f"line {number} is not UTF-8") from None
+            raise Unreadable(f"line {number} is not UTF-8") from None
 
 
 def _cells(file: IO[bytes], source: Source) -> Iterator[tuple[int, str]]:
     """Each value that is not empty, and its line."""
     if source.column is None:
-        for number, line in enumerate(_lines(file), start=1):
+        for number, line in enumerate(text_lines(file), start=1):
             if value := line.strip():
                 yield number, value
         return
-    reader = csv.reader(_lines(file), delimiter=_delimiter(source.delimiter), strict=True)
+    reader = csv.reader(text_lines(file), delimiter=_delimiter(source.delimiter), strict=True)
     place = int(source.column) - 1 if source.column.isdecimal() else None
     try:
         for row in reader:
             if place is None:
                 place = _place(row, source.column)
             elif row and not 0 <= place < len(row):
-                raise _Unreadable(f"line {reader.line_num} has no column {source.column}")
+                raise Unreadable(f"line {reader.line_num} has no column {source.column}")
             elif row and (value := row[place].strip()):
                 yield reader.line_num, value
     except csv.Error as error:
-        raise _Unreadable(f"line {reader.line_num}: {error}") from None
+        raise Unreadable(f"line {reader.line_num}: {error}") from None
 
 
 def _delimiter(text: str) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from seckill.cli._sale import explained, usable_dsn
 
 if TYPE_CHECKING:
-    from psycopg import Cursor
+    from seckill._compat import Link
 
 Row = dict[str, Any]
+
+_CONNECT_S = 8
+_ANSWER_S = 30.0  # of one list; a lock may be in its way
 
 _ACTIVITIES: LiteralString = """
 select a.activity_id, a.name, a.state, s.status, a.starts_at, a.ends_at, a.hold_seconds,
@@ -22,10 +26,10 @@ select a.activity_id, a.name, a.state, s.status, a.starts_at, a.ends_at, a.hold_
 
 
 class Views:
-    """The public views, through one connection."""
+    """The public views, through one connection; each list has its own time limit."""
 
-    def __init__(self, cursor: Cursor[Row]) -> None:
-        self._cursor = cursor
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     def activities(self, limit: int) -> list[Row]:
         """The newest activities with the units of all their pools, newest first."""
@@ -106,26 +110,29 @@ class Views:
         ]
 
     def _rows(self, query: LiteralString, **values: object) -> list[Row]:
-        return self._cursor.execute(query, values).fetchall()
+        from psycopg.rows import dict_row
+
+        self._link.deadline = monotonic() + _ANSWER_S
+        with self._link.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, values).fetchall()
 
 
 @contextmanager
 def views(dsn: str | None) -> Generator[Views]:
-    """The views for one command."""
-    import psycopg
-    from psycopg.rows import dict_row
+    """The views for one command; see `explained` for its errors."""
+    with explained(reads=True), opened(dsn) as found:
+        yield found
 
+
+@contextmanager
+def opened(dsn: str | None) -> Generator[Views]:
+    """The views, for who deals with errors himself."""
+    from seckill._compat import Link
     from seckill._core import Contract
 
-    with (
-        explained(reads=True),
-        psycopg.connect(
-            usable_dsn(dsn),
-            autocommit=True,
-            prepare_threshold=None,
-            connect_timeout=8,
-        ) as connection,
-        connection.cursor(row_factory=dict_row) as cursor,
-    ):
-        Contract(lasts_s=0).look(connection)
-        yield Views(cursor)
+    with Link.connect(
+        usable_dsn(dsn), autocommit=True, prepare_threshold=None, connect_timeout=_CONNECT_S
+    ) as link:
+        link.deadline = monotonic() + _ANSWER_S
+        Contract(lasts_s=0).look(link)
+        yield Views(link)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
 
-from seckill.cli._common import Dsn, ExitCode, Json, emit, fail
+from seckill.cli._common import Dsn, ExitCode, Json, emit, fail, note
 from seckill.cli._sale import (
     ActivityId,
     Actor,
     RequestId,
+    agreed,
     examples,
     fields,
     group,
@@ -22,7 +22,7 @@ from seckill.cli._sale import (
 )
 from seckill.cli._show import plain, say, show_table
 from seckill.cli._times import Moment, duration, moment
-from seckill.cli._views import Row, views
+from seckill.cli._views import Row, opened, views
 
 if TYPE_CHECKING:
     from seckill import OpsResult
@@ -110,13 +110,30 @@ def create(
             if earlier is None:
                 raise
             activity_id = earlier
-    with views(dsn) as look:
-        row = look.activity(activity_id)
+    row = _afterwards(dsn, activity_id)
     if as_json:
-        emit({**row, "request_id": used})
+        emit({"activity_id": activity_id, **row, "request_id": used})
         return
-    say(f"Activity {activity_id} is there: {_described(row)}.", good=True)
+    say(f"Activity {activity_id} is there{': ' + _described(row) if row else ''}.", good=True)
     tell_request(request_id, used)
+
+
+def _afterwards(dsn: str | None, activity_id: int) -> Row:
+    """How a sale stands after it was changed; an empty row where that cannot be read.
+
+    The change is made, so that is a note and no error.
+    """
+    import psycopg
+
+    from seckill import SeckillError
+
+    try:
+        with opened(dsn) as look:
+            return look.activity(activity_id)
+    except (SeckillError, psycopg.Error, KeyboardInterrupt) as error:
+        said = " ".join(str(error).split()) or "stopped"
+        note(f"how activity {activity_id} stands now could not be read: {said}")
+        return {}
 
 
 def _same_wish(
@@ -190,10 +207,9 @@ def update(
     if as_json:
         emit(fields(answer))
         return
-    with views(dsn) as look:
-        row = look.activity(activity_id)
+    row = _afterwards(dsn, activity_id)
     done = "stood like this already" if answer.replayed else "is changed"
-    say(f"Activity {activity_id} {done}: {_described(row)}.", good=True)
+    say(f"Activity {activity_id} {done}{': ' + _described(row) if row else ''}.", good=True)
 
 
 def _tell(answer: OpsResult, as_json: bool, more: str = "") -> None:
@@ -234,14 +250,13 @@ def resume(
 @app.command(epilog=examples("seckill activity close 1 --yes"))
 def close(
     activity_id: ActivityId,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask at a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before.")] = False,
     actor: Actor = None,
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
     """End a sale for good: what is available goes back to the inventory, holds live on."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Close activity {activity_id} for good?", abort=True, err=True)
+    agreed(yes, "a closed sale stays closed", f"Close activity {activity_id} for good?")
     with sale(dsn) as client:
         answer = client.close_activity(activity_id=activity_id, actor=actor)
     _tell(answer, as_json, f"; {answer.quantity or 0} units went back to the inventory")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seckill.cli._common import ExitCode, fail, note
-from seckill.cli._sale import examples
+from seckill.cli._sale import examples, usable_dsn
 from seckill.cli.up import stop_requested, uninterrupted
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ EPILOG = examples(
     "seckill bench --scenario batch --scenario soldout",
     "seckill bench --scenario asyncio --record calls && seckill verify calls",
 )
-
-_INTERRUPTED = 130
 
 
 def bench(
@@ -102,7 +100,7 @@ def bench(
                 report = run(ways, options, note, stop)
         except (Interrupted, KeyboardInterrupt):
             note("stopped")
-            raise SystemExit(_INTERRUPTED) from None
+            raise SystemExit(int(ExitCode.INTERRUPTED)) from None
         except BenchError as error:
             fail(str(error))
     if json_file is not None:
@@ -156,7 +154,9 @@ def _ways(dsn: str | None, admin_dsn: str | None, stop: threading.Event) -> Gene
     if (dsn is None) != (admin_dsn is None):
         fail("give --dsn and --admin-dsn together, or neither", ExitCode.USAGE)
     if dsn is not None and admin_dsn is not None:
-        yield Ways.of_dsn(dsn, admin_dsn)
+        yield Ways.of_dsn(
+            usable_dsn(dsn, variable=None), usable_dsn(admin_dsn, "--admin-dsn", None)
+        )
         return
     runtime = Runtime(settings=SETTINGS)
     with contextlib.ExitStack() as stack:

@@ -14,10 +14,7 @@ from seckill.cli._times import DURATION, moment
 from seckill.cli._views import views
 
 if TYPE_CHECKING:
-    from seckill import Change
-
-if TYPE_CHECKING:
-    from seckill import OpsEntry
+    from seckill import Change, OpsEntry
 
 AVAILABILITY_EPILOG = examples(
     "seckill availability 1 phone", "seckill availability 1 phone --region north --json"

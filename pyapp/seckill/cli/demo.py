@@ -25,8 +25,6 @@ EPILOG = examples(
     "seckill demo --record crowd && seckill verify crowd",
 )
 
-_INTERRUPTED = 130
-
 
 def demo(
     buyers: Annotated[
@@ -101,7 +99,7 @@ def demo(
             runs = _run(options, naive, stop, record)
         except (Interrupted, KeyboardInterrupt):
             note("stopped, nothing is left behind")
-            raise SystemExit(_INTERRUPTED) from None
+            raise SystemExit(int(ExitCode.INTERRUPTED)) from None
         except WorkerFailed as error:
             fail(str(error), ExitCode.NO)
     if svg is not None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seckill.cli._common import Dsn, ExitCode, Json, emit, fail, note, required
-from seckill.cli._sale import examples
+from seckill.cli._common import ExitCode, Json, emit, fail, note
+from seckill.cli._sale import examples, explained, usable_dsn
+from seckill.cli._show import plain
 from seckill.cli.up import stop_requested, uninterrupted
 
 if TYPE_CHECKING:
@@ -26,15 +27,20 @@ EPILOG = examples(
     "seckill replay purchases.csv --activity 1 --confirm --out -",
 )
 
-_INTERRUPTED = 130
-
 
 def replay(
     file: Annotated[Path, typer.Argument(help="The log, a CSV file.", metavar="FILE.csv")],
     activity: Annotated[
         int | None, typer.Option(help="An activity that is there; default: make one.")
     ] = None,
-    dsn: Dsn = None,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            help="Run there: a connection URI of a member of seckill_ops, through PgBouncer. "
+            "A new activity receives its stock into the inventory. Default: SECKILL_DSN with "
+            "--activity, else a throw-away PostgreSQL.",
+        ),
+    ] = None,
     stock: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,12 +78,14 @@ def replay(
     """Run a purchase log against an activity, and write what became of each line.
 
     Columns: user_id, sku, quantity; at, region and request_id where they are there; any other is
-    a dimension of the buyer. Without a DSN it runs on a throw-away PostgreSQL. Lines without a
-    request_id get one of activity and line number, so running it again on the same activity
-    changes nothing and finishes what was interrupted.
+    a dimension of the buyer. With neither --dsn nor --activity it runs on a throw-away
+    PostgreSQL, whatever SECKILL_DSN says. Lines without a request_id get one of activity and
+    line number, so running it again on the same activity changes nothing and finishes what was
+    interrupted.
     """
     import seckill.replay as replaying
     from seckill.client import Client
+    from seckill.settings import Settings
 
     if as_json and str(out) == "-":
         fail("--json and --out - both want stdout", ExitCode.USAGE)
@@ -87,7 +95,9 @@ def replay(
     if activity is None and not stock:
         fail("give --stock, or --activity with one that is there", ExitCode.USAGE)
     if activity is not None:
-        required(dsn, "--dsn", "SECKILL_DSN")
+        dsn = usable_dsn(dsn or Settings.from_environment().dsn)
+    elif dsn is not None:
+        usable_dsn(dsn, variable=None)
     units = _stock(stock or [])
     limits = _limits(limit or [], limit_units, limit_orders)
     try:
@@ -96,17 +106,31 @@ def replay(
         fail(str(error), ExitCode.USAGE)
 
     summary = replaying.Summary()
+    drafts: list[int] = []
+
+    def so_far() -> str:
+        if activity is None and drafts and dsn is not None:
+            return (
+                f"activity {drafts[0]} is a draft without all that it was to have:"
+                " close it, and begin anew"
+            )
+        ran = f"{summary.purchases} of {len(purchases)} lines"
+        if activity is None or dsn is None:
+            return "" if activity is None else ran
+        return f"{ran}; --activity {activity} goes on from there"
+
     with (
         stop_requested() as stop,
         _database(dsn) as address,
-        Client(address, max_size=concurrency, retry=replaying.RETRY) as client,
+        explained(so_far=so_far),
+        Client(address, max_size=concurrency, retry=replaying.RETRY, flag="") as client,
     ):
         if activity is None and not stop.is_set():
             activity = replaying.create_activity(
-                client, file.name, purchases, units, limits, hold_seconds
+                client, file.name, purchases, units, limits, hold_seconds, drafts.append
             )
         if activity is None:
-            raise SystemExit(_INTERRUPTED)
+            raise SystemExit(int(ExitCode.INTERRUPTED))
         with _outcomes(out, purchases) as write, _progress(len(purchases)) as advance:
 
             def done(outcome: replaying.Outcome) -> None:
@@ -118,9 +142,8 @@ def replay(
             replaying.Replay(client, activity, confirm, stop).run(purchases, concurrency, done)
             summary.seconds = monotonic() - began
         if stop.is_set():
-            again = f"; --activity {activity} goes on from there" if dsn else ""
-            note(f"stopped after {summary.purchases} of {len(purchases)} lines{again}")
-            raise SystemExit(_INTERRUPTED)
+            note(f"stopped after {so_far()}")
+            raise SystemExit(int(ExitCode.INTERRUPTED))
         note("checking the books")
         violations = client.reconcile(activity_id=activity)
     if as_json:
@@ -129,7 +152,7 @@ def replay(
         _show(activity, summary, violations, out)
     if violations:
         fail("the books do not agree, see seckill reconcile", ExitCode.NO)
-    if any(name.startswith("error") for name in summary.statuses):
+    if summary.errors:
         fail("some lines are errors; the outcomes say which", ExitCode.NO)
 
 
@@ -222,14 +245,16 @@ def _show(activity: int, summary: Summary, violations: Sequence[Violation], out:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"activity {activity}", title_justify="left", box=box.ROUNDED)
     table.add_column("")
     table.add_column("lines", justify="right")
     for name, count in sorted(summary.statuses.items(), key=lambda item: -item[1]):
-        table.add_row(name.replace("_", " ", 1), f"{count:,}")
+        # A limit's name is text, whatever it looks like.
+        table.add_row(Text(plain(name.replace("_", " ", 1))), f"{count:,}")
     for name, count in sorted(summary.confirmed.items()):
-        table.add_row(f"paid: {name}", f"{count:,}")
+        table.add_row(Text(plain(f"paid: {name}")), f"{count:,}")
     table.add_section()
     table.add_row("lines", f"{summary.purchases:,}")
     table.add_row("held before", f"{summary.replayed:,}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ from seckill.cli._common import (
     emit,
     fail,
 )
-from seckill.cli._sale import examples, outcome, usable_dsn
+from seckill.cli._sale import agreed, examples, outcome, usable_dsn
 from seckill.cli._show import plain, say, working
 
 if TYPE_CHECKING:
@@ -82,7 +81,11 @@ def migrate(
     with suppress(InsufficientPrivilege):
         before = migrations.current(dsn)
     if down is not None:
-        _ask(down, before, yes)
+        agreed(
+            yes,
+            "--down may destroy data",
+            f"Go back from {before} to {down}? Tables made since then are dropped.",
+        )
     with working("migrating"):
         if down is None:
             migrations.upgrade(dsn, revision)
@@ -95,18 +98,6 @@ def migrate(
         say(f"The database is at {after or 'no revision'} already.", good=True)
     else:
         say(f"Migrated from {before or 'nothing'} to {after or 'nothing'}.", good=True)
-
-
-def _ask(down: str, before: str | None, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        fail("--down may destroy data: add --yes to mean it", ExitCode.USAGE)
-    typer.confirm(
-        f"Go back from {before} to {down}? Tables made since then are dropped.",
-        abort=True,
-        err=True,
-    )
 
 
 def _repair(dsn: str, as_json: bool) -> None:
@@ -145,8 +136,12 @@ def doctor(
 
     if not dsn and not admin_dsn:
         usable_dsn(None)
-    given = {"--dsn": dsn, "--admin-dsn": admin_dsn, "--console-dsn": console_dsn}
-    used = [usable_dsn(value, name, name) if value else None for name, value in given.items()]
+    given = (
+        (dsn, "--dsn", "SECKILL_DSN"),
+        (admin_dsn, "--admin-dsn", "SECKILL_ADMIN_DSN"),
+        (console_dsn, "--console-dsn", "SECKILL_CONSOLE_DSN"),
+    )
+    used = [usable_dsn(*one) if one[0] else None for one in given]
     told: list[dict[str, Any]] = []
     with surgery.opened(*used) as context, working("looking"):
         for name, finding in surgery.examine(context):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seckill.cli._common import ExitCode, Json, console, emit, fail
-from seckill.cli._sale import examples
+from seckill.cli._sale import examples, usable_dsn
+from seckill.cli._show import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,9 +44,13 @@ def verify(
     Everything that was acknowledged must be in the books, and everything in the books must have
     been asked for, once. A call without an answer is settled by its repeat or by the books.
     """
+    from rich.text import Text
+
     from seckill.history import HistoryError
     from seckill.history import verify as judge
 
+    if dsn is not None:
+        usable_dsn(dsn, variable=None)
     try:
         verdict = judge(directory, dsn)
     except HistoryError as error:
@@ -55,10 +60,10 @@ def verify(
     else:
         console().print(_table(verdict))
         for what, lines in _findings(verdict):
-            for line in lines[:_SHOWN]:
-                console().print(f"[red]{what}[/]  {line}")
-            if len(lines) > _SHOWN:
-                console().print(f"[red]{what}[/]  and {len(lines) - _SHOWN} more")
+            more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+            for line in [*lines[:_SHOWN], *more]:
+                # A buyer's id is text, whatever it looks like.
+                console().print(Text.assemble((what, "red"), "  ", plain(line)))
     raise SystemExit(int(ExitCode.OK if verdict.ok else ExitCode.NO))
 
 

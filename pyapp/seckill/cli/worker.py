@@ -68,7 +68,7 @@ def worker(
     """
     import asyncio
 
-    from seckill.worker.run import Options, work
+    from seckill.worker.run import Options, Unusable, work
 
     both = sweep == relay
     usable = usable_dsn(dsn)
@@ -95,5 +95,5 @@ def worker(
     with explained():
         try:
             asyncio.run(work(options))
-        except (ImportError, ValueError) as error:  # redis-py, or the URL
+        except Unusable as error:
             fail(str(error), ExitCode.USAGE)

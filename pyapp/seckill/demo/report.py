@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import io
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from seckill.bench.percentile import percentile
 from seckill.demo.run import Options, Played
 from seckill.demo.shop import Stock
 from seckill.demo.view import ANSWERS, REFUSALS, picture
@@ -25,14 +25,6 @@ _CAPTION = (
     "Buyers answered: until each had his first answer; calls: those of the whole run."
 )
 _PICTURE_WIDTH = 92
-
-
-def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The smallest value that so many percent of the values do not exceed; None of none."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
 
 
 def report(options: Options, ours: Played, naive: Played | None = None) -> RenderableType:

@@ -135,7 +135,7 @@ def open_sale(ops_dsn: str, options: Options) -> int:
         options: units, hold seconds.
     """
     now = datetime.now(UTC)
-    with Client(ops_dsn) as client:
+    with Client(ops_dsn, flag="") as client:
         activity_id = client.create_activity(
             name="demo",
             starts_at=now - timedelta(minutes=1),

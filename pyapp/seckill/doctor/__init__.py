@@ -23,6 +23,7 @@ CHECKS: dict[str, Check] = {
     "connection": server.reachable,
     "server version": server.server_version,
     "encoding": server.encoding,
+    "letter case": server.letter_case,
     "durability": server.durability,
     "autovacuum": health.autovacuum,
     "transactions": health.transactions,

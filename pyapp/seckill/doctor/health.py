@@ -93,45 +93,61 @@ def autovacuum(context: Context) -> Finding:
 
 
 def transactions(context: Context) -> Finding:
-    """No transaction is left open: it would stop vacuum, and the feed of changes behind it."""
+    """No transaction is left open: it would stop vacuum, and the feed of changes behind it.
+
+    Vacuum minds those of its own database. The feed minds every transaction of the cluster that
+    has an id, which is one that wrote.
+    """
     link = _watcher(context)
     sessions = link.execute(
         """
         select pid, quote_ident(coalesce(usename, '?')), state,
-               extract(epoch from clock_timestamp() - xact_start)::integer
+               extract(epoch from clock_timestamp() - xact_start)::integer,
+               case when datname <> current_database() then quote_ident(datname) end
           from pg_stat_activity
          where backend_type = 'client backend' and pid <> pg_backend_pid()
-           and datname = current_database()
+           and (datname = current_database() or backend_xid is not null)
            and xact_start < clock_timestamp() - make_interval(secs => %s)
-         order by xact_start""",
+         order by datname <> current_database(), xact_start""",
         [OLD_S],
     ).fetchall()
     prepared = link.execute(
         """
-        select gid, extract(epoch from clock_timestamp() - prepared)::integer
+        select gid, extract(epoch from clock_timestamp() - prepared)::integer,
+               case when database <> current_database() then quote_ident(database) end
           from pg_prepared_xacts
-         where database = current_database()
-           and prepared < clock_timestamp() - make_interval(secs => %s)
-         order by prepared""",
+         where prepared < clock_timestamp() - make_interval(secs => %s)
+         order by database <> current_database(), prepared""",
         [OLD_S],
     ).fetchall()
     if not sessions and not prepared:
         return Finding("ok", f"no transaction has been open for {OLD_S:.0f} seconds")
     details = [
-        f"process {pid} of {user}, {state}, since {age} seconds"
-        for pid, user, state, age in sessions[:_SHOWN]
-    ] + [f"prepared as {gid}, since {age} seconds" for gid, age in prepared[:_SHOWN]]
+        f"process {pid} of {user}{_elsewhere(other)}, {state}, since {age} seconds"
+        for pid, user, state, age, other in sessions[:_SHOWN]
+    ] + [
+        f"prepared as {gid}{_elsewhere(other)}, since {age} seconds"
+        for gid, age, other in prepared[:_SHOWN]
+    ]
     if sessions:
-        mend = f"select pg_terminate_backend({sessions[0][0]})"
+        mend = [f"select pg_terminate_backend({sessions[0][0]})"]
     else:
-        mend = "rollback prepared '" + str(prepared[0][0]).replace("'", "''") + "'"
+        gid, _, other = prepared[0]
+        # Only in the database that prepared it.
+        mend = [f"\\connect {other}"] if other else []
+        mend.append("rollback prepared '" + str(gid).replace("'", "''") + "'")
+    here = any(one[-1] is None for one in (*sessions, *prepared))
+    vacuum = "vacuum cleans up nothing after its begin, and " if here else ""
     return Finding(
         "warn",
-        "a transaction stays open: vacuum cleans up nothing after its begin, and"
-        " seckill changes waits for its end",
-        psql(mend),
+        f"a transaction stays open: {vacuum}seckill changes waits for its end",
+        psql(*mend),
         details,
     )
+
+
+def _elsewhere(database: str | None) -> str:
+    return "" if database is None else f" in database {database}"
 
 
 def replication(context: Context) -> Finding:

@@ -65,7 +65,9 @@ def server_version(context: Context) -> Finding:
         )
     if major > NEWEST:
         return Finding(
-            "warn", f"PostgreSQL {major}.{minor} is newer than any that this release was tested on"
+            "warn",
+            f"PostgreSQL {major}.{minor} is newer than any that this release was tested on",
+            "pip install --upgrade seckill",
         )
     return Finding("ok", f"PostgreSQL {major}.{minor}")
 
@@ -79,6 +81,27 @@ def encoding(context: Context) -> Finding:
         "fail",
         f"the database is encoded in {found}, not UTF8",
         "createdb --encoding=UTF8 --template=template0 NAME, and move there",
+    )
+
+
+def letter_case(context: Context) -> Finding:
+    """Subjects that differ only in the case of a letter are one, whatever the letter."""
+    link = context.catalogue()
+    if row(link, "show server_encoding")[0] != "UTF8":
+        raise Skip("the database is not encoded in UTF8")
+    alike, locale = row(
+        link,
+        """
+        select lower(chr(196)) = chr(228), coalesce(datctype, '')
+          from pg_database where datname = current_database()""",
+    )
+    if alike:
+        return Finding("ok", "letters of all scripts have an upper and a lower case")
+    return Finding(
+        "warn",
+        f"LC_CTYPE {locale} knows the case of ASCII letters only: subjects that differ in that of"
+        " others, such as Ä and ä, count as two",
+        "createdb --locale=C.UTF-8 --template=template0 NAME, and move there before the sale",
     )
 
 
@@ -103,16 +126,23 @@ def durability(context: Context) -> Finding:
         select s.setting, s.source, quote_ident(current_user), quote_ident(current_database())
           from pg_settings as s where s.name = 'synchronous_commit'""",
     )
-    if level != "off":
+    waited_for = row(link, "select current_setting('synchronous_standby_names')")[0]
+    short = level == "off" or (waited_for and level in ("local", "remote_write"))
+    if not short:
         return Finding("ok", "a commit that was acknowledged is on disk")
     statement = {
         "user": f"alter role {user} reset synchronous_commit",
         "database user": f"alter role {user} in database {database} reset synchronous_commit",
         "database": f"alter database {database} reset synchronous_commit",
     }.get(source, "alter system set synchronous_commit = on")
+    loss = {
+        "off": "is lost in a crash",
+        "local": "is lost when the standby takes over",
+        "remote_write": "is lost when the standby's machine crashes, too",
+    }[level]
     return Finding(
         "warn",
-        f"synchronous_commit is off for {user}: calls of Seckill are durable all the same, what"
-        " else is committed (orders, say) is lost in a crash",
+        f"synchronous_commit is {level} for {user}: calls of Seckill are durable all the same, what"
+        f" else is committed (orders, say) {loss}",
         psql(statement, "select pg_reload_conf()"),
     )

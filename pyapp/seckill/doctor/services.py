@@ -122,5 +122,9 @@ def console(context: Context) -> Finding:
         )
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_PGBOUNCER:
-        return Finding("warn", f"PgBouncer {version} is older than any that we test with")
+        return Finding(
+            "warn",
+            f"PgBouncer {version} is older than any that we test with",
+            f"upgrade it to {'.'.join(map(str, OLDEST_PGBOUNCER))} or newer",
+        )
     return Finding("ok", f"PgBouncer {version} says transaction mode")

@@ -93,7 +93,12 @@ class Relay:
         if changes:
             self._tally.relayed += len(changes)
             self._cursor = changes[-1].cursor
-            _keep(self._cursor_file, self._cursor)
+            try:
+                _keep(self._cursor_file, self._cursor)
+            except OSError:
+                # Without its place a relay that is started anew reads more, and misses nothing:
+                # no reason to stop, and the sweeper with it.
+                self._tally.file_errors += 1
         return len(changes) == limit
 
     def _note(self, change: Change) -> None:
@@ -138,7 +143,8 @@ def _kept(path: Path | None) -> str | None:
     """The cursor in a file; None where there is no such file."""
     if path is None or not path.exists():
         return None
-    return path.read_text(encoding="utf-8").strip() or None
+    # What is no text is no cursor either; the database will say so.
+    return path.read_text(encoding="utf-8", errors="replace").strip() or None
 
 
 def _keep(path: Path | None, cursor: str | None) -> None:

@@ -57,6 +57,10 @@ class Options:
     alive_file: Path | None = None
 
 
+class Unusable(Exception):
+    """The options cannot be worked with: redis-py is missing, or a URL is malformed."""
+
+
 class Job(Protocol):
     """Something to be done again and again, a little at a time."""
 
@@ -102,6 +106,7 @@ async def work(options: Options) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP; with `once` until all is done.
 
     Raises:
+        Unusable: before anything was done.
         SeckillError: what waiting does not mend, such as a missing right; with `once` any error.
     """
     stop = asyncio.Event()
@@ -119,22 +124,31 @@ async def work(options: Options) -> None:
 async def _work(options: Options, stop: asyncio.Event) -> None:
     tally = Tally()
     async with AsyncExitStack() as stack:
-        client = AsyncClient(
-            options.dsn, min_size=0, max_size=_CONNECTIONS, retry=NO_RETRY, flag=""
-        )
+        client, flag = _made(options)
         await stack.enter_async_context(client)
         jobs: list[tuple[Job, float]] = []
         if options.sweep:
             sweeper = Sweeper(client, tally, batch=options.batch, pause_s=options.pause_s)
             jobs.append((sweeper, options.interval_s))
-        if options.redis_url:
-            flag = AsyncRedisFlag(options.redis_url, timeout_ms=_RELAY_TIMEOUT_MS)
+        if flag is not None:
             stack.push_async_callback(flag.close)
             relay = Relay(client, flag, tally, cursor_file=options.cursor_file)
             jobs.append((relay, options.poll_s))
         say("started", jobs=[job.name for job, _ in jobs])
         await _all(jobs, options, stop, tally)
     tally.report("stopped")
+
+
+def _made(options: Options) -> tuple[AsyncClient, AsyncRedisFlag | None]:
+    try:
+        return (
+            AsyncClient(options.dsn, min_size=0, max_size=_CONNECTIONS, retry=NO_RETRY, flag=""),
+            AsyncRedisFlag(options.redis_url, timeout_ms=_RELAY_TIMEOUT_MS)
+            if options.redis_url
+            else None,
+        )
+    except (ImportError, ValueError) as error:
+        raise Unusable(str(error)) from error
 
 
 async def _all(

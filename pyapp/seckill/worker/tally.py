@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ class Tally:
         errors: calls that failed, and were tried again.
         reconnects: times that the database was lost and came back.
         flag_errors: times that Redis did not answer.
+        file_errors: times that the place in the feed could not be kept in its file.
     """
 
     swept: int = 0
@@ -29,6 +31,7 @@ class Tally:
     errors: int = 0
     reconnects: int = 0
     flag_errors: int = 0
+    file_errors: int = 0
 
     def saw_lag(self, seconds: float) -> None:
         """Units came back so long ago, and buyers get through only now."""
@@ -47,4 +50,10 @@ def say(event: str, **more: object) -> None:
         event: `started`, `report`, `lost`, `back`, `rewound` or `stopped`.
         more: its other fields.
     """
-    print(json.dumps({"at": datetime.now(UTC).isoformat(), "event": event, **more}), flush=True)
+    line = json.dumps({"at": datetime.now(UTC).isoformat(), "event": event, **more})
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        # A full disk must not stop the sweeper. Any other error means that nobody reads.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
