@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+# What a developer's shell names is a real database or a real Redis: no test may speak to it. This
+# is done before anything else is imported, and whatever the tests start inherits it.
+for name in ("SECKILL_DSN", "SECKILL_ADMIN_DSN", "SECKILL_CONSOLE_DSN", "SECKILL_REDIS_URL"):
+    os.environ.pop(name, None)
+
 pytest_plugins = [
     "tests.fix_groups",
     "tests.fix_coverage",

@@ -43,6 +43,7 @@ NAMES = {
     "AsyncJoin": "Join",
     "AsyncLink": "Link",
     "AsyncLocalFlag": "LocalFlag",
+    "AsyncLock": "Lock",
     "AsyncPool": "Pool",
     "AsyncRawCursor": "RawCursor",
     "AsyncRedisFlag": "RedisFlag",

@@ -35,9 +35,34 @@ from seckill.retry import Effect
 
 T = TypeVar("T")
 
+# The columns of an answer.
+_RESERVE_COLUMNS: LiteralString = (
+    "status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku, "
+    "remaining, epoch, retry, retry_at, error_code"
+)
+_RESOLVE_COLUMNS: LiteralString = "status, reservation_id, replayed, late, error_code"
+_RESERVATION_COLUMNS: LiteralString = (
+    "status, reservation_id, activity_id, user_id, request_id, region, skus, quantities, "
+    "expires_at, created_at, resolved_at, payment_ref"
+)
+_AVAILABILITY_COLUMNS: LiteralString = "status, total, available, held, sold, epoch"
+_CHECK_COLUMNS: LiteralString = (
+    "status, check_name, limit_name, dimension, used, maximum, remaining, resets_at, retry"
+)
+_OPS_COLUMNS: LiteralString = "status, replayed, activity_id, sku, region, quantity, total"
+_CHANGE_COLUMNS: LiteralString = (
+    "cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor, "
+    "login, note, source, target"
+)
+
 
 def _any_answer(_: Any) -> bool:
     return True
+
+
+def _is_held(answer: ReserveResult) -> bool:
+    # A refusal stores nothing: an earlier attempt that is still waiting for a lock may yet hold.
+    return answer.status == "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +74,15 @@ class Call(Generic[T]):
         row: makes the result of a row.
         effect: what a second call would do (see `retry.Effect`).
         proves: whether an answer shows what became of an earlier attempt whose answer was lost.
+        commits_after: the function after whose end it commits, to go on after that; None where
+            the commit is the last that it does.
     """
 
     sql: LiteralString
     row: BaseRowFactory[T]
     effect: Effect
     proves: Callable[[T], bool] = _any_answer
+    commits_after: str | None = None
 
 
 def bind(parameters: Mapping[str, object]) -> dict[str, object]:
@@ -62,7 +90,7 @@ def bind(parameters: Mapping[str, object]) -> dict[str, object]:
 
     Raises:
         InvalidArgument: a datetime without a zone. Its meaning would hang on the time zone of
-            whatever server connection the pooler picks.
+            whatever server connection the pooler picks. Or a request id that is none.
     """
     return {name: _bind_one(name, value) for name, value in parameters.items()}
 
@@ -72,24 +100,42 @@ _PLAIN = frozenset({str, int, bool, UUID, type(None)})
 
 
 def _bind_one(name: str, value: object) -> object:
+    if name == "request_id" or (name == "request_ids" and isinstance(value, str | UUID)):
+        return _request_id(name, value)
     if type(value) in _PLAIN:
         return value
     if isinstance(value, Mapping):
         return Jsonb(dict[Any, Any](value))  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, datetime) and value.utcoffset() is None:
-        raise InvalidArgument("invalid argument", sqlstate="SK001", detail=f"{name} has no zone")
+        raise _invalid(f"{name} has no zone")
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         # The driver writes a list as an array, and a tuple as a row.
         return [_bind_one(name, item) for item in cast("Sequence[object]", value)]
     return value
 
 
+def _request_id(name: str, value: object) -> UUID | None:
+    """Of exactly this type, which purchases that go together and `OutcomeUnknown` need.
+
+    Others have it as a text, or as a subclass from their driver or from a library for UUIDs.
+    """
+    if value is None or type(value) is UUID:
+        return value
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise _invalid(f"{name} is no UUID") from None
+
+
+def _invalid(detail: str) -> InvalidArgument:
+    return InvalidArgument("invalid argument", sqlstate="SK001", detail=detail)
+
+
 # --- buying
 
 RESERVE = Call(
-    """
-    select status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku,
-           remaining, epoch, retry, retry_at, error_code
+    f"""
+    select {_RESERVE_COLUMNS}
       from seckill.reserve(
              p_activity_id => %(activity_id)s::bigint,
              p_user_id => %(user_id)s,
@@ -101,14 +147,12 @@ RESERVE = Call(
     """,
     class_row(ReserveResult),
     "repeatable",
-    # A refusal stores nothing: an earlier attempt that is still waiting for a lock may yet hold.
-    lambda answer: answer.status == "held",
+    _is_held,
 )
 
 RESERVE_LINES = Call(
-    """
-    select status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku,
-           remaining, epoch, retry, retry_at, error_code
+    f"""
+    select {_RESERVE_COLUMNS}
       from seckill.reserve_lines(
              p_activity_id => %(activity_id)s::bigint,
              p_user_id => %(user_id)s,
@@ -120,13 +164,12 @@ RESERVE_LINES = Call(
     """,
     class_row(ReserveResult),
     "repeatable",
-    lambda answer: answer.status == "held",  # as in RESERVE
+    _is_held,
 )
 
 RESERVE_BATCH = Call(
-    """
-    select status, ordinal, reservation_id, replayed, state, expires_at, limit_name, sku,
-           remaining, epoch, retry, retry_at, error_code
+    f"""
+    select {_RESERVE_COLUMNS}
       from seckill.reserve_batch(
              p_activity_ids => %(activity_ids)s::bigint[],
              p_user_ids => %(user_ids)s::text[],
@@ -138,7 +181,7 @@ RESERVE_BATCH = Call(
     """,
     class_row(ReserveResult),
     "repeatable",
-    lambda answer: answer.status == "held",  # as in RESERVE
+    _is_held,
 )
 
 RESERVE_NOW = Call(
@@ -154,12 +197,13 @@ RESERVE_NOW = Call(
     """,
     class_row(ReserveResult),
     "repeatable",
-    lambda answer: answer.status == "held",  # as in RESERVE
+    _is_held,
+    commits_after="reserve",
 )
 
 CONFIRM = Call(
-    """
-    select status, reservation_id, replayed, late, error_code
+    f"""
+    select {_RESOLVE_COLUMNS}
       from seckill.confirm(
              p_user_id => %(user_id)s,
              p_reservation_id => %(reservation_id)s::bigint,
@@ -170,8 +214,8 @@ CONFIRM = Call(
 )
 
 CANCEL = Call(
-    """
-    select status, reservation_id, replayed, late, error_code
+    f"""
+    select {_RESOLVE_COLUMNS}
       from seckill.cancel(
              p_user_id => %(user_id)s,
              p_reservation_id => %(reservation_id)s::bigint,
@@ -182,8 +226,8 @@ CANCEL = Call(
 )
 
 REFUND = Call(
-    """
-    select status, reservation_id, replayed, late, error_code
+    f"""
+    select {_RESOLVE_COLUMNS}
       from seckill.refund(
              p_user_id => %(user_id)s,
              p_reservation_id => %(reservation_id)s::bigint,
@@ -198,8 +242,8 @@ REFUND = Call(
 )
 
 CONFIRM_BATCH = Call(
-    """
-    select status, reservation_id, replayed, late, error_code
+    f"""
+    select {_RESOLVE_COLUMNS}
       from seckill.confirm_batch(
              p_user_ids => %(user_ids)s::text[],
              p_reservation_ids => %(reservation_ids)s::bigint[],
@@ -210,8 +254,8 @@ CONFIRM_BATCH = Call(
 )
 
 AVAILABILITY = Call(
-    """
-    select status, total, available, held, sold, epoch
+    f"""
+    select {_AVAILABILITY_COLUMNS}
       from seckill.availability(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -222,9 +266,8 @@ AVAILABILITY = Call(
 )
 
 GET_RESERVATION = Call(
-    """
-    select status, reservation_id, activity_id, user_id, request_id, region, skus, quantities,
-           expires_at, created_at, resolved_at, payment_ref
+    f"""
+    select {_RESERVATION_COLUMNS}
       from seckill.get_reservation(
              p_user_id => %(user_id)s,
              p_reservation_id => %(reservation_id)s::bigint)
@@ -234,9 +277,8 @@ GET_RESERVATION = Call(
 )
 
 FIND_RESERVATION = Call(
-    """
-    select status, reservation_id, activity_id, user_id, request_id, region, skus, quantities,
-           expires_at, created_at, resolved_at, payment_ref
+    f"""
+    select {_RESERVATION_COLUMNS}
       from seckill.find_reservation(
              p_activity_id => %(activity_id)s::bigint,
              p_user_id => %(user_id)s,
@@ -247,9 +289,8 @@ FIND_RESERVATION = Call(
 )
 
 LIST_RESERVATIONS = Call(
-    """
-    select status, reservation_id, activity_id, user_id, request_id, region, skus, quantities,
-           expires_at, created_at, resolved_at, payment_ref
+    f"""
+    select {_RESERVATION_COLUMNS}
       from seckill.list_reservations(
              p_user_id => %(user_id)s,
              p_activity_id => %(activity_id)s::bigint,
@@ -260,9 +301,8 @@ LIST_RESERVATIONS = Call(
 )
 
 EXPLAIN = Call(
-    """
-    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
-           retry
+    f"""
+    select {_CHECK_COLUMNS}
       from seckill.explain(
              p_activity_id => %(activity_id)s::bigint,
              p_user_id => %(user_id)s,
@@ -277,9 +317,8 @@ EXPLAIN = Call(
 )
 
 LIMIT_USAGE = Call(
-    """
-    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
-           retry
+    f"""
+    select {_CHECK_COLUMNS}
       from seckill.limit_usage(
              p_activity_id => %(activity_id)s::bigint,
              p_user_id => %(user_id)s,
@@ -307,8 +346,8 @@ CREATE_ACTIVITY: Call[int] = Call(
 )
 
 UPDATE_ACTIVITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.update_activity(
              p_activity_id => %(activity_id)s::bigint,
              p_name => %(name)s,
@@ -322,8 +361,8 @@ UPDATE_ACTIVITY = Call(
 )
 
 OPEN_ACTIVITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.open_activity(
              p_activity_id => %(activity_id)s::bigint,
              p_actor => %(actor)s)
@@ -333,8 +372,8 @@ OPEN_ACTIVITY = Call(
 )
 
 PAUSE_ACTIVITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.pause_activity(
              p_activity_id => %(activity_id)s::bigint,
              p_actor => %(actor)s)
@@ -344,8 +383,8 @@ PAUSE_ACTIVITY = Call(
 )
 
 RESUME_ACTIVITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.resume_activity(
              p_activity_id => %(activity_id)s::bigint,
              p_actor => %(actor)s)
@@ -355,8 +394,8 @@ RESUME_ACTIVITY = Call(
 )
 
 CLOSE_ACTIVITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.close_activity(
              p_activity_id => %(activity_id)s::bigint,
              p_actor => %(actor)s)
@@ -366,8 +405,8 @@ CLOSE_ACTIVITY = Call(
 )
 
 RECEIVE_STOCK = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.receive_stock(
              p_sku => %(sku)s,
              p_quantity => %(quantity)s::bigint,
@@ -380,8 +419,8 @@ RECEIVE_STOCK = Call(
 )
 
 ALLOCATE_STOCK = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.allocate_stock(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -396,8 +435,8 @@ ALLOCATE_STOCK = Call(
 )
 
 MOVE_STOCK = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.move_stock(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -412,8 +451,8 @@ MOVE_STOCK = Call(
 )
 
 SCHEDULE_RELEASE = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.schedule_release(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -427,8 +466,8 @@ SCHEDULE_RELEASE = Call(
 )
 
 SET_SLOTS = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.set_slots(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -441,8 +480,8 @@ SET_SLOTS = Call(
 )
 
 SET_STOCK_TOTAL = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.set_stock_total(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -457,8 +496,8 @@ SET_STOCK_TOTAL = Call(
 )
 
 SET_LIMIT = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.set_limit(
              p_activity_id => %(activity_id)s::bigint,
              p_name => %(name)s,
@@ -477,8 +516,8 @@ SET_LIMIT = Call(
 )
 
 DROP_LIMIT = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.drop_limit(
              p_activity_id => %(activity_id)s::bigint,
              p_name => %(name)s,
@@ -489,8 +528,8 @@ DROP_LIMIT = Call(
 )
 
 SET_QUEUE_LIMIT = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.set_queue_limit(
              p_activity_id => %(activity_id)s::bigint,
              p_max_waiting => %(max_waiting)s::integer,
@@ -501,8 +540,8 @@ SET_QUEUE_LIMIT = Call(
 )
 
 REQUIRE_ELIGIBILITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.require_eligibility(
              p_activity_id => %(activity_id)s::bigint,
              p_dimension => %(dimension)s,
@@ -514,8 +553,8 @@ REQUIRE_ELIGIBILITY = Call(
 )
 
 ADD_ELIGIBLE = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.add_eligible(
              p_activity_id => %(activity_id)s::bigint,
              p_dimension => %(dimension)s,
@@ -527,8 +566,8 @@ ADD_ELIGIBLE = Call(
 )
 
 REMOVE_ELIGIBLE = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.remove_eligible(
              p_activity_id => %(activity_id)s::bigint,
              p_dimension => %(dimension)s,
@@ -540,8 +579,8 @@ REMOVE_ELIGIBLE = Call(
 )
 
 BLOCK = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.block(
              p_activity_id => %(activity_id)s::bigint,
              p_dimension => %(dimension)s,
@@ -553,8 +592,8 @@ BLOCK = Call(
 )
 
 UNBLOCK = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.unblock(
              p_activity_id => %(activity_id)s::bigint,
              p_dimension => %(dimension)s,
@@ -576,8 +615,8 @@ EXPIRE_DUE: Call[int] = Call(
 )
 
 ARCHIVE_ACTIVITY = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.archive_activity(
              p_activity_id => %(activity_id)s::bigint,
              p_actor => %(actor)s)
@@ -600,8 +639,8 @@ EXPORT_ACTIVITY = Call(
 )
 
 DROP_ARCHIVED = Call(
-    """
-    select status, replayed, activity_id, sku, region, quantity, total
+    f"""
+    select {_OPS_COLUMNS}
       from seckill.drop_archived(
              p_activity_id => %(activity_id)s::bigint,
              p_limit => %(limit)s::integer,
@@ -614,9 +653,8 @@ DROP_ARCHIVED = Call(
 # --- reading
 
 HISTORY = Call(
-    """
-    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
-           login, note, source, target
+    f"""
+    select {_CHANGE_COLUMNS}
       from seckill.history(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -629,8 +667,8 @@ HISTORY = Call(
 )
 
 STOCK_AT = Call(
-    """
-    select status, total, available, held, sold, epoch
+    f"""
+    select {_AVAILABILITY_COLUMNS}
       from seckill.stock_at(
              p_activity_id => %(activity_id)s::bigint,
              p_sku => %(sku)s,
@@ -642,9 +680,8 @@ STOCK_AT = Call(
 )
 
 LIMIT_USAGE_AT = Call(
-    """
-    select status, check_name, limit_name, dimension, used, maximum, remaining, resets_at,
-           retry
+    f"""
+    select {_CHECK_COLUMNS}
       from seckill.limit_usage_at(
              p_activity_id => %(activity_id)s::bigint,
              p_user_id => %(user_id)s,
@@ -656,9 +693,8 @@ LIMIT_USAGE_AT = Call(
 )
 
 CHANGES = Call(
-    """
-    select cursor, at, kind, activity_id, sku, region, reservation_id, user_id, quantity, actor,
-           login, note, source, target
+    f"""
+    select {_CHANGE_COLUMNS}
       from seckill.changes(
              p_after => %(after)s,
              p_limit => %(limit)s::integer)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from math import ceil
+from threading import Lock as Lock  # the sync twin of AsyncLock
 from threading import Semaphore as Semaphore  # the sync twin of asyncio.Semaphore
 from time import monotonic
 from time import sleep as sleep
@@ -150,6 +151,23 @@ async def sleep_async(seconds: float) -> None:
 
 
 AsyncSemaphore = asyncio.Semaphore
+
+
+class AsyncLock:
+    """As `asyncio.Lock`, which serves one event loop only; this one takes up with the next."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._lock = loop, asyncio.Lock()
+        await self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 async def acquire_async(semaphore: AsyncSemaphore, timeout_s: float) -> bool:

@@ -9,6 +9,7 @@ an outage the next attempt comes up to 8 seconds later (its pauses double from 1
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from uuid import UUID
 import psycopg
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from seckill import _contract
 from seckill._batching import fits
@@ -29,6 +31,7 @@ from seckill._coalesce import Coalescer
 from seckill._compat import (
     DeadlinePassed,
     Link,
+    Lock,
     Semaphore,
     acquire,
     connect_timeout,
@@ -39,6 +42,7 @@ from seckill._compat import (
 )
 from seckill._guard import guard_of
 from seckill.errors import (
+    InvalidArgument,
     OutcomeUnknown,
     SeckillError,
     Unavailable,
@@ -56,6 +60,9 @@ if TYPE_CHECKING:
     from seckill._compat import Join
 
 T = TypeVar("T")
+
+_inherited: list[Link] = []
+"""Links that came by a fork: the parent's, and not closed here, not even by being let go of."""
 
 
 class Contract:
@@ -104,6 +111,17 @@ class Pool:
         self._permits = Semaphore(max_size)
         self._idle: deque[Link] = deque()
         self._closed = False
+        self._process = os.getpid()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process opened it, and has not got it by a fork."""
+        return self._process == os.getpid()
+
+    def require_ours(self) -> None:
+        """Two processes on one socket would hear each other's answers: RuntimeError."""
+        if not self.is_ours:
+            raise RuntimeError("the client was opened before a fork: open it in each process")
 
     def fill(self, size: int, deadline: float) -> None:
         """Have so many connections ready."""
@@ -121,7 +139,9 @@ class Pool:
         Raises:
             Unavailable: none was free in time, or none could be made; the cause says why.
             IncompatibleSchema: this client does not know the schema behind it.
+            RuntimeError: another process opened the pool.
         """
+        self.require_ours()
         if not acquire(self._permits, deadline - monotonic()):
             raise Unavailable("no free connection in time", hint="raise max_size, or call less")
         try:
@@ -143,6 +163,9 @@ class Pool:
     def close(self) -> None:
         """Close what is idle now, and what is in use when it comes back."""
         self._closed = True
+        if not self.is_ours:
+            _inherited.extend(self._idle)
+            self._idle.clear()
         while self._idle:
             self._idle.pop().close()
 
@@ -244,6 +267,7 @@ class Core:
         self._in_flight = in_flight
         self._max_batch = max_batch
         self._contract = Contract(max_lifetime_s)
+        self._opening = Lock()
         self._pool: Pool | None = None
         self._coalescer: Coalescer | None = None
         self._guard, self._own_flag = guard_of(flag, settings.redis_url)
@@ -251,14 +275,21 @@ class Core:
     def open(self) -> None:
         """Connect `min_size` times, without a retry, so that a wrong DSN shows at once.
 
-        Does nothing if already open; may be called again after `close`.
+        Does nothing if already open; may be called again after `close`, and has to be called again
+        in a process that was forked off from the one that did.
 
         Raises:
             Unavailable: no connection; the message says why.
             IncompatibleSchema: this client does not know the schema of this database.
         """
-        if self._pool is not None:
-            return
+        with self._opening:
+            if self._pool is not None and not self._pool.is_ours:
+                self._pool.close()
+                self._pool = None
+            if self._pool is None:
+                self._open()
+
+    def _open(self) -> None:
         pool = Pool(
             self._dsn,
             self._contract,
@@ -271,14 +302,19 @@ class Core:
         except BaseException:
             pool.close()
             raise
-        self._pool = pool
+        self._coalescer = None
         if self._coalesce:
             self._coalescer = Coalescer(
                 partial(_attempt_on, pool), in_flight=self._in_flight, max_batch=self._max_batch
             )
+        self._pool = pool
 
     def close(self) -> None:
-        """Close the connections; calls under way end first."""
+        """Take no more calls, and close the connections: idle ones now, others as they come back.
+
+        Does not wait for calls under way. They go on as if nothing had happened, retries included,
+        so that what became of each is still told.
+        """
         pool, self._pool = self._pool, None
         self._coalescer = None
         if pool is not None:
@@ -308,7 +344,7 @@ class Core:
         an answer to this request id: who was told `held` hears it again. What the caller's own
         transaction sees may be rolled back, so that raises no flag.
         """
-        guard = self._guard
+        guard = self._guard if self._pool is not None else None  # closed with the client
         if guard is None or connection is not None:
             return self._one(call, parameters, connection)
         refusal = guard.refusal(pools) if first_try else None
@@ -316,7 +352,8 @@ class Core:
             return refusal
         asked_at = monotonic()
         answer = self._one(call, parameters, connection)
-        guard.learn(pools, answer, asked_at)
+        if self._pool is not None:
+            guard.learn(pools, answer, asked_at)
         return answer
 
     def _one(
@@ -350,11 +387,21 @@ class Core:
             raise
 
     def _try(self, call: Call[T], values: Mapping[str, object]) -> list[T]:
+        # What is open now serves all attempts: a `close` in between ends none of them.
+        pool, coalescer = self._pool, self._coalescer
+        if pool is None:
+            raise RuntimeError("the client is not open: use it in a with block, or call open()")
+        pool.require_ours()
+        if call is not RESERVE or coalescer is None or not fits(values):
+            coalescer = None
         tries = Tries(self._retry, call.effect, monotonic())
         while True:
             ends = tries.attempt_ends(monotonic(), self._timeout_s)
             try:
-                rows = self._attempt(call, values, ends)
+                if coalescer is None:
+                    rows = _attempt_on(pool, call, values, ends)
+                else:
+                    rows = cast("list[T]", coalescer.reserve(values, ends))
             except SeckillError as error:
                 pause_s = tries.after_error(error, monotonic())
             else:
@@ -365,17 +412,13 @@ class Core:
                 pause_s = settle_s
             sleep(pause_s)
 
-    def _attempt(self, call: Call[T], values: Mapping[str, object], ends: float) -> list[T]:
-        if self._pool is None:
-            raise RuntimeError("the client is not open: use it in a with block, or call open()")
-        if call is RESERVE and self._coalescer is not None and fits(values):
-            return cast("list[T]", self._coalescer.reserve(values, ends))
-        return _attempt_on(self._pool, call, values, ends)
-
 
 def _attempt_on(pool: Pool, call: Call[T], values: Mapping[str, object], ends: float) -> list[T]:
     link = pool.take(ends)
     try:
+        # What is sent now could only become an open question.
+        if ends <= monotonic():
+            raise Unavailable("no time left")
         link.deadline = ends
         return _fetch(link, call, values)
     except SeckillError as error:
@@ -402,7 +445,7 @@ def _fetch(
     """Run a call once on this connection."""
     if connection.closed:
         raise Unavailable("the connection is closed")
-    reads_only = call.effect == "read"
+    commits = call.effect != "read" and _is_by_itself(connection)
     with _standby_notices(connection) as notices:
         try:
             # Made from the class: the caller's connection may have another cursor factory,
@@ -411,14 +454,27 @@ def _fetch(
                 cursor.execute(call.sql, values)
                 rows = cursor.fetchall()
         except DeadlinePassed as error:
-            lost = Unavailable if reads_only else OutcomeUnknown
+            lost = OutcomeUnknown if commits else Unavailable
             raise lost(str(error)) from error
+        except UnicodeEncodeError as error:
+            # As the database says it of other texts that it cannot store.
+            raise InvalidArgument(
+                "invalid argument", sqlstate="SK001", detail=f"not a text: {error.reason}"
+            ) from error
         except psycopg.Error as error:
             alive = not connection.closed
-            raise translate(error, alive=alive, reads_only=reads_only) from error
-    if notices and not reads_only:
+            raise translate(
+                error, alive=alive, commits=commits, commits_after=call.commits_after
+            ) from error
+    if notices and commits:
         raise OutcomeUnknown("committed, but perhaps not on the standby", sqlstate=notices[0])
     return rows
+
+
+def _is_by_itself(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a statement sent now is a transaction, not a part of one."""
+    within = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+    return connection.autocommit and connection.pgconn.transaction_status not in within
 
 
 @contextmanager

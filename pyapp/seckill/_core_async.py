@@ -7,6 +7,7 @@ an outage the next attempt comes up to 8 seconds later (its pauses double from 1
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from seckill import _contract
 from seckill._batching import fits
@@ -26,6 +28,7 @@ from seckill._calls import CONTRACT_VERSION, RESERVE, Call, bind
 from seckill._coalesce import AsyncCoalescer
 from seckill._compat import (
     AsyncLink,
+    AsyncLock,
     AsyncSemaphore,
     DeadlinePassed,
     acquire_async,
@@ -37,6 +40,7 @@ from seckill._compat import (
 )
 from seckill._guard_async import guard_of
 from seckill.errors import (
+    InvalidArgument,
     OutcomeUnknown,
     SeckillError,
     Unavailable,
@@ -54,6 +58,9 @@ if TYPE_CHECKING:
     from seckill._compat import AsyncJoin
 
 T = TypeVar("T")
+
+_inherited: list[AsyncLink] = []
+"""Links that came by a fork: the parent's, and not closed here, not even by being let go of."""
 
 
 class AsyncContract:
@@ -102,6 +109,17 @@ class AsyncPool:
         self._permits = AsyncSemaphore(max_size)
         self._idle: deque[AsyncLink] = deque()
         self._closed = False
+        self._process = os.getpid()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process opened it, and has not got it by a fork."""
+        return self._process == os.getpid()
+
+    def require_ours(self) -> None:
+        """Two processes on one socket would hear each other's answers: RuntimeError."""
+        if not self.is_ours:
+            raise RuntimeError("the client was opened before a fork: open it in each process")
 
     async def fill(self, size: int, deadline: float) -> None:
         """Have so many connections ready."""
@@ -119,7 +137,9 @@ class AsyncPool:
         Raises:
             Unavailable: none was free in time, or none could be made; the cause says why.
             IncompatibleSchema: this client does not know the schema behind it.
+            RuntimeError: another process opened the pool.
         """
+        self.require_ours()
         if not await acquire_async(self._permits, deadline - monotonic()):
             raise Unavailable("no free connection in time", hint="raise max_size, or call less")
         try:
@@ -141,6 +161,9 @@ class AsyncPool:
     async def close(self) -> None:
         """Close what is idle now, and what is in use when it comes back."""
         self._closed = True
+        if not self.is_ours:
+            _inherited.extend(self._idle)
+            self._idle.clear()
         while self._idle:
             await self._idle.pop().close()
 
@@ -242,6 +265,7 @@ class AsyncCore:
         self._in_flight = in_flight
         self._max_batch = max_batch
         self._contract = AsyncContract(max_lifetime_s)
+        self._opening = AsyncLock()
         self._pool: AsyncPool | None = None
         self._coalescer: AsyncCoalescer | None = None
         self._guard, self._own_flag = guard_of(flag, settings.redis_url)
@@ -249,14 +273,21 @@ class AsyncCore:
     async def open(self) -> None:
         """Connect `min_size` times, without a retry, so that a wrong DSN shows at once.
 
-        Does nothing if already open; may be called again after `close`.
+        Does nothing if already open; may be called again after `close`, and has to be called again
+        in a process that was forked off from the one that did.
 
         Raises:
             Unavailable: no connection; the message says why.
             IncompatibleSchema: this client does not know the schema of this database.
         """
-        if self._pool is not None:
-            return
+        async with self._opening:
+            if self._pool is not None and not self._pool.is_ours:
+                await self._pool.close()
+                self._pool = None
+            if self._pool is None:
+                await self._open()
+
+    async def _open(self) -> None:
         pool = AsyncPool(
             self._dsn,
             self._contract,
@@ -269,14 +300,19 @@ class AsyncCore:
         except BaseException:
             await pool.close()
             raise
-        self._pool = pool
+        self._coalescer = None
         if self._coalesce:
             self._coalescer = AsyncCoalescer(
                 partial(_attempt_on, pool), in_flight=self._in_flight, max_batch=self._max_batch
             )
+        self._pool = pool
 
     async def close(self) -> None:
-        """Close the connections; calls under way end first."""
+        """Take no more calls, and close the connections: idle ones now, others as they come back.
+
+        Does not wait for calls under way. They go on as if nothing had happened, retries included,
+        so that what became of each is still told.
+        """
         pool, self._pool = self._pool, None
         self._coalescer = None
         if pool is not None:
@@ -306,7 +342,7 @@ class AsyncCore:
         an answer to this request id: who was told `held` hears it again. What the caller's own
         transaction sees may be rolled back, so that raises no flag.
         """
-        guard = self._guard
+        guard = self._guard if self._pool is not None else None  # closed with the client
         if guard is None or connection is not None:
             return await self._one(call, parameters, connection)
         refusal = await guard.refusal(pools) if first_try else None
@@ -314,7 +350,8 @@ class AsyncCore:
             return refusal
         asked_at = monotonic()
         answer = await self._one(call, parameters, connection)
-        await guard.learn(pools, answer, asked_at)
+        if self._pool is not None:
+            await guard.learn(pools, answer, asked_at)
         return answer
 
     async def _one(
@@ -348,11 +385,21 @@ class AsyncCore:
             raise
 
     async def _try(self, call: Call[T], values: Mapping[str, object]) -> list[T]:
+        # What is open now serves all attempts: a `close` in between ends none of them.
+        pool, coalescer = self._pool, self._coalescer
+        if pool is None:
+            raise RuntimeError("the client is not open: use it in a with block, or call open()")
+        pool.require_ours()
+        if call is not RESERVE or coalescer is None or not fits(values):
+            coalescer = None
         tries = Tries(self._retry, call.effect, monotonic())
         while True:
             ends = tries.attempt_ends(monotonic(), self._timeout_s)
             try:
-                rows = await self._attempt(call, values, ends)
+                if coalescer is None:
+                    rows = await _attempt_on(pool, call, values, ends)
+                else:
+                    rows = cast("list[T]", await coalescer.reserve(values, ends))
             except SeckillError as error:
                 pause_s = tries.after_error(error, monotonic())
             else:
@@ -363,19 +410,15 @@ class AsyncCore:
                 pause_s = settle_s
             await sleep_async(pause_s)
 
-    async def _attempt(self, call: Call[T], values: Mapping[str, object], ends: float) -> list[T]:
-        if self._pool is None:
-            raise RuntimeError("the client is not open: use it in a with block, or call open()")
-        if call is RESERVE and self._coalescer is not None and fits(values):
-            return cast("list[T]", await self._coalescer.reserve(values, ends))
-        return await _attempt_on(self._pool, call, values, ends)
-
 
 async def _attempt_on(
     pool: AsyncPool, call: Call[T], values: Mapping[str, object], ends: float
 ) -> list[T]:
     link = await pool.take(ends)
     try:
+        # What is sent now could only become an open question.
+        if ends <= monotonic():
+            raise Unavailable("no time left")
         link.deadline = ends
         return await _fetch(link, call, values)
     except SeckillError as error:
@@ -402,7 +445,7 @@ async def _fetch(
     """Run a call once on this connection."""
     if connection.closed:
         raise Unavailable("the connection is closed")
-    reads_only = call.effect == "read"
+    commits = call.effect != "read" and _is_by_itself(connection)
     with _standby_notices(connection) as notices:
         try:
             # Made from the class: the caller's connection may have another cursor factory,
@@ -411,14 +454,27 @@ async def _fetch(
                 await cursor.execute(call.sql, values)
                 rows = await cursor.fetchall()
         except DeadlinePassed as error:
-            lost = Unavailable if reads_only else OutcomeUnknown
+            lost = OutcomeUnknown if commits else Unavailable
             raise lost(str(error)) from error
+        except UnicodeEncodeError as error:
+            # As the database says it of other texts that it cannot store.
+            raise InvalidArgument(
+                "invalid argument", sqlstate="SK001", detail=f"not a text: {error.reason}"
+            ) from error
         except psycopg.Error as error:
             alive = not connection.closed
-            raise translate(error, alive=alive, reads_only=reads_only) from error
-    if notices and not reads_only:
+            raise translate(
+                error, alive=alive, commits=commits, commits_after=call.commits_after
+            ) from error
+    if notices and commits:
         raise OutcomeUnknown("committed, but perhaps not on the standby", sqlstate=notices[0])
     return rows
+
+
+def _is_by_itself(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether a statement sent now is a transaction, not a part of one."""
+    within = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+    return connection.autocommit and connection.pgconn.transaction_status not in within
 
 
 @contextmanager

@@ -164,7 +164,10 @@ def verify(directory: Path) -> Verified:
 def _rows(client: Client, activity_id: int, part: str) -> Iterator[dict[str, Any]]:
     after = None
     while page := client.export_activity(
-        activity_id=activity_id, part=part, after=after, limit=_PAGE
+        activity_id=activity_id,
+        part=part,  # pyright: ignore[reportArgumentType] (one of PARTS)
+        after=after,
+        limit=_PAGE,
     ):
         for row in page:
             yield row.data

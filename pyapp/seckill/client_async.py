@@ -2,14 +2,7 @@
 
 Same names as in SQL, keyword arguments without the `p_`, in the same order, with the same
 defaults. What the functions decide is described in the SQL reference (`procedures/README.md`);
-here is no rule, no table and no DDL. Common to all methods:
-
-    connection: joins the caller's own transaction instead of taking a connection of the pool: a
-        psycopg connection, or a SQLAlchemy connection or session over psycopg. Then nothing is
-        tried again and no time limit of ours applies, and nothing is decided before the caller
-        commits. One transaction may hold one call that moves stock; two may deadlock.
-    Errors: those of `seckill.errors`. Each method names the ones that are its own; any may
-        raise `InvalidArgument`, `Unavailable` and `OutcomeUnknown` (reads never the last).
+here is no rule, no table and no DDL. `AsyncClient` says what all methods have in common.
 """
 
 from __future__ import annotations
@@ -25,16 +18,20 @@ from seckill._core_async import AsyncCore
 from seckill.flag import StockPool
 from seckill.results import (
     ArchivedRow,
+    ArchivePart,
     AvailabilityResult,
     Change,
     CheckResult,
     InventoryResult,
+    Metric,
     OpsEntry,
     OpsResult,
     ReservationResult,
     ReserveResult,
     ResolveResult,
+    TotalMode,
     Violation,
+    Window,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +51,24 @@ class AsyncClient(AsyncCore):
                 activity_id=1, user_id="ann", sku="phone", quantity=1, request_id=uuid4()
             )
             print(answer.status)
+
+    Common to all methods:
+
+    Args:
+        connection: joins the caller's own transaction instead of taking a connection of the pool:
+            a psycopg connection, or a SQLAlchemy connection or session over psycopg. Then nothing
+            is tried again and no time limit of ours applies, and nothing is decided before the
+            caller commits: a connection lost before that is `Unavailable`, and the transaction is
+            gone with it. One transaction may hold one call that moves stock; two may deadlock.
+        actor: of the calls that run a sale: who asked, in the caller's own words. Kept in the
+            books and in `ops_history`, beside the database login.
+
+    Raises:
+        SeckillError: of the kinds in `seckill.errors`. Each method names those of its own; any may
+            raise `InvalidArgument`, `Unavailable`, `IncompatibleSchema` and `OutcomeUnknown`. Reads
+            raise of the last `UnknownStatus` only: the answer came, from a newer database.
+        TypeError: what was given as `connection` is none.
+        RuntimeError: the client is not open, or another process opened it before a fork.
     """
 
     # --- buying
@@ -102,7 +117,7 @@ class AsyncClient(AsyncCore):
             "user_id": user_id,
             "sku": sku,
             "quantity": quantity,
-            "request_id": request_id or uuid4(),
+            "request_id": uuid4() if request_id is None else request_id,
             "region": region,
             "subjects": subjects,
         }
@@ -151,7 +166,7 @@ class AsyncClient(AsyncCore):
             "user_id": user_id,
             "skus": skus,
             "quantities": quantities,
-            "request_id": request_id or uuid4(),
+            "request_id": uuid4() if request_id is None else request_id,
             "region": region,
             "subjects": subjects,
         }
@@ -241,7 +256,7 @@ class AsyncClient(AsyncCore):
             "user_id": user_id,
             "sku": sku,
             "quantity": quantity,
-            "request_id": request_id or uuid4(),
+            "request_id": uuid4() if request_id is None else request_id,
             "region": region,
             "subjects": subjects,
         }
@@ -450,7 +465,7 @@ class AsyncClient(AsyncCore):
             "user_id": user_id,
             "sku": sku,
             "quantity": quantity,
-            "request_id": request_id or uuid4(),
+            "request_id": uuid4() if request_id is None else request_id,
             "region": region,
             "subjects": subjects,
         }
@@ -477,7 +492,7 @@ class AsyncClient(AsyncCore):
         parameters = {"activity_id": activity_id, "user_id": user_id, "subjects": subjects}
         return await self._rows(_calls.LIMIT_USAGE, parameters, connection)
 
-    # --- running a sale (needs role seckill_ops; `actor`: who asked, kept in the books)
+    # --- running a sale (needs role seckill_ops)
 
     async def create_activity(
         self,
@@ -511,7 +526,7 @@ class AsyncClient(AsyncCore):
             "ends_at": ends_at,
             "hold_seconds": hold_seconds,
             "time_zone": time_zone,
-            "request_id": request_id or uuid4(),
+            "request_id": uuid4() if request_id is None else request_id,
             "actor": actor,
         }
         return await self._one(_calls.CREATE_ACTIVITY, parameters, connection)
@@ -747,7 +762,6 @@ class AsyncClient(AsyncCore):
             sku: of the pool.
             slots: 1 to 64.
             region: of the pool.
-            actor: who asked.
 
         Raises:
             UnknownActivity, UnknownPool: no such sale, or sku and region are not in it.
@@ -768,7 +782,7 @@ class AsyncClient(AsyncCore):
         activity_id: int,
         sku: str,
         total: int,
-        mode: str,
+        mode: TotalMode,
         region: str = "*",
         expected_total: int | None = None,
         actor: str | None = None,
@@ -784,7 +798,6 @@ class AsyncClient(AsyncCore):
                 `drain` (the rest as it comes back), `revoke` (cancel the newest holds).
             region: of the pool.
             expected_total: do it only where the pool has this many.
-            actor: who asked.
 
         Raises:
             StockShortfall: the mode does not go as low, or the inventory has fewer.
@@ -808,8 +821,8 @@ class AsyncClient(AsyncCore):
         activity_id: int | None,
         name: str,
         dimension: str,
-        metric: str,
-        window: str | None,
+        metric: Metric,
+        window: Window | None,
         maximum: int,
         sku: str | None = None,
         period: timedelta | None = None,
@@ -1051,7 +1064,7 @@ class AsyncClient(AsyncCore):
         self,
         *,
         activity_id: int,
-        part: str,
+        part: ArchivePart,
         after: str | None = None,
         limit: int = 1000,
         connection: AsyncJoin | None = None,
@@ -1060,7 +1073,7 @@ class AsyncClient(AsyncCore):
 
         Args:
             activity_id: the sale.
-            part: `reservation`, `movement` …
+            part: `reservation`, `movement` …, one of `ArchivePart`.
             after: the cursor of the last row so far; None: from the beginning.
             limit: rows, up to 10000.
 

@@ -3,13 +3,15 @@
 A call has three outcomes: a result, an error that means that nothing happened, and
 `OutcomeUnknown`. A refusal (sold out, over the limit) is a result and never an exception.
 
-Errors are told apart by SQLSTATE. Two reports carry no SQLSTATE of their own, and only there
-is something else looked at, both untranslated: the pooler says everything with 08P01 (see
-`_POOLER_REFUSALS`), and a cancelled wait for a standby is a warning (see `gave_up_on_standby`).
+Errors are told apart by SQLSTATE. Where that does not tell, and only there, something else is
+looked at, all of it untranslated: the pooler says everything with 08P01 (see `_POOLER_REFUSALS`),
+a cancelled wait for a standby is a warning (see `gave_up_on_standby`), and a call that commits
+and then goes on may be broken off before and after that (see `_AFTER_A_COMMIT`).
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -102,7 +104,9 @@ class OutcomeUnknown(SeckillError):
     """The call was sent and its answer never came: it may have happened, or happen yet.
 
     Connection lost after sending, no answer in time, or an answer that may not be on the
-    standby. Call again with the same request id, or ask `find_reservation`.
+    standby. Call again with the same request id, or ask `find_reservation`. A call that joined the
+    caller's open transaction never raises it over a lost connection: that is `Unavailable`, since
+    the transaction is gone with it.
 
     Attributes:
         request_id: the request id that was sent (also one that the client made); None for
@@ -156,25 +160,35 @@ _POOLER_REFUSALS = (
 )
 
 
-def translate(error: psycopg.Error, *, alive: bool, reads_only: bool) -> SeckillError:
+# What a call that has committed and goes on can still be broken off with: a cancel or
+# statement_timeout, and what a server short of something says to anybody.
+_AFTER_A_COMMIT = ("57014", "40", "53", "55", "58", "XX")
+
+
+def translate(
+    error: psycopg.Error, *, alive: bool, commits: bool, commits_after: str | None = None
+) -> SeckillError:
     """Say what an error of the driver means for a call that had been sent.
 
     Args:
         error: what psycopg raised.
         alive: whether the connection is usable after the error.
-        reads_only: whether the call changes nothing, so that a lost answer is no open question.
+        commits: whether the call commits something by itself. A read does not, nor does what is
+            part of the caller's transaction, so that a lost answer is no open question there.
+        commits_after: the function after whose end the call commits, to go on after that; None
+            where the commit is the last that it does.
     """
     diag = error.diag
     message = diag.message_primary or str(error) or type(error).__name__
-    kind = _kind(error, alive)
-    if kind is OutcomeUnknown and reads_only:
+    kind = _kind(error, alive, commits_after)
+    if kind is OutcomeUnknown and not commits:
         kind = Unavailable
     return kind(
         message, sqlstate=error.sqlstate, detail=diag.message_detail, hint=diag.message_hint
     )
 
 
-def _kind(error: psycopg.Error, alive: bool) -> type[SeckillError]:
+def _kind(error: psycopg.Error, alive: bool, commits_after: str | None) -> type[SeckillError]:
     code = error.sqlstate
     diag = error.diag
     # A FATAL may arrive a moment before the connection is seen to be closed.
@@ -185,6 +199,10 @@ def _kind(error: psycopg.Error, alive: bool) -> type[SeckillError]:
     if code is None:
         # The driver could not even write the value down, say a text with a NUL in it.
         return InvalidArgument if isinstance(error, psycopg.DataError) else SeckillError
+    after = commits_after is not None and code.startswith(_AFTER_A_COMMIT)
+    # The context names the functions that PostgreSQL was in; the words around them are translated.
+    if after and not re.search(rf"\b{commits_after}\(", diag.context or ""):
+        return OutcomeUnknown
     return SQLSTATES.get(code) or SQLSTATES.get(code[:2]) or SeckillError
 
 

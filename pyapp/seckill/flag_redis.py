@@ -33,7 +33,8 @@ _CONNECTIONS = 4
 class AsyncRedisFlag:
     """Flags in Redis or Valkey, for `AsyncClient` and the relay.
 
-    Serves one event loop. Needs the commands GET, SET, EVAL and EVALSHA on `seckill:soldout:*`.
+    Serves one event loop at a time. Needs the commands GET, SET, EVAL and EVALSHA on
+    `seckill:soldout:*`.
 
     Args:
         url: `redis://…`, `rediss://…` or `unix://…`.
@@ -57,16 +58,17 @@ class AsyncRedisFlag:
         if ttl_ms < 1 or timeout_ms < 1:
             raise ValueError("ttl_ms and timeout_ms must be 1 or more")
         self.ttl_s = ttl_ms / 1000
+        self._url = url
         self._timeout_s = timeout_ms / 1000
         self._breaker = breaker or Breaker()
-        self._redis, self._no_script = _connections(url, self._timeout_s)
         self._script = SCRIPT
         self._sha: str | None = None
-        self._reading: dict[str, asyncio.Task[Flag | None]] = {}
-        self._writing: dict[tuple[str, bytes], asyncio.Task[bool]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin()
 
     async def read(self, pools: Sequence[StockPool]) -> Sequence[Flag | None]:
         """What is known of these pools, in their order; None also where nothing answers."""
+        self._arrive()
         if self.rests:
             return [None] * len(pools)
         # Shielded: a caller who is cancelled does not spoil it for those who share the question.
@@ -77,16 +79,19 @@ class AsyncRedisFlag:
 
         Does not wait for it: the buyer's answer is there already.
         """
+        self._arrive()
         if not self.rests:
             self._told(pool.key, Flag(epoch, True), ends_at)
 
     async def reopen(self, pool: StockPool, epoch: int) -> bool:
         """Lower the flag: with this epoch units became available. False where nothing answered."""
+        self._arrive()
         ends_at = monotonic() + _MEMORY_MS / 1000
         return await asyncio.shield(self._told(pool.key, Flag(epoch, False), ends_at))
 
     async def close(self) -> None:
         """Finish what is under way, and disconnect."""
+        self._arrive()
         if pending := [*self._reading.values(), *self._writing.values()]:
             await asyncio.wait(pending)
         with suppress(TimeoutError):
@@ -98,11 +103,28 @@ class AsyncRedisFlag:
         """Whether it is not asked at this instant, because it did not answer before."""
         return self._breaker.rests(monotonic())
 
+    def _arrive(self) -> None:
+        """Called in an event loop; where it is another than before, nothing of that one is used.
+
+        Its tasks cannot be waited for here, its connections and locks are bound to it; where it
+        ran in another process, before a fork, the connections are that one's.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not loop:
+            self._begin()
+        self._loop = loop
+
+    def _begin(self) -> None:
+        self._redis, self._no_script = _connections(self._url, self._timeout_s)
+        self._reading: dict[str, asyncio.Task[Flag | None]] = {}
+        self._writing: dict[tuple[str, bytes], asyncio.Task[bool]] = {}
+
     def _asked(self, key: str) -> asyncio.Task[Flag | None]:
         task = self._reading.get(key)
         if task is None:
             task = self._reading[key] = asyncio.create_task(self._get(key))
-            task.add_done_callback(lambda _: self._reading.pop(key, None))
+            reading = self._reading
+            task.add_done_callback(lambda _: reading.pop(key, None))
         return task
 
     def _told(self, key: str, flag: Flag, ends_at: float) -> asyncio.Task[bool]:
@@ -110,7 +132,8 @@ class AsyncRedisFlag:
         task = self._writing.get(name)
         if task is None:
             task = self._writing[name] = asyncio.create_task(self._set(key, flag, ends_at))
-            task.add_done_callback(lambda _: self._writing.pop(name, None))
+            writing = self._writing
+            task.add_done_callback(lambda _: writing.pop(name, None))
         return task
 
     async def _get(self, key: str) -> Flag | None:

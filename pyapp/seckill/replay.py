@@ -286,8 +286,8 @@ def create_activity(
             activity_id=activity_id,
             name=limit.name,
             dimension="user",
-            metric=limit.metric,
-            window=limit.window,
+            metric=limit.metric,  # pyright: ignore[reportArgumentType] (the database says which)
+            window=limit.window,  # pyright: ignore[reportArgumentType]
             maximum=limit.maximum,
         )
     client.open_activity(activity_id=activity_id)

@@ -1,5 +1,8 @@
 """What the calls answer: one frozen dataclass for each result type of schema `seckill`.
 
+And the words that some of their arguments take, for type checkers: which of them is right is the
+database's to say.
+
 Fields have the names and the order of the type's. A status that is not listed here raises
 `UnknownStatus`: the database is newer than this client, and guessing would be wrong. Instants
 are aware datetimes, quantities are units.
@@ -60,6 +63,23 @@ OpsStatus = Literal[
 ]
 InventoryStatus = Literal["in_stock", "empty", "unknown"]
 Retry = Literal["final", "may_return", "not_yet", "busy"]
+
+TotalMode = Literal["reject", "floor", "drain", "revoke"]
+Metric = Literal["units", "orders", "open_holds", "expired_holds"]
+Window = Literal["order", "hour", "day", "week", "month", "activity", "rolling"]
+ArchivePart = Literal[
+    "activity",
+    "pool",
+    "pool_slot",
+    "limit_version",
+    "list_dimension",
+    "listed_subject",
+    "ops_entry",
+    "inventory_movement",
+    "reservation",
+    "movement",
+    "refund",
+]
 
 
 class _HasStatus(Protocol):

@@ -30,7 +30,8 @@ class RetryPolicy:
     """How long and how often the client tries again.
 
     Attributes:
-        deadline_ms: no attempt starts later than this after the first; 0 means one attempt.
+        deadline_ms: no attempt after the first goes on longer than this after its start, or
+            starts less than 100 ms before that; 0 means one attempt.
         max_attempts: attempts in all, the first included.
         base_ms: upper bound of the first pause; each further bound is twice the one before.
         cap_ms: upper bound of any pause. The pause is drawn evenly from half the bound to all
@@ -60,6 +61,9 @@ class RetryPolicy:
         bound_ms = min(self.cap_ms, self.base_ms * 2 ** min(failures - 1, 30))
         return bound_ms * random.uniform(0.5, 1.0) / 1000
 
+
+_LEAST_S = 0.1
+"""Less time than this and no attempt starts: it would be sent, and its answer hardly be heard."""
 
 NO_RETRY = RetryPolicy(deadline_ms=0, max_attempts=1)
 """One attempt, whatever happens."""
@@ -115,7 +119,7 @@ class Tries:
                 raise error
             return wait
         pause = self._policy.pause_s(self._attempts)
-        if self._attempts >= self._policy.max_attempts or now + pause >= self._deadline:
+        if self._attempts >= self._policy.max_attempts or not self._has_time(now + pause):
             self._give_up(error)
         return pause
 
@@ -124,9 +128,12 @@ class Tries:
         settled_at = self._lost_at + self._policy.settle_ms / 1000
         if now >= settled_at:
             return None
-        if settled_at >= self._deadline:
+        if not self._has_time(settled_at):
             raise self._still_open()
         return settled_at - now
+
+    def _has_time(self, starts: float) -> bool:
+        return starts + _LEAST_S <= self._deadline
 
     def _give_up(self, error: SeckillError) -> None:
         # "Nothing happened" is true of the last attempt only, when an earlier one is open.

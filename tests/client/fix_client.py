@@ -109,13 +109,13 @@ def make_session(source: Engine) -> Session:
 
 
 @contextmanager
-def pool_locked(dsn: str, sale: Sale) -> Iterator[psycopg.Connection[Any]]:
+def pool_locked(dsn: str, sale: Sale, user: str = "holder") -> Iterator[psycopg.Connection[Any]]:
     """Another buyer's open purchase: whoever buys from the pool waits until it is undone."""
     with psycopg.connect(dsn) as holder:
         row = holder.execute(
-            "select status from seckill.reserve(p_activity_id => %s, p_user_id => 'holder',"
+            "select status from seckill.reserve(p_activity_id => %s, p_user_id => %s,"
             " p_sku => %s, p_quantity => 1, p_request_id => gen_random_uuid())",
-            [sale.activity_id, sale.sku],
+            [sale.activity_id, user, sale.sku],
         ).fetchone()
         assert row == ("held",)
         yield holder

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,8 +27,10 @@ from seckill import (
     UnknownPool,
     UnknownReservation,
     WrongState,
+    _calls,
+    _core,
 )
-from tests.client.fix_client import background, finish
+from tests.client.fix_client import background, finish, until
 from tests.fix_database import Database
 from tests.fix_sale import Sale, open_sale
 
@@ -47,6 +50,14 @@ def client(db: Database) -> Iterator[Client]:
 def sale(operator: Connection[Any]) -> Sale:
     """Ten units, at most 3 a user."""
     return open_sale(operator, units=10, limit=3)
+
+
+def pool_of(client: Any) -> Any:
+    return client._pool
+
+
+class Tagged(UUID):
+    """As drivers and libraries have UUIDs of their own."""
 
 
 def buy(client: Client, sale: Sale, user: str = "ann", quantity: int = 1) -> int:
@@ -374,7 +385,10 @@ def test_request_conflict(client: Client, sale: Sale) -> None:
 
 @pytest.mark.parametrize(
     ("user_id", "quantity", "code"),
-    [("a\0b", 1, None), ("ann", 2**40, "22003"), ("ann", 2**80, "22003"), ("", 1, "SK001")],
+    [
+        *[("a\0b", 1, None), ("ann", 2**40, "22003"), ("ann", 2**80, "22003"), ("", 1, "SK001")],
+        ("\ud800", 1, "SK001"),  # half a pair of surrogates: no UTF-8
+    ],
 )
 def test_values_that_no_parameter_can_take(
     client: Client, sale: Sale, user_id: str, quantity: int, code: str | None
@@ -384,6 +398,47 @@ def test_values_that_no_parameter_can_take(
             activity_id=sale.activity_id, user_id=user_id, sku=sale.sku, quantity=quantity
         )
     assert caught.value.sqlstate == code
+
+
+@pytest.mark.parametrize("given", [str, lambda id: str(id).upper(), lambda id: Tagged(int=id.int)])
+def test_a_request_id_of_another_type_is_the_same_one(
+    client: Client, sale: Sale, given: Callable[[UUID], Any]
+) -> None:
+    """What goes together and what `OutcomeUnknown` carries are UUIDs."""
+    request_id = uuid4()
+    assert type(_calls.bind({"request_id": given(request_id)})["request_id"]) is UUID
+    answers = [
+        client.reserve(
+            activity_id=sale.activity_id, user_id="ann", sku=sale.sku, quantity=1, request_id=one
+        )
+        for one in (given(request_id), request_id)
+    ]
+    assert [answer.replayed for answer in answers] == [False, True]
+    (again,) = client.reserve_batch(
+        activity_ids=[sale.activity_id],
+        user_ids=["ann"],
+        skus=[sale.sku],
+        quantities=[1],
+        request_ids=[given(request_id)],
+        regions=["*"],
+        subjects=[{}],
+    )
+    assert again.reservation_id == answers[0].reservation_id
+
+
+@pytest.mark.parametrize("given", ["", "no uuid", 7, b"1"])
+def test_what_is_no_request_id_is_refused(client: Client, sale: Sale, given: Any) -> None:
+    """Above all an empty one is not made up anew with each click."""
+    for call in (client.reserve, client.reserve_now, client.explain):
+        with pytest.raises(InvalidArgument, match="request_id is no UUID") as caught:
+            call(
+                activity_id=sale.activity_id,
+                user_id="ann",
+                sku=sale.sku,
+                quantity=1,
+                request_id=given,
+            )
+        assert caught.value.sqlstate == "SK001"
 
 
 def test_a_datetime_needs_a_zone(client: Client) -> None:
@@ -411,6 +466,24 @@ def test_a_client_must_be_open(db: Database) -> None:
         assert client.schema_version()
         client.close()
         client.close()
+
+
+def test_who_opens_at_one_time_opens_one_pool(db: Database, superuser: Connection[Any]) -> None:
+    count = "select count(*) from pg_stat_activity where application_name = 'opening'"
+
+    def connections() -> int:
+        row = superuser.execute(count).fetchone()
+        assert row is not None
+        return row[0]
+
+    dsn = make_conninfo(db.admin_dsn, application_name="opening")
+    client = Client(dsn, min_size=2, max_size=2)
+    opening = [background(client.open) for _ in range(6)]
+    for one in opening:
+        finish(one)
+    assert connections() == 2
+    client.close()
+    until(lambda: connections() == 0)
 
 
 def test_open_says_at_once_why_it_cannot_connect(db: Database) -> None:
@@ -453,6 +526,28 @@ def test_a_full_pool_is_unavailable(db: Database, sale: Sale, operator: Connecti
             client.schema_version()
         pool.give(link)
         assert client.schema_version()
+
+
+def test_nothing_is_sent_with_no_time_left(client: Client, sale: Sale) -> None:
+    """An idle connection is at hand, but what it sends could only become an open question."""
+    core: Any = _core
+    values = _calls.bind(
+        {
+            "activity_id": sale.activity_id,
+            "user_id": "late",
+            "sku": sale.sku,
+            "quantity": 1,
+            "request_id": uuid4(),
+            "region": "*",
+            "subjects": {},
+        }
+    )
+    assert len(pool_of(client)._idle) == 1
+    for ends in (monotonic(), monotonic() - 1):
+        with pytest.raises(Unavailable, match="no time left"):
+            core._attempt_on(pool_of(client), _calls.RESERVE, values, ends)
+    assert len(pool_of(client)._idle) == 1
+    assert client.list_reservations(user_id="late", activity_id=sale.activity_id) == []
 
 
 def test_connections_are_replaced_when_old(db: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta, timezone
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,8 +25,10 @@ from seckill import (
     UnknownPool,
     UnknownReservation,
     WrongState,
+    _calls,
+    _core_async,
 )
-from tests.client.fix_client import background_async, finish_async
+from tests.client.fix_client import background_async, finish_async, until_async
 from tests.fix_database import Database
 from tests.fix_sale import Sale, open_sale
 
@@ -45,6 +48,14 @@ async def client(db: Database) -> AsyncIterator[AsyncClient]:
 def sale(operator: Connection[Any]) -> Sale:
     """Ten units, at most 3 a user."""
     return open_sale(operator, units=10, limit=3)
+
+
+def pool_of(client: Any) -> Any:
+    return client._pool
+
+
+class Tagged(UUID):
+    """As drivers and libraries have UUIDs of their own."""
 
 
 async def buy(client: AsyncClient, sale: Sale, user: str = "ann", quantity: int = 1) -> int:
@@ -384,7 +395,10 @@ async def test_request_conflict(client: AsyncClient, sale: Sale) -> None:
 
 @pytest.mark.parametrize(
     ("user_id", "quantity", "code"),
-    [("a\0b", 1, None), ("ann", 2**40, "22003"), ("ann", 2**80, "22003"), ("", 1, "SK001")],
+    [
+        *[("a\0b", 1, None), ("ann", 2**40, "22003"), ("ann", 2**80, "22003"), ("", 1, "SK001")],
+        ("\ud800", 1, "SK001"),  # half a pair of surrogates: no UTF-8
+    ],
 )
 async def test_values_that_no_parameter_can_take(
     client: AsyncClient, sale: Sale, user_id: str, quantity: int, code: str | None
@@ -394,6 +408,49 @@ async def test_values_that_no_parameter_can_take(
             activity_id=sale.activity_id, user_id=user_id, sku=sale.sku, quantity=quantity
         )
     assert caught.value.sqlstate == code
+
+
+@pytest.mark.parametrize("given", [str, lambda id: str(id).upper(), lambda id: Tagged(int=id.int)])
+async def test_a_request_id_of_another_type_is_the_same_one(
+    client: AsyncClient, sale: Sale, given: Callable[[UUID], Any]
+) -> None:
+    """What goes together and what `OutcomeUnknown` carries are UUIDs."""
+    request_id = uuid4()
+    assert type(_calls.bind({"request_id": given(request_id)})["request_id"]) is UUID
+    answers = [
+        await client.reserve(
+            activity_id=sale.activity_id, user_id="ann", sku=sale.sku, quantity=1, request_id=one
+        )
+        for one in (given(request_id), request_id)
+    ]
+    assert [answer.replayed for answer in answers] == [False, True]
+    (again,) = await client.reserve_batch(
+        activity_ids=[sale.activity_id],
+        user_ids=["ann"],
+        skus=[sale.sku],
+        quantities=[1],
+        request_ids=[given(request_id)],
+        regions=["*"],
+        subjects=[{}],
+    )
+    assert again.reservation_id == answers[0].reservation_id
+
+
+@pytest.mark.parametrize("given", ["", "no uuid", 7, b"1"])
+async def test_what_is_no_request_id_is_refused(
+    client: AsyncClient, sale: Sale, given: Any
+) -> None:
+    """Above all an empty one is not made up anew with each click."""
+    for call in (client.reserve, client.reserve_now, client.explain):
+        with pytest.raises(InvalidArgument, match="request_id is no UUID") as caught:
+            await call(
+                activity_id=sale.activity_id,
+                user_id="ann",
+                sku=sale.sku,
+                quantity=1,
+                request_id=given,
+            )
+        assert caught.value.sqlstate == "SK001"
 
 
 async def test_a_datetime_needs_a_zone(client: AsyncClient) -> None:
@@ -422,6 +479,26 @@ async def test_a_client_must_be_open(db: Database) -> None:
         assert await client.schema_version()
         await client.close()
         await client.close()
+
+
+async def test_who_opens_at_one_time_opens_one_pool(
+    db: Database, superuser: Connection[Any]
+) -> None:
+    count = "select count(*) from pg_stat_activity where application_name = 'opening'"
+
+    def connections() -> int:
+        row = superuser.execute(count).fetchone()
+        assert row is not None
+        return row[0]
+
+    dsn = make_conninfo(db.admin_dsn, application_name="opening")
+    client = AsyncClient(dsn, min_size=2, max_size=2)
+    opening = [background_async(client.open) for _ in range(6)]
+    for one in opening:
+        await finish_async(one)
+    assert connections() == 2
+    await client.close()
+    await until_async(lambda: connections() == 0)
 
 
 async def test_open_says_at_once_why_it_cannot_connect(db: Database) -> None:
@@ -470,6 +547,28 @@ async def test_a_full_pool_is_unavailable(
             await client.schema_version()
         await pool.give(link)
         assert await client.schema_version()
+
+
+async def test_nothing_is_sent_with_no_time_left(client: AsyncClient, sale: Sale) -> None:
+    """An idle connection is at hand, but what it sends could only become an open question."""
+    core: Any = _core_async
+    values = _calls.bind(
+        {
+            "activity_id": sale.activity_id,
+            "user_id": "late",
+            "sku": sale.sku,
+            "quantity": 1,
+            "request_id": uuid4(),
+            "region": "*",
+            "subjects": {},
+        }
+    )
+    assert len(pool_of(client)._idle) == 1
+    for ends in (monotonic(), monotonic() - 1):
+        with pytest.raises(Unavailable, match="no time left"):
+            await core._attempt_on(pool_of(client), _calls.RESERVE, values, ends)
+    assert len(pool_of(client)._idle) == 1
+    assert await client.list_reservations(user_id="late", activity_id=sale.activity_id) == []
 
 
 async def test_connections_are_replaced_when_old(db: Database) -> None:

@@ -76,8 +76,8 @@ MUTATIONS = (
     Mutation(
         "whatever its type, it goes with the others",
         CORE,
-        "if call is RESERVE and self._coalescer is not None and fits(values):",
-        "if call is RESERVE and self._coalescer is not None:",
+        "if call is not RESERVE or coalescer is None or not fits(values):",
+        "if call is not RESERVE or coalescer is None:",
         "tasks.poison_harms_nobody_else",
         r"the error of .*unhashable",
     ),

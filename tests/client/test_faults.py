@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -206,6 +207,91 @@ def test_a_full_pooler_means_nothing_happened(
     assert held_by(superuser, sale, "ann") == 0
 
 
+def test_close_ends_no_call(db: Database, sale: Sale, superuser: Connection[Any]) -> None:
+    """Not even one whose answer was lost, and which waits to ask again: else nobody would know."""
+    retry = RetryPolicy(base_ms=2_000, cap_ms=2_000)
+    client = Client(db.dsn("buyer"), retry=retry)
+    client.open()
+    with pool_locked(db.admin_dsn, sale):
+        running = background(lambda: buy(client, sale))
+        until(lambda: bool(blocked_pids(superuser)))
+        superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+        until(lambda: not blocked_pids(superuser))
+        client.close()
+        with pytest.raises(RuntimeError, match="not open"):
+            buy(client, sale)
+    assert (finish(running)).ok
+    assert held_by(superuser, sale, "ann") == 1
+
+
+# --- a call that commits and goes on
+
+
+@contextmanager
+def pause(superuser: Connection[Any]) -> Iterator[None]:
+    """In this database reserve_now waits between its two commits, for as long as it is let."""
+    emit = "pg_catalog.pg_logical_emit_message"
+    row = superuser.execute(
+        "select pg_get_function_identity_arguments(oid) from pg_proc"
+        " where proname = 'pg_logical_emit_message' and prorettype = 'pg_lsn'::regtype"
+        " and proargtypes[2] = 'text'::regtype"
+    ).fetchone()
+    assert row is not None
+    superuser.execute(f"alter function {emit} ({row[0]}) rename to emit_at_once".encode())
+    superuser.execute(
+        f"create function {emit} (boolean, text, text) returns pg_lsn language sql"
+        " as $$ select pg_catalog.pg_sleep(60); select null::pg_lsn $$".encode()
+    )
+    try:
+        yield
+    finally:
+        superuser.execute(f"drop function {emit} (boolean, text, text)".encode())
+        superuser.execute(
+            f"alter function pg_catalog.emit_at_once ({row[0]})"
+            " rename to pg_logical_emit_message".encode()
+        )
+
+
+def buy_now(client: Client, sale: Sale, request_id: UUID, user: str = "ann") -> ReserveResult:
+    return client.reserve_now(
+        activity_id=sale.activity_id, user_id=user, sku=sale.sku, quantity=1, request_id=request_id
+    )
+
+
+def test_what_is_broken_off_after_its_commit_may_have_happened(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    sleeping = (
+        "select pid from pg_stat_activity"
+        " where datname = current_database() and wait_event = 'PgSleep'"
+    )
+    request_id = uuid4()
+    with Client(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pause(superuser):
+            running = background(lambda: buy_now(client, sale, request_id))
+            until(lambda: superuser.execute(sleeping).fetchone() is not None)
+            superuser.execute(f"select pg_cancel_backend(pid) from ({sleeping}) as s".encode())
+            with pytest.raises(OutcomeUnknown) as caught:
+                finish(running)
+        assert (caught.value.sqlstate, caught.value.request_id) == ("57014", request_id)
+        assert held_by(superuser, sale, "ann") == 1
+        assert (buy_now(client, sale, request_id)).replayed
+
+
+def test_what_is_broken_off_before_its_commit_did_nothing(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    with Client(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background(lambda: buy_now(client, sale, uuid4()))
+            until(lambda: bool(blocked_pids(superuser)))
+            superuser.execute("select pg_cancel_backend(%s)", blocked_pids(superuser))
+            with pytest.raises(Unavailable) as caught:
+                finish(running)
+        assert caught.value.sqlstate == "57014"
+    assert held_by(superuser, sale, "ann") == 0
+
+
 # --- the answer takes too long
 
 
@@ -274,12 +360,22 @@ def test_a_refusal_after_a_lost_call_is_not_trusted_at_once(
 
 
 def test_a_lock_timeout_means_nothing_happened(
-    db: Database, sale: Sale, superuser: Connection[Any]
+    db: Database, sale: Sale, superuser: Connection[Any], operator: Connection[Any]
 ) -> None:
-    with Client(db.dsn("buyer"), retry=NO_RETRY) as client:
-        with pool_locked(db.admin_dsn, sale), pytest.raises(Unavailable) as caught:
-            buy(client, sale)
-        assert caught.value.sqlstate == "55P03"
+    other = open_sale(operator, units=1, sku="tablet", name="other")
+    with Client(db.dsn("buyer", pool_size=2), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale), pool_locked(db.admin_dsn, other, "eve"):
+            running: list[Any] = [
+                background(call)
+                for call in (
+                    lambda: buy(client, sale),
+                    lambda: buy_now(client, other, uuid4(), "bob"),
+                )
+            ]
+            for one in running:
+                with pytest.raises(Unavailable) as caught:
+                    finish(one)
+                assert caught.value.sqlstate == "55P03"
         assert (buy(client, sale)).ok
     assert held_by(superuser, sale, "ann") == 1
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -206,6 +207,93 @@ async def test_a_full_pooler_means_nothing_happened(
     assert held_by(superuser, sale, "ann") == 0
 
 
+async def test_close_ends_no_call(db: Database, sale: Sale, superuser: Connection[Any]) -> None:
+    """Not even one whose answer was lost, and which waits to ask again: else nobody would know."""
+    retry = RetryPolicy(base_ms=2_000, cap_ms=2_000)
+    client = AsyncClient(db.dsn("buyer"), retry=retry)
+    await client.open()
+    with pool_locked(db.admin_dsn, sale):
+        running = background_async(lambda: buy(client, sale))
+        await until_async(lambda: bool(blocked_pids(superuser)))
+        superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+        await until_async(lambda: not blocked_pids(superuser))
+        await client.close()
+        with pytest.raises(RuntimeError, match="not open"):
+            await buy(client, sale)
+    assert (await finish_async(running)).ok
+    assert held_by(superuser, sale, "ann") == 1
+
+
+# --- a call that commits and goes on
+
+
+@contextmanager
+def pause(superuser: Connection[Any]) -> Iterator[None]:
+    """In this database reserve_now waits between its two commits, for as long as it is let."""
+    emit = "pg_catalog.pg_logical_emit_message"
+    row = superuser.execute(
+        "select pg_get_function_identity_arguments(oid) from pg_proc"
+        " where proname = 'pg_logical_emit_message' and prorettype = 'pg_lsn'::regtype"
+        " and proargtypes[2] = 'text'::regtype"
+    ).fetchone()
+    assert row is not None
+    superuser.execute(f"alter function {emit} ({row[0]}) rename to emit_at_once".encode())
+    superuser.execute(
+        f"create function {emit} (boolean, text, text) returns pg_lsn language sql"
+        " as $$ select pg_catalog.pg_sleep(60); select null::pg_lsn $$".encode()
+    )
+    try:
+        yield
+    finally:
+        superuser.execute(f"drop function {emit} (boolean, text, text)".encode())
+        superuser.execute(
+            f"alter function pg_catalog.emit_at_once ({row[0]})"
+            " rename to pg_logical_emit_message".encode()
+        )
+
+
+async def buy_now(
+    client: AsyncClient, sale: Sale, request_id: UUID, user: str = "ann"
+) -> ReserveResult:
+    return await client.reserve_now(
+        activity_id=sale.activity_id, user_id=user, sku=sale.sku, quantity=1, request_id=request_id
+    )
+
+
+async def test_what_is_broken_off_after_its_commit_may_have_happened(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    sleeping = (
+        "select pid from pg_stat_activity"
+        " where datname = current_database() and wait_event = 'PgSleep'"
+    )
+    request_id = uuid4()
+    async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pause(superuser):
+            running = background_async(lambda: buy_now(client, sale, request_id))
+            await until_async(lambda: superuser.execute(sleeping).fetchone() is not None)
+            superuser.execute(f"select pg_cancel_backend(pid) from ({sleeping}) as s".encode())
+            with pytest.raises(OutcomeUnknown) as caught:
+                await finish_async(running)
+        assert (caught.value.sqlstate, caught.value.request_id) == ("57014", request_id)
+        assert held_by(superuser, sale, "ann") == 1
+        assert (await buy_now(client, sale, request_id)).replayed
+
+
+async def test_what_is_broken_off_before_its_commit_did_nothing(
+    db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale):
+            running = background_async(lambda: buy_now(client, sale, uuid4()))
+            await until_async(lambda: bool(blocked_pids(superuser)))
+            superuser.execute("select pg_cancel_backend(%s)", blocked_pids(superuser))
+            with pytest.raises(Unavailable) as caught:
+                await finish_async(running)
+        assert caught.value.sqlstate == "57014"
+    assert held_by(superuser, sale, "ann") == 0
+
+
 # --- the answer takes too long
 
 
@@ -274,12 +362,22 @@ async def test_a_refusal_after_a_lost_call_is_not_trusted_at_once(
 
 
 async def test_a_lock_timeout_means_nothing_happened(
-    db: Database, sale: Sale, superuser: Connection[Any]
+    db: Database, sale: Sale, superuser: Connection[Any], operator: Connection[Any]
 ) -> None:
-    async with AsyncClient(db.dsn("buyer"), retry=NO_RETRY) as client:
-        with pool_locked(db.admin_dsn, sale), pytest.raises(Unavailable) as caught:
-            await buy(client, sale)
-        assert caught.value.sqlstate == "55P03"
+    other = open_sale(operator, units=1, sku="tablet", name="other")
+    async with AsyncClient(db.dsn("buyer", pool_size=2), retry=NO_RETRY) as client:
+        with pool_locked(db.admin_dsn, sale), pool_locked(db.admin_dsn, other, "eve"):
+            running: list[Any] = [
+                background_async(call)
+                for call in (
+                    lambda: buy(client, sale),
+                    lambda: buy_now(client, other, uuid4(), "bob"),
+                )
+            ]
+            for one in running:
+                with pytest.raises(Unavailable) as caught:
+                    await finish_async(one)
+                assert caught.value.sqlstate == "55P03"
         assert (await buy(client, sale)).ok
     assert held_by(superuser, sale, "ann") == 1
 

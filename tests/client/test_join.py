@@ -165,11 +165,42 @@ def test_a_lost_connection_is_not_tried_again(
         running = background(lambda: buy(client, sale, connection))
         until(lambda: bool(blocked_pids(superuser)))
         superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+        # Unlike elsewhere that is no open question: nobody can commit this transaction any more.
+        with pytest.raises(Unavailable) as caught:
+            finish(running)
+    assert caught.value.sqlstate == "57P01"
+    with pytest.raises(Unavailable, match="closed"):
+        buy(client, sale, connection)
+    connection.close()
+    assert held_by(superuser, sale, "ann") == 0
+
+
+def test_a_lost_connection_in_autocommit_is_an_open_question(
+    client: Client, db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    """There the call is a transaction of its own."""
+    connection = Connection.connect(db.dsn("buyer"), prepare_threshold=None, autocommit=True)
+    with pool_locked(db.admin_dsn, sale):
+        running = background(lambda: buy(client, sale, connection))
+        until(lambda: bool(blocked_pids(superuser)))
+        superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
         with pytest.raises(OutcomeUnknown) as caught:
             finish(running)
     assert caught.value.request_id is not None
-    with pytest.raises(Unavailable, match="closed"):
-        buy(client, sale, connection)
+    connection.close()
+
+
+def test_a_lost_connection_in_a_block_in_autocommit_is_not(
+    client: Client, db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    connection = Connection.connect(db.dsn("buyer"), prepare_threshold=None, autocommit=True)
+    connection.execute("begin")
+    with pool_locked(db.admin_dsn, sale):
+        running = background(lambda: buy(client, sale, connection))
+        until(lambda: bool(blocked_pids(superuser)))
+        superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+        with pytest.raises(Unavailable):
+            finish(running)
     connection.close()
     assert held_by(superuser, sale, "ann") == 0
 

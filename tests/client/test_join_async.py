@@ -169,11 +169,46 @@ async def test_a_lost_connection_is_not_tried_again(
         running = background_async(lambda: buy(client, sale, connection))
         await until_async(lambda: bool(blocked_pids(superuser)))
         superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+        # Unlike elsewhere that is no open question: nobody can commit this transaction any more.
+        with pytest.raises(Unavailable) as caught:
+            await finish_async(running)
+    assert caught.value.sqlstate == "57P01"
+    with pytest.raises(Unavailable, match="closed"):
+        await buy(client, sale, connection)
+    await connection.close()
+    assert held_by(superuser, sale, "ann") == 0
+
+
+async def test_a_lost_connection_in_autocommit_is_an_open_question(
+    client: AsyncClient, db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    """There the call is a transaction of its own."""
+    connection = await AsyncConnection.connect(
+        db.dsn("buyer"), prepare_threshold=None, autocommit=True
+    )
+    with pool_locked(db.admin_dsn, sale):
+        running = background_async(lambda: buy(client, sale, connection))
+        await until_async(lambda: bool(blocked_pids(superuser)))
+        superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
         with pytest.raises(OutcomeUnknown) as caught:
             await finish_async(running)
     assert caught.value.request_id is not None
-    with pytest.raises(Unavailable, match="closed"):
-        await buy(client, sale, connection)
+    await connection.close()
+
+
+async def test_a_lost_connection_in_a_block_in_autocommit_is_not(
+    client: AsyncClient, db: Database, sale: Sale, superuser: Connection[Any]
+) -> None:
+    connection = await AsyncConnection.connect(
+        db.dsn("buyer"), prepare_threshold=None, autocommit=True
+    )
+    await connection.execute("begin")
+    with pool_locked(db.admin_dsn, sale):
+        running = background_async(lambda: buy(client, sale, connection))
+        await until_async(lambda: bool(blocked_pids(superuser)))
+        superuser.execute("select pg_terminate_backend(%s)", blocked_pids(superuser))
+        with pytest.raises(Unavailable):
+            await finish_async(running)
     await connection.close()
     assert held_by(superuser, sale, "ann") == 0
 

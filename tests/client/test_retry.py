@@ -62,6 +62,24 @@ def test_time_is_bounded() -> None:
         tries(policy=NO_RETRY).after_error(Unavailable("busy"), now=0.0)
 
 
+def test_no_attempt_starts_that_would_have_no_time() -> None:
+    """It would be sent all the same, and its answer be an open question."""
+    policy = RetryPolicy(deadline_ms=1_000, base_ms=20, cap_ms=20)
+    assert tries(policy=policy).after_error(Unavailable("busy"), now=0.87) <= 0.02
+    with pytest.raises(Unavailable):
+        tries(policy=policy).after_error(Unavailable("busy"), now=0.9)
+    run = tries(policy=policy)
+    lost = OutcomeUnknown("lost")
+    run.after_error(lost, now=0.5)
+    with pytest.raises(OutcomeUnknown) as caught:  # what is unknown stays so
+        run.after_error(Unavailable("busy"), now=0.9)
+    assert caught.value is lost
+    run = tries(policy=RetryPolicy(deadline_ms=1_000, settle_ms=500))
+    run.after_error(lost, now=0.45)
+    with pytest.raises(OutcomeUnknown):  # asked again at 0.95
+        run.after_answer(now=0.5, proof=False)
+
+
 def test_the_first_attempt_has_its_full_time_and_later_ones_what_is_left() -> None:
     run = tries()
     assert run.attempt_ends(now=0.0, timeout_s=30.0) == 30.0

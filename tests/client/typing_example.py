@@ -23,6 +23,7 @@ from seckill import (
     OutcomeUnknown,
     ReservationResult,
     ReserveResult,
+    TotalMode,
 )
 from seckill._calls import Call
 
@@ -90,6 +91,23 @@ def use_sync(
         maximum=2,
         period=timedelta(days=1),
     )
+    client.set_stock_total(
+        activity_id=1,
+        sku="phone",
+        total=5,
+        mode="drian",  # pyright: ignore[reportArgumentType]
+    )
+    client.set_limit(
+        activity_id=1,
+        name="x",
+        dimension="user",
+        metric="unit",  # pyright: ignore[reportArgumentType]
+        window="daily",  # pyright: ignore[reportArgumentType]
+        maximum=2,
+    )
+    client.export_activity(activity_id=1, part="pools")  # pyright: ignore[reportArgumentType]
+    mode: TotalMode = "drain"
+    client.set_stock_total(activity_id=1, sku="phone", total=5, mode=mode)
     client.set_limit(  # pyright: ignore[reportCallIssue]
         activity_id=1, name="x", dimension="user", metric="units", maximum=2
     )

@@ -210,6 +210,43 @@ def test_the_store_of_threads_sees_the_same(valkey: Valkey) -> None:
     store.close()
 
 
+def test_a_store_of_threads_used_again_has_nothing_of_before(valkey: Valkey) -> None:
+    """Each time it has another event loop, to which connections, locks and tasks are bound."""
+    store = RedisFlag(valkey.url, timeout_ms=2_000)
+    pools = [StockPool(number, "phone", "*") for number in range(200)]
+    with console(valkey) as meddle:
+        for pool in pools:
+            meddle.set(pool.key, "5 shut")
+    for _ in range(3):
+        assert store.read(pools) == [Flag(5, True)] * len(pools)
+        store.close()
+
+
+def test_a_store_whose_loop_ended_with_a_question_under_way(valkey: Valkey, proxy: Proxy) -> None:
+    """The next loop cannot wait for it, and asks by itself."""
+    store = AsyncRedisFlag(proxy.url, timeout_ms=1_000)
+    with console(valkey) as meddle:
+        meddle.set(POOL.key, "5 shut")
+    proxy.silent = True
+    before = asyncio.new_event_loop()
+    asked = before.create_task(known(store))
+    before.run_until_complete(until_async(lambda: bool(store._reading)))
+    connections: Any = store._redis
+    proxy.silent = False
+    assert asyncio.run(_read_and_close(store)) == Flag(5, True)
+    # The old loop ends in order after all, so that this test leaves no socket behind.
+    before.run_until_complete(asked)
+    before.run_until_complete(connections.aclose())
+    before.close()
+
+
+async def _read_and_close(store: AsyncRedisFlag) -> Flag | None:
+    try:
+        return await known(store)
+    finally:
+        await store.close()
+
+
 def test_a_malformed_url_or_time_is_refused() -> None:
     for kind in (AsyncRedisFlag, RedisFlag):
         with pytest.raises(ValueError, match="scheme"):

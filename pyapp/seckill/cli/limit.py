@@ -123,8 +123,8 @@ def set_(
             activity_id=activity_id,
             name=name,
             dimension=dimension,
-            metric=metric,
-            window=window,
+            metric=metric,  # pyright: ignore[reportArgumentType] (the database says which)
+            window=window,  # pyright: ignore[reportArgumentType]
             maximum=maximum,
             sku=sku,
             period=period,

@@ -304,7 +304,7 @@ def set_total(
             activity_id=activity_id,
             sku=sku,
             total=total,
-            mode=mode,
+            mode=mode,  # pyright: ignore[reportArgumentType] (the database says which there are)
             region=region,
             expected_total=expected,
             actor=actor,
