@@ -274,16 +274,23 @@ def open_sale(
     *,
     scarce: int = 20,
     hold_seconds: int = HOLD_SECONDS,
+    now: datetime | None = None,
     ends_in: timedelta = timedelta(hours=2),
+    time_zone: str = "UTC",
+    window: str = "activity",
 ) -> int:
-    """A sale of something scarce, limited to two units each, and of something plentiful."""
-    now = datetime.now(UTC)
+    """A sale of something scarce, limited to two units each, and of something plentiful.
+
+    `window` is that of the limit; `now` what the server takes for the time.
+    """
+    now = now or datetime.now(UTC)
     with Client(ops_dsn, flag="") as client:
         activity_id = client.create_activity(
             name="fault",
             starts_at=now - timedelta(hours=1),
             ends_at=now + ends_in,
             hold_seconds=hold_seconds,
+            time_zone=time_zone,
         )
         for sku, units in ((SCARCE, scarce), (PLENTY, 1_000_000)):
             client.receive_stock(sku=sku, quantity=units, request_id=uuid4())
@@ -295,7 +302,7 @@ def open_sale(
             name="two_each",
             dimension="user",
             metric="units",
-            window="activity",
+            window=window,
             maximum=2,
             sku=SCARCE,
         )
