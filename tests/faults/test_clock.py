@@ -3,9 +3,9 @@
 The public functions read the clock. The private ones behind them take the instant, as those of
 tests/procedures/test_clock.py do; here every buyer's clock jumps when the test says so.
 
-One sale is in a zone whose clocks change that day, and has limits by the hour and by the day: the
-books are then judged by Python's own calendar, too, since `reconcile` asks the same function for its
-windows as a purchase does.
+One sale is in a zone whose clocks change that day, and has limits by the hour and by the day. Its
+books are judged by Python's own calendar, too: `reconcile` asks the same function for windows as a
+purchase does.
 """
 
 from __future__ import annotations
