@@ -8,7 +8,6 @@ the end: until then `sold_out` means "perhaps later", and buyers ask again and a
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -33,7 +32,9 @@ from tests.fix_valkey import Proxy, console, meddler, proxy_before
 
 UNITS, MORE = 40, 20
 CROWD = 100
-BUSY_S = 0.5  # by which a busy machine may be late
+WAYS = ("reserve", "batch")  # `now` does not ask the flag
+# By which a busy machine may be late: with units to sell, and with an answer.
+LATE_SALE_S, LATE_ANSWER_S = 0.5, 0.25
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -235,9 +236,9 @@ def unit_of_ours(dsn: str, activity_id: int, directory: Path) -> Generator[Calla
 def test_redis(fault: Round, trouble: Trouble, valkey: Valkey) -> None:
     runtime = fault.runtime
     fault.activity_id = open_sale(runtime.ops_dsn, scarce=UNITS, hold_seconds=3_600)
-    way = random.Random(fault.seed).choice(("reserve", "batch"))
+    way = WAYS[fault.seed % len(WAYS)]
     notes = Notes(fault.directory)
-    longest_s = (TTL_MS + TIMEOUT_MS) / 1000 + BUSY_S
+    longest_s = (TTL_MS + TIMEOUT_MS) / 1000 + LATE_SALE_S
     with ExitStack() as stack:
         proxy = stack.enter_context(proxy_before(valkey.socket))
         store = Store(valkey, proxy, StockPool(fault.activity_id, SCARCE, "*").key)
@@ -281,4 +282,4 @@ def test_redis(fault: Round, trouble: Trouble, valkey: Valkey) -> None:
     sold = buyers_of(fault)
     assert (len(sold), sold.total()) == (UNITS + MORE, UNITS + MORE), "a buyer has two"
     assert sold_in_s < longest_s, "units were left, and a flag stood for more than a TTL"
-    assert held_up_s < TIMEOUT_MS / 1000 + BUSY_S
+    assert held_up_s < TIMEOUT_MS / 1000 + LATE_ANSWER_S
