@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,10 +16,12 @@ from pathlib import Path
 
 import psycopg
 
-from seckill import migrate
+from seckill import migrate, resources
+from seckill.doctor import catalog
 from seckill.runtime import LOGINS, find_bindir, process
 from seckill.runtime.provision import create_logins
 from tests.fix_pgbouncer import PASSWORD
+from tests.fix_revision import add_revision, copy_of_migrations
 
 PAGES = Path(__file__).resolve().parents[2] / "ops" / "runbooks"
 
@@ -144,6 +148,42 @@ class Machine:
     def start_pooler(self) -> None:
         self.as_server("/bin/sh", "-c", 'exec "$@" > /dev/null 2>&1', "sh",
                        "pgbouncer", "-d", self.scratch / "pgbouncer.ini")  # fmt: skip
+
+    def release(self, title: str, up: str, down: str) -> str:
+        """Have the command line of a later release, with one revision more; its name.
+
+        Its package lies as a wheel is unpacked. Clients of this process are those of today.
+        """
+        home = self.scratch / "release"
+        package = home / "seckill"
+        here = Path(migrate.__file__).parent
+        shutil.copytree(here, package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(resources.procedures(), package / "_procedures")
+        copy = copy_of_migrations(home)
+        name = add_revision(copy, title, up, down)
+        copy.rename(package / "_migrations")
+        self.environment["PYTHONPATH"] = str(home)
+        self._write_checksums(package / "_migrations" / catalog.MANIFEST, name)
+        return name
+
+    def _write_checksums(self, manifest: Path, revision: str) -> None:
+        """As ops/dev/generate_checksums.py does, from a database at the release's head."""
+        dsn = self.dsn().replace("/seckill", "/as_released")
+        self.run("create database as_released")
+        subprocess.run(["seckill", "migrate", "--admin-dsn", dsn], env=self.environment, check=True)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            definitions, grants = catalog.definitions(connection), catalog.grants(connection)
+        self.run("drop database as_released")
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+        rights: dict[str, list[str]] = {}
+        for right, role in sorted(grants):
+            rights.setdefault(right, []).append(role)
+        told |= {
+            "revision": revision,
+            "definitions": definitions,
+            "grants": {right: " ".join(who) for right, who in rights.items()},
+        }
+        manifest.write_text(json.dumps(told), encoding="utf-8")
 
     def play(self, page: str, variables: Mapping[str, str] | None = None, *, part: int = 0) -> str:
         """Type in the commands of a page; all that was to be seen.

@@ -14,11 +14,17 @@ import psycopg
 import pytest
 from psycopg.rows import namedtuple_row
 
+from seckill import migrate
 from seckill.client import Client
+from seckill.history import prepare, verify
 from seckill.runtime import StartError, find_bindir, process
 from tests.docs.fix_machine import PAGES, Machine, machine, script_in
+from tests.faults.buyers import Order
+from tests.faults.fix_round import crowd_of
+from tests.faults.fix_round import open_sale as fault_sale
 from tests.fix_database import wait_until
 from tests.fix_postgres import IN_CI, unavailable
+from tests.fix_revision import all_functions
 from tests.fix_sale import Sale, one, open_sale, reserve
 
 pytestmark = [
@@ -187,10 +193,43 @@ def test_restore_to_a_point_in_time(place: Machine) -> None:
         assert client.reconcile(activity_id=1) == []
 
 
-def test_upgrade_the_schema(place: Machine) -> None:
+# What an expand revision may do (migrations/README.md), and every function again.
+UP = """
+alter table seckill_private.movement add column trial text;
+create table seckill_private.trial (trial_id bigint primary key);
+create function seckill.trial () returns text language sql return 'trial';
+grant execute on function seckill.trial () to seckill_read;
+"""
+DOWN = """
+drop function seckill.trial ();
+drop table seckill_private.trial;
+alter table seckill_private.movement drop column trial;
+"""
+
+
+def test_upgrade_the_schema(place: Machine, tmp_path: Path) -> None:
+    """To a revision that is not there yet, while today's clients buy: no call fails."""
     a_sale(place)
-    place.play("upgrade-the-schema")
+    busy = fault_sale(place.environment["SECKILL_DSN"])
+    revision = place.release("expand_trial", UP + all_functions(), all_functions() + DOWN)
+    history = prepare(tmp_path / "history")
+    dsn = place.dsn("seckill_buyer", place.pool_port)
+    orders = [
+        Order(dsn, busy, way, f"runbook/{way}", str(history), timeout_ms=20_000)
+        for way in ("batch", "now")
+    ]
+    with crowd_of(orders, history) as crowd:
+        crowd.wait_for_more()
+        before = crowd.answers()
+        place.play("upgrade-the-schema")
+        assert crowd.answers() - before > 50, "nobody bought meanwhile: this shows nothing"
+        crowd.wait_for_more()
+    assert migrate.current(place.dsn()) == revision
+    assert place.value("select seckill.trial()") == "trial"
     assert sold(place) == 3
+    verdict = verify(history, place.dsn())
+    assert verdict.ok, verdict
+    assert (verdict.unknown, verdict.failed) == (0, 0)
 
 
 def test_upgrade_postgresql() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -91,6 +91,28 @@ def _pipe(process: subprocess.Popen[str]) -> IO[str]:
     return process.stdin
 
 
+@contextmanager
+def crowd_of(orders: Iterable[Order], directory: Path) -> Generator[Crowd]:
+    """A process of buyers for each order, until the end of the block."""
+    crowd = Crowd(directory)
+    try:
+        for order in orders:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.buyers"],
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            crowd.processes.append(child)
+            _pipe(child).write(order.line())
+            _pipe(child).flush()
+        yield crowd
+        crowd.stop()
+    finally:
+        crowd.kill()
+
+
 @dataclass(slots=True)
 class Round:
     """One round of one fault.
@@ -120,34 +142,27 @@ class Round:
         processes: int = 2,
         timeout_ms: int = 3_000,
         rush: int = 0,
+        redis: str = "",
     ) -> Generator[Crowd]:
-        """Buyers who buy until the end of the block; in a rush so many, each of whom wants one."""
-        crowd = Crowd(self.directory)
-        try:
-            for number in range(processes):
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "tests.faults.buyers"],
-                    cwd=_ROOT,
-                    stdin=subprocess.PIPE,
-                    text=True,
-                    start_new_session=True,
-                )
-                crowd.processes.append(child)
-                order = Order(
-                    dsn or self.runtime.dsn,
-                    self.activity_id,
-                    way,
-                    f"{self.seed}/{number}",
-                    str(self.directory),
-                    timeout_ms=timeout_ms,
-                    rush=rush // processes,
-                )
-                _pipe(child).write(order.line())
-                _pipe(child).flush()
+        """Buyers who buy until the end of the block; in a rush so many, each of whom wants one.
+
+        `redis`: the URL of their sold-out flag.
+        """
+        orders = [
+            Order(
+                dsn or self.runtime.dsn,
+                self.activity_id,
+                way,
+                f"{self.seed}/{number}",
+                str(self.directory),
+                timeout_ms=timeout_ms,
+                rush=rush // processes,
+                redis=redis,
+            )
+            for number in range(processes)
+        ]
+        with crowd_of(orders, self.directory) as crowd:
             yield crowd
-            crowd.stop()
-        finally:
-            crowd.kill()
 
     def first_answer_s(self) -> float:
         """Seconds until a new buyer gets an answer through PgBouncer."""
@@ -270,16 +285,23 @@ def open_sale(
     *,
     scarce: int = 20,
     hold_seconds: int = HOLD_SECONDS,
+    now: datetime | None = None,
     ends_in: timedelta = timedelta(hours=2),
+    time_zone: str = "UTC",
+    window: str = "activity",
 ) -> int:
-    """A sale of something scarce, limited to two units each, and of something plentiful."""
-    now = datetime.now(UTC)
+    """A sale of something scarce, limited to two units each, and of something plentiful.
+
+    `window` is that of the limit; `now` what the server takes for the time.
+    """
+    now = now or datetime.now(UTC)
     with Client(ops_dsn, flag="") as client:
         activity_id = client.create_activity(
             name="fault",
             starts_at=now - timedelta(hours=1),
             ends_at=now + ends_in,
             hold_seconds=hold_seconds,
+            time_zone=time_zone,
         )
         for sku, units in ((SCARCE, scarce), (PLENTY, 1_000_000)):
             client.receive_stock(sku=sku, quantity=units, request_id=uuid4())
@@ -291,7 +313,7 @@ def open_sale(
             name="two_each",
             dimension="user",
             metric="units",
-            window="activity",
+            window=window,
             maximum=2,
             sku=SCARCE,
         )

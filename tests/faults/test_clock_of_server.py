@@ -1,7 +1,8 @@
 """The server's own clock jumps by an hour and by a day, there and back, while buyers buy.
 
 test_clock.py hands the instant to the private functions; here libfaketime moves the time under a
-whole PostgreSQL 15, and buyers in processes of their own go through PgBouncer, as ever.
+whole PostgreSQL 15, and buyers in processes of their own go through PgBouncer, as ever. The server
+starts shortly before clocks go back in New York, where the sale is; two units a day for each buyer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -21,10 +23,11 @@ from seckill.runtime import Runtime, StartError, find_bindir
 from tests.concurrency.checks_feed import Consumer
 from tests.faults.buyers import TASKS
 from tests.faults.fix_round import Round, open_sale
+from tests.faults.test_clock import DAY, HOUR, JUMPS, end_of_day, paid_in
 from tests.fix_postgres import unavailable
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-JUMPS = (HOUR, -HOUR, DAY, -DAY)
+ZONE = ZoneInfo("America/New_York")
+PER_DAY = 2
 SLACK = timedelta(minutes=5)
 AT_ONCE = 2 * TASKS  # calls of two processes
 
@@ -42,8 +45,10 @@ def libfaketime() -> Path:
 
 
 @contextmanager
-def runtime_with_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Runtime, Jump]]:
-    """PostgreSQL 15 and PgBouncer, and what moves the time of the former."""
+def runtime_with_clock(
+    monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> Iterator[tuple[Runtime, Jump]]:
+    """PostgreSQL 15 and PgBouncer in the future, and what moves the time of the former."""
     try:
         runtime = Runtime(bindir=find_bindir("15"))
     except StartError as error:
@@ -60,7 +65,7 @@ def runtime_with_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Runtim
         fresh.chmod(0o644)
         fresh.rename(offset_file)
 
-    jump(timedelta())
+    jump(ahead)
     with monkeypatch.context() as environment:  # of the servers, not of the buyers
         environment.setenv("LD_PRELOAD", str(libfaketime()))
         environment.setenv("FAKETIME_TIMESTAMP_FILE", str(offset_file))
@@ -115,18 +120,44 @@ def clock_of(runtime: Runtime) -> datetime:
     raise AssertionError("unreachable")
 
 
+def clocks_go_back(after: datetime) -> datetime:
+    """When that happens next in ZONE."""
+    at = after.replace(minute=0, second=0, microsecond=0) + HOUR
+    while offset_at(at) >= offset_at(at - HOUR):
+        at += HOUR
+    return at
+
+
+def offset_at(at: datetime) -> timedelta:
+    """Of ZONE."""
+    offset = at.astimezone(ZONE).utcoffset()
+    assert offset is not None
+    return offset
+
+
 @pytest.mark.fault("the server's clock jumps by an hour and a day")
 def test_clock_of_the_server(
     seed: int, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     print(f"seed {seed}")
-    jumps = list(JUMPS) * 2
-    random.Random(seed).shuffle(jumps)
-    with runtime_with_clock(monkeypatch) as (runtime, jump):
-        activity_id = open_sale(runtime.ops_dsn, ends_in=30 * DAY)
+    change = clocks_go_back(datetime.now(UTC))
+    before = change - HOUR / 2
+    last_hour = end_of_day(change, ZONE) - HOUR / 2
+    others = list(JUMPS) * 2
+    random.Random(seed).shuffle(others)
+    jumps = [HOUR, -HOUR, last_hour - before, *others]
+    offset = before - datetime.now(UTC)
+    with runtime_with_clock(monkeypatch, offset) as (runtime, jump):
+        activity_id = open_sale(
+            runtime.ops_dsn,
+            scarce=2_000,
+            now=before,
+            ends_in=30 * DAY,
+            time_zone=ZONE.key,
+            window="day",
+        )
         history = prepare(tmp_path / "history")
         fault = Round(runtime, seed, history, request.node, activity_id)
-        offset = timedelta()
         with fault.buyers() as crowd:
             for by in jumps:
                 crowd.wait_for_more(60)
@@ -138,3 +169,6 @@ def test_clock_of_the_server(
             crowd.wait_for_more(60)
         fault.judge()
         require_that_time_went_on(runtime, activity_id)
+        with psycopg.connect(runtime.superuser_dsn) as session:
+            days, _ = paid_in(session, activity_id, ZONE)
+        assert max(days.values()) == PER_DAY, "a local day came twice"
