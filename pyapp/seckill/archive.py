@@ -126,8 +126,12 @@ def export(
     _sync(directory)
 
 
-def verify(directory: Path) -> Verified:
+def verify(directory: Path, advance: Callable[[int], None] = lambda _rows: None) -> Verified:
     """Read every file of an archive, and compare it with the manifest.
+
+    Args:
+        directory: of the archive.
+        advance: is told how many rows were read.
 
     Raises:
         FileNotFoundError: there is no manifest.
@@ -152,7 +156,11 @@ def verify(directory: Path) -> Verified:
         else:
             try:
                 with gzip.open(path, "rb") as packed:
-                    rows[name.removesuffix(".jsonl.gz")] = found = sum(1 for _ in packed)
+                    found = 0
+                    for _ in packed:
+                        found += 1
+                        advance(1)
+                    rows[name.removesuffix(".jsonl.gz")] = found
             except (gzip.BadGzipFile, EOFError, zlib.error):
                 faults.append(f"{name} cannot be unpacked")
                 continue

@@ -52,7 +52,9 @@ def archive(
     if verify is not None:
         if activity_id is not None or directory is not None:
             fail("--verify takes no ACTIVITY and no other DIR", ExitCode.USAGE)
-        _tell(files.verify(verify), verify, as_json)
+        with working("checking") as advance:
+            found = files.verify(verify, advance)
+        _tell(found, verify, as_json)
         return
     if activity_id is None or directory is None:
         fail("give ACTIVITY and DIR, or --verify DIR", ExitCode.USAGE)
@@ -69,7 +71,8 @@ def archive(
                 fail(f"the books disagree: {found[0].subject}; see seckill reconcile", ExitCode.NO)
             with working("exporting") as advance:
                 files.export(client, activity_id, directory, advance)
-        found = files.verify(directory)
+        with working("checking") as advance:
+            found = files.verify(directory, advance)
         if complete and not found.faults and not _is_of(client, dsn, activity_id, directory):
             fail(
                 f"{directory} has the archive of another activity {activity_id}, not of this"

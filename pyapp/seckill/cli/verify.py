@@ -10,7 +10,7 @@ import typer
 
 from seckill.cli._common import ExitCode, Json, console, emit, fail
 from seckill.cli._sale import examples, usable_dsn
-from seckill.cli._show import plain
+from seckill.cli._show import plain, working
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +52,8 @@ def verify(
     if dsn is not None:
         usable_dsn(dsn, variable=None)
     try:
-        verdict = judge(directory, dsn)
+        with working("comparing calls") as advance:
+            verdict = judge(directory, dsn, advance)
     except HistoryError as error:
         fail(str(error), ExitCode.USAGE)
     if as_json:

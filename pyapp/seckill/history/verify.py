@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -66,18 +66,22 @@ class Verdict:
         return not (self.lost or self.unexpected or self.duplicated or self.oversold or self.drift)
 
 
-def verify(directory: Path, dsn: str | None = None) -> Verdict:
+def verify(
+    directory: Path, dsn: str | None = None, advance: Callable[[int], None] = lambda _calls: None
+) -> Verdict:
     """Judge the history in a directory.
 
     Args:
         directory: of the history.
         dsn: of the database, as for `read_books`, when no recorded call is under way any more;
             None: the books that were written beside the history.
+        advance: is told how many calls were read.
 
     Raises:
         HistoryError: no history, or no books.
     """
     attempts = read_history(directory)
+    advance(len(attempts))
     if dsn is not None:
         return judge(attempts, read_books(dsn, activities_of(attempts)))
     try:
