@@ -28,12 +28,14 @@ class Note:
     """A question to the store, or a refusal by the flag (`what` is `refused`).
 
     Attributes:
+        process: whose.
         at: seconds since the epoch, when the buyer could go on.
         what: `shut` or `open`, which the store says; `nothing`; `told`: it was written to.
         took_s: for how long it held up the buyer.
         rests: the store is not asked for a while, because it did not answer.
     """
 
+    process: str
     at: float
     what: str
     took_s: float = 0.0
@@ -87,7 +89,7 @@ class Notes:
                 text = lines.read()
             whole = text.rfind(b"\n") + 1
             self._read[file] = self._read.get(file, 0) + whole
-            self.all += [Note(**json.loads(line)) for line in text[:whole].splitlines()]
+            self.all += [Note(file.stem, **json.loads(line)) for line in text[:whole].splitlines()]
 
     def wait_for(self, wanted: Callable[[Note], bool], what: str, *, count: int = 3) -> None:
         """Wait for so many notes of that kind that are written from now on."""
@@ -99,3 +101,20 @@ class Notes:
             return sum(map(wanted, self.all[seen:])) >= count
 
         wait_until(there, what, 10)
+
+    def longest_lie_s(self, begin: float, end: float) -> float:
+        """For how long a process went on with refusals by the flag while there were units to sell.
+
+        Each from its first one on, since it cannot have believed before what it had not heard.
+
+        Args:
+            begin: of the time with units, in seconds since the epoch.
+            end: of it.
+        """
+        longest_s = 0.0
+        first: dict[str, float] = {}
+        for note in sorted(self.all, key=lambda note: note.at):
+            if note.what == "refused" and note.at < end:
+                since = max(begin, first.setdefault(note.process, note.at))
+                longest_s = max(longest_s, note.at - since)
+        return longest_s
