@@ -19,6 +19,7 @@ import pytest
 from seckill.client import Client
 from seckill.errors import SeckillError
 from seckill.history import Attempt, Recorder, Verdict, prepare, read_history, verify
+from seckill.results import Window
 from seckill.retry import NO_RETRY, RetryPolicy
 from seckill.runtime import Runtime
 from tests.faults.buyers import HOLD_SECONDS, PLENTY, SCARCE, Order
@@ -203,7 +204,7 @@ class Round:
             wait_until(quiet, "the end of all calls", 30)
 
     def errors(self) -> list[str]:
-        """Errors of calls, but for a late payment that is to come again (seckill.confirm, 55P03)."""
+        """Of calls, but for a late payment that is to come again (seckill.confirm, 55P03)."""
         return [
             one.error
             for one in read_history(self.directory)
@@ -288,7 +289,7 @@ def open_sale(
     now: datetime | None = None,
     ends_in: timedelta = timedelta(hours=2),
     time_zone: str = "UTC",
-    window: str = "activity",
+    window: Window = "activity",
 ) -> int:
     """A sale of something scarce, limited to two units each, and of something plentiful.
 

@@ -54,8 +54,8 @@ select 'view ' || c.oid::regclass, pg_get_viewdef(c.oid)
    and c.relkind = 'v'
 """
 
-# The alias of a table that is changed: some minor releases write AS before it (17.12 does, 15.18 and
-# 18.6 do not).
+# The alias of a table that is changed: some minor releases write AS before it (17.12 does, 15.18
+# and 18.6 do not).
 PLAIN: LiteralString = (
     r"regexp_replace(d.text, '(INSERT INTO|UPDATE|DELETE FROM) (\S+) AS ', '\1 \2 ', 'g')"
 )
