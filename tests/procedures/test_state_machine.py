@@ -21,6 +21,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.fix_database import Database
 from tests.fix_postgres import IN_CI
+from tests.procedures.model import Check, Model
 from tests.procedures.model_limits import (
     HOUR,
     Limit,
@@ -30,7 +31,8 @@ from tests.procedures.model_limits import (
     midnight,
     use_of,
 )
-from tests.procedures.walk import ANY_LINES, REGIONS, STARTS, WAITS, Wish
+from tests.procedures.model_stock import Activity
+from tests.procedures.walk import ANY_LINES, MINUTE, REGIONS, STARTS, WAITS, Wish
 from tests.procedures.walk_buyers import (
     CHANGES,
     PAYERS,
@@ -343,6 +345,52 @@ def test_the_model_knows_a_rolling_window() -> None:
     for at, used in ((bought, 2), (bought + HOUR - instant, 2), (bought + HOUR, 0)):
         assert use_of(limit, [paid], at, at, BERLIN).used == used
     assert use_of(limit, [paid], bought, bought, BERLIN).resets_at == bought + HOUR
+
+
+def some_purchases(chance: random.Random, limit: Limit) -> tuple[Model, Order, datetime]:
+    """Up to five of one buyer, paid or not, in a sale of three hours; another one, and when."""
+    opens = datetime(2030, 1, 1, tzinfo=UTC)
+    model = Model(
+        [Activity(opens, opens + 3 * HOUR, 15 * MINUTE, BERLIN, {}, limits={"limit": limit})]
+    )
+    order = Order(0, "*", (("sku", chance.choice((1, 1, 2))),), {"user": "ann"})
+    times = sorted(opens + chance.randrange(100) * MINUTE for _ in range(chance.randint(1, 5)))
+    for number, at in enumerate(times):
+        bought = model.add(number, at, number, order)
+        if chance.random() < 0.5:
+            model.confirm(at, bought, None)
+    return model, order, times[-1] + chance.randrange(12) * MINUTE
+
+
+def test_the_model_says_the_first_instant_at_which_a_limit_gives_way() -> None:
+    """Where nobody calls meanwhile, no instant before retry_at lets the order through."""
+    chance = random.Random(SEED)
+    met = Counter[str]()
+    for _ in range(4000):
+        metric, window = chance.choice(MEASURES)
+        period = chance.choice((10 * MINUTE, HOUR)) if window == "rolling" else None
+        limit = Limit("user", metric, window, chance.randint(1, 4), period=period)
+        model, order, now = some_purchases(chance, limit)
+
+        def told(at: datetime, model: Model = model, order: Order = order) -> Check:
+            limit = model.activities[0].limits["limit"]
+            use = model.use((limit, False), 0, order.user, at, limit.wanted(order))
+            return model.check_limit("limit", limit, use, order)
+
+        check = told(now)
+        if check.retry_at is None:
+            continue
+        met[f"{metric} {window} {check.retry}"] += 1
+        minutes = (check.retry_at - now) // MINUTE
+        assert minutes >= 1
+        for wait in range(1, minutes):
+            assert told(now + wait * MINUTE).answer, (limit, model.reservations, now, check)
+        met["gives way"] += told(check.retry_at).answer is None
+    assert met["gives way"] > met.total() / 4, met
+    wanted = {"open_holds activity may_return", "expired_holds rolling not_yet"}
+    for metric, window in (("units", "hour"), ("units", "rolling"), ("orders", "rolling")):
+        wanted |= {f"{metric} {window} may_return", f"{metric} {window} not_yet"}
+    assert wanted <= met.keys(), wanted - met.keys()
 
 
 def test_the_model_knows_that_midnight_comes_twice() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.fix_sale import Row, confirm_batch, refund
-from tests.procedures.instants import INSTANT, cancel_at, confirm_at, refused
+from tests.procedures.instants import cancel_at, confirm_at, refused
 from tests.procedures.model import Answer, Check
 from tests.procedures.model_limits import Asked, Order, Reservation
 from tests.procedures.rules import (
@@ -167,8 +167,6 @@ class Buyers(Walk):
             everywhere = "global " if is_global else ""
             self.seen[f"{everywhere}{limit.dimension} {limit.metric} {limit.window}"] += 1
             self.seen[f"limit {answer.retry}"] += 1
-            if answer.retry_at is not None:
-                self.refused_until(order, answer)
         if answer.status == "held":
             known = [r for r in self.model.reservations if r.number == answer.reservation_id]
             assert bool(known) == answer.replayed
@@ -176,18 +174,6 @@ class Buyers(Walk):
                 known = [self.model.add(answer.reservation_id, self.now, request, order)]
             assert answer.expires_at == known[0].expires_at
             assert (known[0].request, known[0].order.user) == (request, order.user)
-
-    def refused_until(self, order: Order, answer: Row) -> None:
-        """If nobody calls meanwhile, the limit lets the order through no sooner than was said."""
-        assert answer.retry_at > self.now
-        rule_ = self.model.rules(order.activity)[answer.limit_name]
-        value = order.subjects[rule_[0].dimension]
-        # What changes by itself does so at one of these, or at an instant that retry_at may name.
-        instants = {r.expires_at for r in self.model.reservations} | {answer.retry_at - INSTANT}
-        for at in sorted(at for at in instants if self.now <= at < answer.retry_at):
-            use = self.model.use(rule_, order.activity, value, at, rule_[0].wanted(order))
-            check = self.model.check_limit(answer.limit_name, rule_[0], use, order)
-            assert check.answer == "limit_exceeded", at
 
     def compare_explain(self, request: int, order: Order, named: dict[str, Any]) -> None:
         """Every row of explain is a check of the model, in order; none changes anything."""
