@@ -242,12 +242,12 @@ def wal_position(db: Database) -> int:
 
 
 def grow_old(superuser: Connection[Any], reservation_id: int) -> None:
-    """Make a reservation eleven seconds older."""
+    """Make a reservation a minute older, and then some."""
     row = one(
         superuser,
         """
         update seckill_private.reservation
-           set created_at = created_at - interval '11 seconds'
+           set created_at = created_at - X
          where reservation_id = %(id)s
         returning created_at""",
         id=reservation_id,
