@@ -247,7 +247,7 @@ def grow_old(superuser: Connection[Any], reservation_id: int) -> None:
         superuser,
         """
         update seckill_private.reservation
-           set created_at = created_at - X
+           set created_at = created_at - interval '61 seconds'
          where reservation_id = %(id)s
         returning created_at""",
         id=reservation_id,
