@@ -1608,7 +1608,7 @@ $$;
 
 ALTER FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of them; empty arrays: everything is released now). It replaces the schedule that stood; the units are taken from what is available, and what the old schedule kept back is available first. From its instant on a release counts as available, no job is needed; an instant that has passed releases at once. Units not yet released count in total only. status: scheduled; quantity: units scheduled; replayed where the last call asked for the same and nothing was cut since. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
+COMMENT ON FUNCTION seckill.schedule_release(p_activity_id bigint, p_sku text, p_region text, p_release_at timestamp with time zone[], p_quantities bigint[], p_actor text) IS 'Say when units of a pool are released: p_quantities[i] units at p_release_at[i] (1 to 100 of them; empty arrays: everything is released now). It replaces the schedule that stood; the units are taken from what is available, and what the old schedule kept back is available first. From its instant on a release counts as available, no job is needed; an instant that has passed releases at once. Units not yet released count in total only. status: scheduled; quantity: units scheduled; replayed where the last call asked for the same and nothing that waits was cut since. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
 
 CREATE TABLE seckill_private.alembic_version (
     version_num character varying(32) NOT NULL
@@ -7255,8 +7255,10 @@ CREATE FUNCTION seckill_private.return_unsold(p_now timestamp with time zone, p_
 declare
   v_pool_ids bigint[] := array(
     select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id);
+  v_pool_id bigint;
   v_now timestamptz;
   v_lines seckill_private.unit_line[];
+  v_units bigint := 0;
 begin
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (v_pool_ids)
@@ -7267,20 +7269,26 @@ begin
             select p.sku from seckill_private.pool as p where p.activity_id = p_activity_id))
     order by i.sku collate "C"
       for update;
-  v_now := seckill_private.now_at(p_now, v_pool_ids);
-  perform seckill_private.settle_pools(v_now, p_activity_id, v_pool_ids, p_actor);
-  perform seckill_private.release_due(v_now, 'infinity', v_pool_ids, p_actor);
-  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
-    into v_lines
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (v_pool_ids)
-     and s.available > 0;
-  perform seckill_private.post_movements(
-    v_now, 'close', 'available', 'inventory', v_lines, p_actor);
+  foreach v_pool_id in array v_pool_ids loop
+    perform seckill_private.settle_pool(
+      seckill_private.now_at(p_now, array[v_pool_id]), p_activity_id, v_pool_id, p_actor);
+  end loop;
+  foreach v_pool_id in array v_pool_ids loop
+    v_now := seckill_private.now_at(p_now, array[v_pool_id]);
+    perform seckill_private.release_due(v_now, 'infinity', array[v_pool_id], p_actor);
+    v_lines := array(
+      select row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line
+        from seckill_private.pool_slot as s
+       where s.pool_id = v_pool_id
+         and s.available > 0);
+    perform seckill_private.post_movements(
+      v_now, 'close', 'available', 'inventory', v_lines, p_actor);
+    v_units := v_units + (select coalesce(sum(l.quantity), 0) from unnest(v_lines) as l);
+  end loop;
   update seckill_private.pool_slot as s
      set closed = true
    where s.pool_id = any (v_pool_ids);
-  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+  return v_units;
 end
 $$;
 
@@ -7473,8 +7481,7 @@ begin
     array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
     p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
-  perform seckill_private.settle_pools(
-    v_now, p_activity_id, array[v_pool_id], p_actor);
+  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
   if p_expected_total <> v_before.total then
     perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
@@ -7543,7 +7550,7 @@ ALTER FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_cl
 
 COMMENT ON FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) IS 'The answers to the pending requests of a batch and to the one after them.';
 
-CREATE FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) RETURNS void
+CREATE FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -7552,18 +7559,18 @@ declare
 begin
   loop
     v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], p_pool_ids, null, 10000);
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
     exit when v_lines is null;
     perform seckill_private.post_movements(
       p_now, 'expire', 'held', 'available', v_lines, p_actor);
   end loop;
-  perform seckill_private.release_due(p_now, p_now, p_pool_ids, p_actor);
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
 end
 $$;
 
-ALTER FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) OWNER TO seckill_owner;
+ALTER FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) OWNER TO seckill_owner;
 
-COMMENT ON FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) IS 'Give back the units of some pools of an activity whose holds have ended, and make the releases that are due.';
+COMMENT ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) IS 'Give back the units of a pool whose holds have ended, and make the releases that are due.';
 
 CREATE FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) RETURNS seckill_private.reservation
     LANGUAGE plpgsql
@@ -9137,7 +9144,7 @@ REVOKE ALL ON FUNCTION seckill_private.set_stock_total_at(p_now timestamp with t
 
 REVOKE ALL ON FUNCTION seckill_private.settle_batch(p_now timestamp with time zone, p_clock timestamp with time zone, p_pending seckill_private.request[], p_next seckill_private.request, p_sales seckill_private.sale[], p_locked boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION seckill_private.settle_pools(p_now timestamp with time zone, p_activity_id bigint, p_pool_ids bigint[], p_actor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION seckill_private.settle_pool(p_now timestamp with time zone, p_activity_id bigint, p_pool_id bigint, p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION seckill_private.settle_reservation(p_now timestamp with time zone, p_reservation seckill_private.reservation) FROM PUBLIC;
 

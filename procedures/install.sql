@@ -144,7 +144,7 @@
 
 -- Units that come back by the clock: ended holds, scheduled releases
 \ir internal/returns/validate_releases.sql
-\ir internal/returns/settle_pools.sql
+\ir internal/returns/settle_pool.sql
 \ir internal/returns/due_units.sql
 \ir internal/returns/first_expiry.sql
 \ir internal/returns/due_releases.sql

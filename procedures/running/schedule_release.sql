@@ -62,7 +62,7 @@ comment on function seckill.schedule_release (
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
   'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
-  'units scheduled; replayed where the last call asked for the same and nothing was cut since. '
-  'Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
+  'units scheduled; replayed where the last call asked for the same and nothing that waits was '
+  'cut since. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;

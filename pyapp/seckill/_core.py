@@ -268,6 +268,7 @@ class Core:
         self._max_batch = max_batch
         self._contract = Contract(max_lifetime_s)
         self._opening = Lock()
+        self._pid = os.getpid()
         self._pool: Pool | None = None
         self._coalescer: Coalescer | None = None
         self._guard, self._own_flag = guard_of(flag, settings.redis_url)
@@ -282,6 +283,9 @@ class Core:
             Unavailable: no connection; the message says why.
             IncompatibleSchema: this client does not know the schema of this database.
         """
+        if self._pid != os.getpid():
+            # Forked off while another thread was opening: nobody here will let go of that lock.
+            self._pid, self._opening = os.getpid(), Lock()
         with self._opening:
             if self._pool is not None and not self._pool.is_ours:
                 self._pool.close()

@@ -266,6 +266,7 @@ class AsyncCore:
         self._max_batch = max_batch
         self._contract = AsyncContract(max_lifetime_s)
         self._opening = AsyncLock()
+        self._pid = os.getpid()
         self._pool: AsyncPool | None = None
         self._coalescer: AsyncCoalescer | None = None
         self._guard, self._own_flag = guard_of(flag, settings.redis_url)
@@ -280,6 +281,9 @@ class AsyncCore:
             Unavailable: no connection; the message says why.
             IncompatibleSchema: this client does not know the schema of this database.
         """
+        if self._pid != os.getpid():
+            # Forked off while another thread was opening: nobody here will let go of that lock.
+            self._pid, self._opening = os.getpid(), AsyncLock()
         async with self._opening:
             if self._pool is not None and not self._pool.is_ours:
                 await self._pool.close()

@@ -597,6 +597,9 @@ class Client(Core):
     ) -> OpsResult:
         """End a sale for good: what is available goes back to the inventory.
 
+        Ended holds are settled within the call. Where nobody has swept tens of thousands of them,
+        call `expire_due` until it returns 0 first: buyers and payments wait for a close.
+
         Raises:
             UnknownActivity, WrongState: no such sale, or its state forbids it.
         """

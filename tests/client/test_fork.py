@@ -108,6 +108,13 @@ def test_also_where_a_purchase_was_under_way(db: Database) -> None:
     assert said == "the client was opened before a fork: open it in each process\n"
 
 
+def test_also_where_another_thread_was_opening(db: Database) -> None:
+    script = SYNC.format(before="client._opening.acquire()", then=REOPENED)
+    script = script.replace("link = client", "client._opening.release()\nlink = client", 1)
+    said = said_by(script, db.dsn("buyer", pool_size=2))
+    assert said == "the client was opened before a fork: open it in each process\n"
+
+
 def test_tasks(db: Database) -> None:
     said = said_by(ASYNC, db.dsn("buyer", pool_size=2))
     assert said == "the client was opened before a fork: open it in each process\n"

@@ -265,9 +265,8 @@ BOOKS = [
         (
             Edit(
                 "return_unsold",
-                "  perform seckill_private.settle_pools("
-                "v_now, p_activity_id, v_pool_ids, p_actor);\n",
-                "",
+                "  foreach v_pool_id in array v_pool_ids loop\n    perform seckill_private.settle",
+                "  foreach v_pool_id in array array[0] loop\n    perform seckill_private.settle",
             ),
         ),
         caught_by=functools.partial(checks_pairs.pair, first="close", second="close"),

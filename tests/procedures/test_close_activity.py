@@ -132,6 +132,18 @@ def test_holds_that_have_ended_return_at_once_swept_or_not(operator, superuser):
     assert violations(operator, sale) == []
 
 
+def test_a_hold_that_lives_by_what_its_pool_has_seen_is_left_alone(operator, superuser):
+    """Another pool of the sale is ahead, as after a clock that jumped back."""
+    sale = sale_between(operator, superuser)
+    other = another_pool(operator, superuser, sale)
+    held = hold_at(superuser, sale, OPENS)
+    hold_at(superuser, other, OPENS + 2 * HOLD, user="bob")
+    close_activity(operator, sale)
+    assert stored_state(superuser, held) == "held"
+    assert confirm_at(superuser, held, OPENS + HOLD / 2).status == "confirmed"
+    assert violations(operator, sale) == []
+
+
 def test_ended_orders_return_from_all_their_pools_and_slots(operator, buyer, superuser):
     sale = open_sale(operator, units=8, sku=new_name())
     other = Sale(sale.activity_id, new_name(), sale.region)

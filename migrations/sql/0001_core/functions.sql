@@ -962,8 +962,9 @@ comment on function seckill_private.begin_write () is
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
 -- ends with a commit record of its own, whose flush takes everything before it along. A minute
 -- after the row was decided the WAL writer has long flushed it: a wait for a lock ends after five
--- seconds, though who takes from several slots may wait for one after another. A standby shows only
--- what is on disk, and can write nothing.
+-- seconds, though who takes from several slots may wait for one after another. Not so on a
+-- synchronous standby that is away for longer; but who waits for it was not answered yet. A standby
+-- shows only what is on disk, and can write nothing.
 -- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz
@@ -2400,7 +2401,8 @@ comment on function seckill_private.end_limit (bigint, text) is
 -- Holds live on; closed makes what they release later follow to the inventory. Those that have
 -- ended count as available, swept or not: they are given back first, and what was not yet released
 -- is released. One that another call has in hand (a sweeper, a late payment) follows when that is
--- done.
+-- done. Each pool by the time that it has seen: another may be ahead, and a hold that lives stays.
+-- An ended order may have units of several pools, so all are settled before the first is emptied.
 -- Locks: the slots of the activity ascending; the inventory of all its skus, at once, since what
 --   pools in debt get back goes there too; reservations by SKIP LOCKED.
 create or replace function seckill_private.return_unsold (
@@ -2416,8 +2418,10 @@ as $function$
 declare
   v_pool_ids bigint[] := array(
     select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id);
+  v_pool_id bigint;
   v_now timestamptz;
   v_lines seckill_private.unit_line[];
+  v_units bigint := 0;
 begin
   perform from seckill_private.pool_slot as s
     where s.pool_id = any (v_pool_ids)
@@ -2428,20 +2432,26 @@ begin
             select p.sku from seckill_private.pool as p where p.activity_id = p_activity_id))
     order by i.sku collate "C"
       for update;
-  v_now := seckill_private.now_at(p_now, v_pool_ids);
-  perform seckill_private.settle_pools(v_now, p_activity_id, v_pool_ids, p_actor);
-  perform seckill_private.release_due(v_now, 'infinity', v_pool_ids, p_actor);
-  select array_agg(row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line)
-    into v_lines
-    from seckill_private.pool_slot as s
-   where s.pool_id = any (v_pool_ids)
-     and s.available > 0;
-  perform seckill_private.post_movements(
-    v_now, 'close', 'available', 'inventory', v_lines, p_actor);
+  foreach v_pool_id in array v_pool_ids loop
+    perform seckill_private.settle_pool(
+      seckill_private.now_at(p_now, array[v_pool_id]), p_activity_id, v_pool_id, p_actor);
+  end loop;
+  foreach v_pool_id in array v_pool_ids loop
+    v_now := seckill_private.now_at(p_now, array[v_pool_id]);
+    perform seckill_private.release_due(v_now, 'infinity', array[v_pool_id], p_actor);
+    v_lines := array(
+      select row(s.pool_id, s.slot, s.available, null, null)::seckill_private.unit_line
+        from seckill_private.pool_slot as s
+       where s.pool_id = v_pool_id
+         and s.available > 0);
+    perform seckill_private.post_movements(
+      v_now, 'close', 'available', 'inventory', v_lines, p_actor);
+    v_units := v_units + (select coalesce(sum(l.quantity), 0) from unnest(v_lines) as l);
+  end loop;
   update seckill_private.pool_slot as s
      set closed = true
    where s.pool_id = any (v_pool_ids);
-  return (select coalesce(sum(l.quantity), 0)::bigint from unnest(v_lines) as l);
+  return v_units;
 end
 $function$;
 
@@ -3714,8 +3724,7 @@ begin
     array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
     p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
-  perform seckill_private.settle_pools(
-    v_now, p_activity_id, array[v_pool_id], p_actor);
+  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
   if p_expected_total <> v_before.total then
     perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);
@@ -4194,16 +4203,16 @@ $function$;
 comment on function seckill_private.validate_releases (timestamptz[], bigint[]) is
   'Refuse a schedule of releases that makes no sense.';
 
--- file: procedures/internal/returns/settle_pools.sql
+-- file: procedures/internal/returns/settle_pool.sql
 -- Called with the slots of the activity locked, and the inventory that what comes back goes on to:
 -- whoever has a hold in hand waits for us, so it is passed over and stays due. As many as there
 -- are: none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a
 -- hold; a sweeper at work leaves few.
 -- Locks: reservations by SKIP LOCKED.
-create or replace function seckill_private.settle_pools (
+create or replace function seckill_private.settle_pool (
   p_now timestamptz,
   p_activity_id bigint,
-  p_pool_ids bigint[],
+  p_pool_id bigint,
   p_actor text
 )
   returns void
@@ -4216,18 +4225,17 @@ declare
 begin
   loop
     v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], p_pool_ids, null, 10000);
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
     exit when v_lines is null;
     perform seckill_private.post_movements(
       p_now, 'expire', 'held', 'available', v_lines, p_actor);
   end loop;
-  perform seckill_private.release_due(p_now, p_now, p_pool_ids, p_actor);
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
 end
 $function$;
 
-comment on function seckill_private.settle_pools (timestamptz, bigint, bigint[], text) is
-  'Give back the units of some pools of an activity whose holds have ended, and make the releases '
-  'that are due.';
+comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
+  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
 
 -- file: procedures/internal/returns/due_units.sql
 -- Units of a pool whose holds have ended, swept or not: they count as available.
@@ -10025,8 +10033,8 @@ comment on function seckill.schedule_release (
   'are taken from what is available, and what the old schedule kept back is available first. From '
   'its instant on a release counts as available, no job is needed; an instant that has passed '
   'releases at once. Units not yet released count in total only. status: scheduled; quantity: '
-  'units scheduled; replayed where the last call asked for the same and nothing was cut since. '
-  'Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
+  'units scheduled; replayed where the last call asked for the same and nothing that waits was '
+  'cut since. Raises SK001, SK002, SK003, SK005, SK006 (closed), SK007 (fewer are available).';
 grant execute on function seckill.schedule_release (
   bigint, text, text, timestamptz[], bigint[], text) to seckill_ops;
 

@@ -443,8 +443,8 @@ drop function if exists seckill_private.first_expiry;
 -- file: procedures/internal/returns/due_units.sql (dropped)
 drop function if exists seckill_private.due_units;
 
--- file: procedures/internal/returns/settle_pools.sql (dropped)
-drop function if exists seckill_private.settle_pools;
+-- file: procedures/internal/returns/settle_pool.sql (dropped)
+drop function if exists seckill_private.settle_pool;
 
 -- file: procedures/internal/returns/validate_releases.sql (dropped)
 drop function if exists seckill_private.validate_releases;

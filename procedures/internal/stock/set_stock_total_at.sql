@@ -28,8 +28,7 @@ begin
     array(select p.pool_id from seckill_private.pool as p where p.activity_id = p_activity_id),
     p_sku);
   v_now := seckill_private.now_at(p_now, array[v_pool_id]);
-  perform seckill_private.settle_pools(
-    v_now, p_activity_id, array[v_pool_id], p_actor);
+  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);
   v_before := seckill_private.slots_of(v_pool_id);
   if p_expected_total <> v_before.total then
     perform seckill_private.raise_error('SK006', 'the total is ' || v_before.total);

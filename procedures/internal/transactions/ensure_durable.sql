@@ -1,8 +1,9 @@
 -- What another session wrote can be visible before it is on disk. Who reads it and answers by it
 -- ends with a commit record of its own, whose flush takes everything before it along. A minute
 -- after the row was decided the WAL writer has long flushed it: a wait for a lock ends after five
--- seconds, though who takes from several slots may wait for one after another. A standby shows only
--- what is on disk, and can write nothing.
+-- seconds, though who takes from several slots may wait for one after another. Not so on a
+-- synchronous standby that is away for longer; but who waits for it was not answered yet. A standby
+-- shows only what is on disk, and can write nothing.
 -- Locks: none.
 create or replace function seckill_private.ensure_durable (
   p_written_at timestamptz

@@ -20,7 +20,7 @@ from seckill.cli._sale import (
     sale,
     tell_request,
 )
-from seckill.cli._show import plain, say, show_table
+from seckill.cli._show import plain, say, show_table, working
 from seckill.cli._times import Moment, duration, moment
 from seckill.cli._views import Row, opened, views
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 app = group("Sales: create, open, pause, close, look.")
 
 _TIME = "TIME"
+_SWEPT = 1000  # holds a call
 # The clocks of this machine and the server, and the time between a command and its effect.
 _TOLERANCE = timedelta(minutes=1)
 
@@ -255,9 +256,17 @@ def close(
     dsn: Dsn = None,
     as_json: Json = False,
 ) -> None:
-    """End a sale for good: what is available goes back to the inventory, holds live on."""
+    """End a sale for good: what is available goes back to the inventory, holds live on.
+
+    Ended holds that nobody swept are settled first, as by seckill expire: all of them within the
+    close, buyers and payments would wait for it.
+    """
     agreed(yes, "a closed sale stays closed", f"Close activity {activity_id} for good?")
     with sale(dsn) as client:
+        with working("expiring holds") as advance:
+            done = _SWEPT
+            while done == _SWEPT:
+                advance(done := client.expire_due(limit=_SWEPT, actor=actor))
         answer = client.close_activity(activity_id=activity_id, actor=actor)
     _tell(answer, as_json, f"; {answer.quantity or 0} units went back to the inventory")
 

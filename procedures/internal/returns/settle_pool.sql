@@ -3,10 +3,10 @@
 -- are: none may be missing in what the caller says afterwards. Buyers wait meanwhile, some 0.1 ms a
 -- hold; a sweeper at work leaves few.
 -- Locks: reservations by SKIP LOCKED.
-create or replace function seckill_private.settle_pools (
+create or replace function seckill_private.settle_pool (
   p_now timestamptz,
   p_activity_id bigint,
-  p_pool_ids bigint[],
+  p_pool_id bigint,
   p_actor text
 )
   returns void
@@ -19,15 +19,14 @@ declare
 begin
   loop
     v_lines := seckill_private.pick_due_holds(
-      p_now, array[p_activity_id], p_pool_ids, null, 10000);
+      p_now, array[p_activity_id], array[p_pool_id], null, 10000);
     exit when v_lines is null;
     perform seckill_private.post_movements(
       p_now, 'expire', 'held', 'available', v_lines, p_actor);
   end loop;
-  perform seckill_private.release_due(p_now, p_now, p_pool_ids, p_actor);
+  perform seckill_private.release_due(p_now, p_now, array[p_pool_id], p_actor);
 end
 $function$;
 
-comment on function seckill_private.settle_pools (timestamptz, bigint, bigint[], text) is
-  'Give back the units of some pools of an activity whose holds have ended, and make the releases '
-  'that are due.';
+comment on function seckill_private.settle_pool (timestamptz, bigint, bigint, text) is
+  'Give back the units of a pool whose holds have ended, and make the releases that are due.';
