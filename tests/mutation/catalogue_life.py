@@ -115,8 +115,8 @@ LIFE = [
         (
             Edit(
                 "set_stock_total_at",
-                "  perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);\n",
-                "",
+                "perform seckill_private.settle_pool(v_now, p_activity_id, v_pool_id, p_actor);",
+                "null;",
             ),
         ),
         caught_by=pair("revoke", "reserve"),
