@@ -12,6 +12,7 @@ from psycopg import sql
 
 from seckill import doctor, migrate
 from seckill.doctor import Finding, catalog, pooling
+from seckill.doctor.context import UPGRADE
 from seckill.runtime import LOGINS, PgBouncer
 from tests.cli.conftest import Run
 from tests.fix_database import Database, new_database
@@ -222,8 +223,8 @@ def test_groups_with_rights_on_the_database(db: Database) -> None:
     ("revision", "contract", "status", "said", "fix"),
     [
         ("0000_before", 1, "fail", "older than", "seckill migrate"),
-        ("9998_expand_lines", 1, "warn", "newer than", "pip install --upgrade seckill"),
-        ("9998_expand_lines", 99, "fail", "newer than", "pip install --upgrade seckill"),
+        ("9998_expand_lines", 1, "warn", "newer than", UPGRADE),
+        ("9998_expand_lines", 99, "fail", "newer than", UPGRADE),
     ],
 )
 def test_another_revision(

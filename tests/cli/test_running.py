@@ -15,6 +15,7 @@ from seckill.cli import _views
 from seckill.cli._sale import REQUESTS
 from tests.cli.conftest import Run
 from tests.fix_database import Database
+from tests.fix_sale import open_sale, reserve
 
 
 def at(text: str) -> datetime:
@@ -167,6 +168,21 @@ def test_the_life_of_a_sale(ops: Run, sale: int) -> None:
     late = ops("activity", "pause", sale)
     assert late.status == 2
     assert "SK006: not allowed in this state" in late.complaint
+
+
+def test_a_close_sweeps_first(ops: Run, sale: int, db: Database) -> None:
+    """Seen by another sale, whose ended hold a close by itself would not touch."""
+    with db.connect("operator") as operator, db.connect("superuser") as superuser:
+        other = open_sale(operator)
+        held = reserve(operator, other).reservation_id
+        superuser.execute("update seckill_private.reservation set expires_at = now()")
+        superuser.execute("update seckill_private.pool_slot set next_expiry = '-infinity'")
+        assert ops("activity", "close", sale, "--yes").status == 0
+        row = superuser.execute(
+            "select state from seckill_private.reservation where reservation_id = %s", [held]
+        ).fetchone()
+    assert row is not None
+    assert row.state == "expired"
 
 
 def test_a_queue_is_bounded(ops: Run, sale: int) -> None:

@@ -15,6 +15,9 @@ from seckill.doctor import catalog, pooling
 
 Status = Literal["ok", "warn", "fail", "skip"]
 
+# Seckill is on no package index: by that name there, somebody else's code might come.
+UPGRADE = "git pull, in the checkout of Seckill that this was installed from; install it again"
+
 _ANSWER_S = 30.0  # the catalogue of a busy server
 
 

@@ -6,7 +6,7 @@ import re
 
 from seckill._contract import KNOWN
 from seckill.doctor import catalog
-from seckill.doctor.context import Context, Finding, psql, row
+from seckill.doctor.context import UPGRADE, Context, Finding, psql, row
 
 
 def revision(context: Context) -> Finding:
@@ -19,11 +19,10 @@ def revision(context: Context) -> Finding:
     if _number(found) < _number(head):
         return Finding("fail", f"at {found}, older than this release's {head}", "seckill migrate")
     newer = f"at {found}, newer than this release's {head}"
-    upgrade = "pip install --upgrade seckill"
     contract = context.contract()
     if contract in KNOWN:
-        return Finding("warn", f"{newer}; clients of this release go on working", upgrade)
-    return Finding("fail", f"{newer}, with contract {contract}, which it does not know", upgrade)
+        return Finding("warn", f"{newer}; clients of this release go on working", UPGRADE)
+    return Finding("fail", f"{newer}, with contract {contract}, which it does not know", UPGRADE)
 
 
 def _number(name: str) -> int:

@@ -6,7 +6,7 @@ from typing import LiteralString
 
 import psycopg
 
-from seckill.doctor.context import Context, Finding, Skip, one_line, psql, row
+from seckill.doctor.context import UPGRADE, Context, Finding, Skip, one_line, psql, row
 
 OLDEST, NEWEST = 15, 18
 
@@ -67,7 +67,7 @@ def server_version(context: Context) -> Finding:
         return Finding(
             "warn",
             f"PostgreSQL {major}.{minor} is newer than any that this release was tested on",
-            "pip install --upgrade seckill",
+            UPGRADE,
         )
     return Finding("ok", f"PostgreSQL {major}.{minor}")
 
